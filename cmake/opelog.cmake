@@ -1,0 +1,59 @@
+# What every target of the project shares: language level, warnings, libraries by room.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+
+add_library(opelog_options INTERFACE)
+target_compile_options(opelog_options INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+  $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2> -fstack-protector-strong)
+target_include_directories(opelog_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
+target_compile_definitions(opelog_options INTERFACE _GNU_SOURCE OPELOG_VERSION="${PROJECT_VERSION}")
+
+set(OPELOG_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
+if(OPELOG_SANITIZE)
+  add_compile_options(-fsanitize=${OPELOG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  add_link_options(-fsanitize=${OPELOG_SANITIZE})
+endif()
+if(OPELOG_BUILD_FUZZERS)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# opelog_room(NAME SOURCES... [DEPENDS rooms and libraries]): one static library per room.
+function(opelog_room name)
+  cmake_parse_arguments(R "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_library(opelog_${name} STATIC ${R_SOURCES})
+  target_link_libraries(opelog_${name} PUBLIC ${R_DEPENDS} PRIVATE opelog_options)
+  target_include_directories(opelog_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
+endfunction()
+
+# opelog_test(ROOM FILE... [DEPENDS ...]): tests/ROOM/*_test.cc in one runner, each test a ctest entry.
+function(opelog_test room)
+  cmake_parse_arguments(T "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${room}_test ${T_SOURCES})
+  target_link_libraries(${room}_test PRIVATE opelog_options ${T_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${room}_test PRIVATE OPELOG_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  gtest_discover_tests(${room}_test DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST)
+endfunction()
+
+# opelog_fuzzer(NAME SOURCE DEPENDS...): a libFuzzer program; its corpus lies in fuzz/corpus/NAME.
+function(opelog_fuzzer name source)
+  add_executable(fuzz_${name} ${source})
+  target_link_libraries(fuzz_${name} PRIVATE opelog_options ${ARGN})
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+endfunction()

@@ -1,0 +1,86 @@
+// RecordingWriter: the files of one live session, written so that nothing is ever rewritten.
+//
+// Invariants: `.log` gets a byte before `.time` speaks of it; every timing record is one write(2); what the
+// kernel accepted only in part is kept and completed first (so the files stay well formed after ENOSPC is
+// cured); files are O_APPEND|O_EXCL|O_NOFOLLOW with the append-only flag before their first byte. A write lock
+// (F_OFD_SETLK on `.time`) marks the recording as live for readers.
+//
+// Timing of output is merged: chunks less than kTimingMergeUs apart share one `O` record, written
+// at flush_deadline(). A crash in between leaves output without timing, which repair_tail() states.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/clock.h"
+#include "core/fd_io.h"
+#include "core/policy.h"
+#include "core/result.h"
+#include "format/session_info.h"
+
+namespace opelog::format {
+
+/// 10 ms: below what an eye sees in a replay, and it saves a write per chunk while output floods.
+constexpr std::int64_t kTimingMergeUs = 10 * kUsPerMs;
+
+struct WriterOptions {
+  int directory = -1;                  ///< open descriptor of the recordings' directory
+  std::string name;                    ///< base name wanted, already safe (recording_name.h)
+  unsigned mode = 0640;
+  std::uint32_t group = 0;             ///< gid of the files
+  AppendOnly append_only = AppendOnly::kRequired;
+  bool input = false;                  ///< also open `.in`
+};
+
+class RecordingWriter {
+ public:
+  /// Creates the files (NAME, then NAME-2, -3, … up to -9999 if taken) and writes the header.
+  /// On any failure nothing is left behind (flags cleared, files removed).
+  static Result<std::unique_ptr<RecordingWriter>> create(const WriterOptions& options, const SessionInfo& info,
+                                                         MonoUs now);
+  ~RecordingWriter();
+  RecordingWriter(const RecordingWriter&) = delete;
+  RecordingWriter& operator=(const RecordingWriter&) = delete;
+
+  [[nodiscard]] const std::string& name() const noexcept;  ///< base name chosen
+
+  /// Appends output. Returns how many bytes the record accepted (1..size): only those may be shown.
+  /// An error means none. `bytes` must not be empty.
+  Result<std::size_t> output(std::string_view bytes, MonoUs now);
+  /// Appends input; the same contract. Only with WriterOptions::input.
+  Result<std::size_t> input(std::string_view bytes, MonoUs now);
+  Status resized(int rows, int cols, MonoUs now);
+  /// Any H record; `value` is split and escaped as the format demands.
+  Status note(std::string_view name, std::string_view value, MonoUs now);
+  Status gap(const GapInfo& gap, MonoUs now);
+  /// Flushes and writes the end (EXIT_CODE, DURATION, OPELOG_END). The writer takes no more after it.
+  Status end(const EndInfo& end, MonoUs now);
+
+  /// When pending timing wants to be written; nullopt if nothing is pending.
+  [[nodiscard]] std::optional<MonoUs> flush_deadline() const noexcept;
+  Status flush(MonoUs now);
+
+  /// Whether bytes were written since the last sync, and descriptors for fdatasync (on a worker thread).
+  [[nodiscard]] bool dirty() const noexcept;
+  /// Duplicated descriptors to sync; marks clean.
+  Result<std::vector<Fd>> take_for_sync();
+
+  [[nodiscard]] std::uint64_t log_bytes() const noexcept;   ///< size of `.log` as written by us
+  [[nodiscard]] std::uint64_t time_bytes() const noexcept;
+  [[nodiscard]] std::uint64_t inode(int file) const noexcept;  ///< 0 `.log`, 1 `.time`, 2 `.in`; 0 if none
+
+ private:
+  struct State;
+  explicit RecordingWriter(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Completes what a crash left of the recording NAME in `directory` by appending only: a torn timing record,
+/// output without timing (as a gap and an `O` record), a missing end (EndReason::kCrash). Returns what it did in one
+/// sentence, "" if the recording was whole. Refuses (Code::kExists) a recording that is live.
+Result<std::string> repair_tail(int directory, const std::string& name, WallUs now);
+
+}  // namespace opelog::format

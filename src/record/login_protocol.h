@@ -1,0 +1,98 @@
+/* The messages between opelog-shell (C, the user's side) and opelogd over the login socket.
+ *
+ * SOCK_SEQPACKET, one frame per packet, host byte order: both ends are one build on one host.
+ * Everything the shim says is a claim: uid, gid and pid come from the socket, never from here.
+ * docs/formats/login-protocol.md is the reference; plain C so that both languages share it.
+ *
+ *   shim                         daemon
+ *   HELLO + 3 descriptors   ->
+ *                           <-   VERDICT (+ descriptors)      PASS and REFUSE end the talk
+ *   STARTED pid             ->
+ *   RESIZED                 ->   (each SIGWINCH; the daemon reads the size itself)
+ *   ENDED wait-status       ->
+ *                           <-   DONE                         everything drained: leave now
+ * Either side closing early ends the session.
+ */
+#ifndef OPELOG_RECORD_LOGIN_PROTOCOL_H
+#define OPELOG_RECORD_LOGIN_PROTOCOL_H
+
+#include <stdint.h>
+
+#define OPELOG_LOGIN_MAGIC 0x314c504fu /* "OPL1" */
+
+enum opelog_frame_type {
+  OPELOG_HELLO = 1,
+  OPELOG_VERDICT = 2,
+  OPELOG_STARTED = 3,
+  OPELOG_RESIZED = 4,
+  OPELOG_ENDED = 5,
+  OPELOG_DONE = 6
+};
+
+/* How the shim was started. */
+enum opelog_how {
+  OPELOG_HOW_LOGIN = 1,   /* as the login shell: argv[0] begins with '-', or no arguments */
+  OPELOG_HOW_COMMAND = 2, /* as the login shell with -c CMD */
+  OPELOG_HOW_FORCE = 3,   /* --force: ForceCommand; the command is SSH_ORIGINAL_COMMAND, if any */
+  OPELOG_HOW_HOOK = 4,    /* --hook: exec from /etc/profile.d */
+  OPELOG_HOW_REC = 5,     /* --rec [-- CMD...]: a recorded shell at the user's own wish */
+  OPELOG_HOW_QUERY = 6    /* --query: would a login here be recorded now? No descriptors. */
+};
+
+enum opelog_action {
+  OPELOG_PASS = 1,            /* run the shell on the descriptors you have */
+  OPELOG_RECORD_TERMINAL = 2, /* descriptors: inner slave, then (unless REC) the outer terminal anew */
+  OPELOG_RECORD_STREAMS = 3,  /* descriptors: new 0, 1, 2 */
+  OPELOG_REFUSE = 4           /* print message, exit with exit_code */
+};
+
+#define OPELOG_MAX_TERM 128u        /* bytes of TERM sent; longer is cut */
+#define OPELOG_MAX_COMMAND 131072u  /* MAX_ARG_STRLEN: execve takes no longer single string */
+#define OPELOG_MAX_CLAIM 256u       /* bytes of SSH_CONNECTION sent */
+#define OPELOG_MAX_PATH 4096u
+#define OPELOG_MAX_MESSAGE 4096u    /* notice or refusal */
+#define OPELOG_MAX_FRAME 200000u    /* below net.core.wmem_default (212992), which bounds one packet */
+
+struct opelog_frame {
+  uint32_t magic;
+  uint32_t type;
+};
+
+/* Followed by term, command, original (SSH_ORIGINAL_COMMAND), claim (SSH_CONNECTION): bytes, no NUL. */
+struct opelog_hello {
+  struct opelog_frame frame;
+  uint32_t how;
+  uint32_t has_command;  /* 1: command counts even if empty */
+  uint32_t has_original; /* 1: SSH_ORIGINAL_COMMAND was set */
+  uint16_t rows, cols;   /* of the terminal, 0 if none */
+  uint32_t term_length, command_length, original_length, claim_length;
+};
+
+/* Followed by shell (absolute path), message, session (id): bytes, no NUL. */
+struct opelog_verdict {
+  struct opelog_frame frame;
+  uint32_t action;
+  uint32_t exit_code; /* for REFUSE */
+  uint32_t replace;   /* RECORD_TERMINAL: bit N set: descriptor N becomes the slave */
+  uint32_t recorded;  /* answer to QUERY: 1 a login here would be recorded or refused, 0 it would pass */
+  uint32_t shell_length, message_length, session_length;
+};
+
+struct opelog_started {
+  struct opelog_frame frame;
+  int32_t pid; /* of the real shell, in the shim's pid namespace */
+};
+
+struct opelog_ended {
+  struct opelog_frame frame;
+  int32_t exited; /* 1: status is an exit code; 0: status is a signal number */
+  int32_t status;
+};
+
+/* Exit codes of opelog-shell itself, when no shell ran: sysexits. */
+#define OPELOG_EXIT_USAGE 64
+#define OPELOG_EXIT_UNAVAILABLE 69 /* the daemon cannot be reached and the policy says refuse */
+#define OPELOG_EXIT_REFUSED 77     /* the policy refuses this login */
+#define OPELOG_EXIT_EXEC 126       /* the real shell could not be started */
+
+#endif
