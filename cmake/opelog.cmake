@@ -25,6 +25,7 @@ target_compile_options(opelog_options INTERFACE
 target_include_directories(opelog_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
 target_compile_definitions(opelog_options INTERFACE _GNU_SOURCE OPELOG_VERSION="${PROJECT_VERSION}")
 
+set(OPELOG_TEST_PREFIX "" CACHE STRING "Put before every test's name, so that two builds' tests can be told apart")
 set(OPELOG_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
 if(OPELOG_SANITIZE)
   add_compile_options(-fsanitize=${OPELOG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
@@ -48,7 +49,8 @@ function(opelog_test room)
   add_executable(${room}_test ${T_SOURCES})
   target_link_libraries(${room}_test PRIVATE opelog_options ${T_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${room}_test PRIVATE OPELOG_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  gtest_discover_tests(${room}_test DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST)
+  gtest_discover_tests(${room}_test TEST_PREFIX "${OPELOG_TEST_PREFIX}"
+    DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST)
 endfunction()
 
 # opelog_fuzzer(NAME SOURCE DEPENDS...): a libFuzzer program; its corpus lies in fuzz/corpus/NAME.
