@@ -1,0 +1,420 @@
+#include "core/policy_parse.h"
+
+#include <algorithm>
+
+#include "core/fact.h"
+#include "core/policy_decide.h"
+#include "core/yaml_values.h"
+
+namespace opelog {
+namespace {
+
+using Reader = ValueReader;
+template <typename T>
+using Field = ValueReader::Field<T>;
+
+constexpr int kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute;
+constexpr std::uint64_t kMaxUid = UINT32_MAX - 1;  // the last one means "none" to the kernel
+constexpr std::size_t kMaxNameBytes = 256;         // LOGIN_NAME_MAX
+constexpr std::size_t kMaxNoticeBytes = 4000;      // fits one message of the login protocol
+constexpr std::size_t kMaxRules = 1000;            // each is looked at for every login
+constexpr std::size_t kMaxGuarded = 256;           // each costs inotify watches and a rescan
+
+// ---- values only the policy has
+
+// 1000, "5000-" or "1000-1999".
+std::optional<UidRange> parse_uids(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  const auto first = parse_digits(text.substr(0, dash), kMaxUid);
+  if (!first) return std::nullopt;
+  UidRange range{static_cast<std::uint32_t>(*first), static_cast<std::uint32_t>(*first)};
+  if (dash == std::string_view::npos) return range;
+  const std::string_view rest = text.substr(dash + 1);
+  if (rest.empty()) {
+    range.last = UINT32_MAX;
+    return range;
+  }
+  const auto last = parse_digits(rest, kMaxUid);
+  if (!last || *last < *first) return std::nullopt;
+  range.last = static_cast<std::uint32_t>(*last);
+  return range;
+}
+
+void read_uids(Reader& r, const YamlNode& node, Match& m) {
+  r.list_or_one(node, [&](const YamlNode& n) {
+    const auto range = n.kind == YamlNode::Kind::kScalar ? parse_uids(n.text) : std::nullopt;
+    if (range)
+      m.uid.push_back(*range);
+    else
+      r.fail(
+          n,
+          (n.kind == YamlNode::Kind::kScalar ? "'" + n.text.substr(0, 40) + "'" : std::string("this")) +
+              " is no range of user ids; write 1000, \"1000-1999\" or \"5000-\", each from 0 to 4294967294");
+  });
+}
+
+void read_names(Reader& r, const YamlNode& node, std::vector<std::string>& target) {
+  r.list_or_one(node, [&](const YamlNode& n) {
+    std::string name;
+    if (!r.text(n, kMaxNameBytes, name)) return;
+    if (name.empty()) return r.fail(n, "an empty name; leave it out");
+    if (printable(name) != name) return r.fail(n, "a name with control characters; it can match nobody");
+    target.push_back(std::move(name));
+  });
+}
+
+void read_programs(Reader& r, const YamlNode& node, std::vector<std::string>& target) {
+  r.list_or_one(node, [&](const YamlNode& n) {
+    std::string name;
+    if (!r.text(n, 4095, name)) return;
+    if (name.empty()) return r.fail(n, "an empty name; leave it out");
+    if (name.find('/') != std::string::npos && !is_normal_path(name)) {
+      return r.fail(n, "'" + name.substr(0, 40) +
+                           "' is neither a base name nor an absolute path; write sshd or /usr/sbin/sshd");
+    }
+    target.push_back(std::move(name));
+  });
+}
+
+// "192.0.2.0/24"; the error is the reason.
+Result<AddressRange> parse_range(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  const std::string address_text = text.substr(0, slash);
+  const auto address =
+      address_text.find('%') == std::string::npos ? parse_address(address_text) : std::nullopt;
+  if (!address)
+    return Error{Code::kInvalid, "is no address; write 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32", 0};
+  const bool v4 = address_text.find(':') == std::string::npos;
+  AddressRange range;
+  range.text = text;
+  std::copy(address->begin(), address->end(), range.bytes);
+  if (slash != std::string::npos) {
+    const auto prefix = parse_digits(std::string_view(text).substr(slash + 1), v4 ? 32 : 128);
+    if (!prefix)
+      return Error{Code::kInvalid,
+                   std::string("has no prefix from 0 to ") + (v4 ? "32" : "128") + " after the '/'", 0};
+    range.prefix = static_cast<unsigned>(*prefix) + (v4 ? 96 : 0);
+  }
+  Address base{};
+  std::copy(address->begin(), address->end(), base.begin());
+  for (unsigned bit = range.prefix; bit < 128; ++bit)
+    base[bit / 8] &= static_cast<unsigned char>(~(0x80u >> (bit % 8)));
+  if (base != *address) {
+    return Error{Code::kInvalid,
+                 "has bits beyond its prefix; write " + format_address(base) + text.substr(slash), 0};
+  }
+  return range;
+}
+
+void read_clients(Reader& r, const YamlNode& node, Match& m) {
+  r.list_or_one(node, [&](const YamlNode& n) {
+    std::string text;
+    if (!r.text(n, 64, text)) return;
+    auto range = parse_range(text);
+    if (range)
+      m.client.push_back(std::move(*range));
+    else
+      r.fail(n, "'" + text + "' " + range.error().message);
+  });
+}
+
+void read_mode(Reader& r, const YamlNode& n, unsigned& mode) {
+  unsigned value = 0;
+  bool octal =
+      n.kind == YamlNode::Kind::kScalar && (n.text.size() == 3 || (n.text.size() == 4 && n.text[0] == '0'));
+  for (const char c : n.text) {
+    octal = octal && c >= '0' && c <= '7';
+    value = value * 8 + static_cast<unsigned>(c - '0');
+  }
+  if (!octal) return r.fail(n, "not a file mode; write three octal digits in quotes, such as \"0640\"");
+  if ((value & 0600) != 0600 || (value & ~0644u) != 0) {
+    return r.fail(n,
+                  "not a mode for recordings; the owner reads and writes, nobody else writes or executes: "
+                  "\"0600\", \"0640\" or \"0644\"");
+  }
+  mode = value;
+}
+
+void read_name_template(Reader& r, const YamlNode& n, Policy& p) {
+  std::string text;
+  if (!r.text(n, 255, text)) return;
+  if (text.empty()) return r.fail(n, "an empty name; write \"{user}_{time}_{client}\"");
+  if (text.find('/') != std::string::npos)
+    return r.fail(n, "a '/' in a file name; the directory is the key recordings.directory");
+  if (printable(text) != text) return r.fail(n, "control characters in a file name; remove them");
+  p.name = text;
+}
+
+void read_group(Reader& r, const YamlNode& n, bool may_be_empty, std::string& target) {
+  std::string text;
+  if (!r.text(n, kMaxNameBytes, text)) return;
+  if (text.empty() && !may_be_empty)
+    return r.fail(n, "an empty name; write a group that exists, such as opelog-audit");
+  if (text.find_first_of(": /") != std::string::npos || printable(text) != text) {
+    return r.fail(n, "'" + text + "' is no name of a group; write one that exists, such as opelog-audit");
+  }
+  target = text;
+}
+
+void read_notice(Reader& r, const YamlNode& n, Rule& rule) {
+  std::string text;
+  if (!r.text(n, kMaxNoticeBytes, text)) return;
+  std::string shown = text;  // the notice goes to a terminal: lines and tabs, nothing that steers it
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  if (printable(shown) != shown)
+    return r.fail(n, "control characters in a notice; only \\n and \\t may stand in it");
+  rule.notice = text;
+}
+
+void read_rule_name(Reader& r, const YamlNode& n, Rule& rule) {
+  std::string text;
+  if (!r.text(n, 64, text)) return;
+  if (text.empty() || text.front() == ' ' || text.back() == ' ' || printable(text) != text) {
+    return r.fail(n, "not a name; write a word for messages and recordings, such as operators");
+  }
+  rule.name = text;
+}
+
+// ---- the tables of keys: what stands here is the whole grammar
+
+constexpr Field<Policy> kRecordings[] = {
+    {"directory", [](Reader& r, const YamlNode& n, Policy& p) { r.path(n, true, p.directory); }},
+    {"name", [](Reader& r, const YamlNode& n, Policy& p) { read_name_template(r, n, p); }},
+    {"group", [](Reader& r, const YamlNode& n, Policy& p) { read_group(r, n, false, p.file_group); }},
+    {"mode", [](Reader& r, const YamlNode& n, Policy& p) { read_mode(r, n, p.file_mode); }},
+    {"append_only",
+     [](Reader& r, const YamlNode& n, Policy& p) {
+       r.word<AppendOnly>(n,
+                          {{"required", AppendOnly::kRequired},
+                           {"preferred", AppendOnly::kPreferred},
+                           {"off", AppendOnly::kOff}},
+                          p.append_only);
+     }},
+    {"sync_interval",
+     [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 0, kHour, p.sync_interval_ms); }},
+};
+
+constexpr Field<Match> kMatch[] = {
+    {"uid", read_uids},
+    {"user", [](Reader& r, const YamlNode& n, Match& m) { read_names(r, n, m.user); }},
+    {"group", [](Reader& r, const YamlNode& n, Match& m) { read_names(r, n, m.group); }},
+    {"parent", [](Reader& r, const YamlNode& n, Match& m) { read_programs(r, n, m.parent); }},
+    {"ancestor", [](Reader& r, const YamlNode& n, Match& m) { read_programs(r, n, m.ancestor); }},
+    {"client", read_clients},
+    {"terminal",
+     [](Reader& r, const YamlNode& n, Match& m) {
+       bool value = false;
+       r.flag(n, value);
+       m.terminal = value;
+     }},
+};
+
+void read_on_refuse(Reader& r, const YamlNode& n, OnRefuse& target) {
+  r.word<OnRefuse>(n, {{"refuse", OnRefuse::kRefuse}, {"pass", OnRefuse::kPass}}, target);
+}
+
+constexpr Field<Rule> kRule[] = {
+    {"name", read_rule_name},
+    {"match", [](Reader& r, const YamlNode& n, Rule& rule) { r.map(n, kMatch, rule.match); }},
+    {"action",
+     [](Reader& r, const YamlNode& n, Rule& rule) {
+       r.word<Action>(n, {{"record", Action::kRecord}, {"pass", Action::kPass}, {"refuse", Action::kRefuse}},
+                      rule.action);
+     }},
+    {"input", [](Reader& r, const YamlNode& n, Rule& rule) { r.flag(n, rule.record_input); }},
+    {"payload", [](Reader& r, const YamlNode& n, Rule& rule) { r.flag(n, rule.record_payload); }},
+    {"notice", read_notice},
+    {"on_start_failure",
+     [](Reader& r, const YamlNode& n, Rule& rule) { read_on_refuse(r, n, rule.on_start_failure); }},
+    {"on_write_failure",
+     [](Reader& r, const YamlNode& n, Rule& rule) {
+       r.word<OnFailure>(
+           n, {{"hold", OnFailure::kHold}, {"cut", OnFailure::kCut}, {"continue", OnFailure::kContinue}},
+           rule.on_write_failure);
+     }},
+};
+
+void read_rules(Reader& r, const YamlNode& node, Policy& p) {
+  r.list(node, true, [&](const YamlNode& n) {
+    if (p.rules.size() >= kMaxRules) return;  // complained of below, once
+    Rule rule;
+    rule.line = n.mark.line;
+    const auto present = r.map(n, kRule, rule);
+    if (n.kind == YamlNode::Kind::kMap &&
+        std::find(present.begin(), present.end(), "name") == present.end()) {
+      r.fail(n, "a rule without a name; add 'name: WORD'");
+    }
+    for (const Rule& earlier : p.rules) {
+      if (!rule.name.empty() && earlier.name == rule.name) {
+        const auto key = std::find_if(n.entries.begin(), n.entries.end(),
+                                      [](const auto& e) { return e.first.text == "name"; });
+        r.fail(key->second, "the name '" + rule.name + "' again; the rule in line " +
+                                std::to_string(earlier.line) + " has it: choose another");
+      }
+    }
+    p.rules.push_back(std::move(rule));
+  });
+  if (node.items.size() > kMaxRules)
+    r.fail(node, "more than " + std::to_string(kMaxRules) + " rules; merge some");
+}
+
+constexpr Field<GuardedDirectory> kGuarded[] = {
+    {"path", [](Reader& r, const YamlNode& n, GuardedDirectory& g) { r.path(n, true, g.path); }},
+    {"settle",
+     [](Reader& r, const YamlNode& n, GuardedDirectory& g) { r.duration(n, 0, kMinute, g.settle_ms); }},
+};
+
+void read_guarded(Reader& r, const YamlNode& node, Policy& p) {
+  r.list(node, true, [&](const YamlNode& n) {
+    if (p.guard.size() >= kMaxGuarded) return;
+    GuardedDirectory g;
+    const auto present = r.map(n, kGuarded, g);
+    if (n.kind == YamlNode::Kind::kMap &&
+        std::find(present.begin(), present.end(), "path") == present.end()) {
+      r.fail(n, "a directory without a path; add 'path: /DIRECTORY'");
+    }
+    for (const auto& earlier : p.guard) {
+      if (!g.path.empty() && earlier.path == g.path) r.fail(n, "'" + g.path + "' again; remove one");
+    }
+    p.guard.push_back(std::move(g));
+  });
+  if (node.items.size() > kMaxGuarded)
+    r.fail(node, "more than " + std::to_string(kMaxGuarded) + " directories; guard fewer");
+}
+
+constexpr Field<Policy> kGuard[] = {
+    {"directories", read_guarded},
+    {"sweep",
+     [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, kSecond, 24 * kHour, p.guard_sweep_ms); }},
+};
+
+constexpr Field<Policy> kLimits[] = {
+    {"max_sessions",
+     [](Reader& r, const YamlNode& n, Policy& p) { r.integer(n, 1, 100000, p.max_sessions); }},
+    {"max_sessions_per_user",
+     [](Reader& r, const YamlNode& n, Policy& p) { r.integer(n, 1, 100000, p.max_sessions_per_user); }},
+    {"max_pending_logins",
+     [](Reader& r, const YamlNode& n, Policy& p) { r.integer(n, 1, 65536, p.max_pending_logins); }},
+    {"login_timeout",
+     [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 100, 10 * kMinute, p.login_timeout_ms); }},
+    {"hold_timeout",
+     [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 100, 24 * kHour, p.hold_timeout_ms); }},
+    {"end_grace",
+     [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 0, 10 * kMinute, p.end_grace_ms); }},
+};
+
+constexpr Field<Policy> kLog[] = {
+    {"target",
+     [](Reader& r, const YamlNode& n, Policy& p) {
+       r.word<LogTarget>(n,
+                         {{"journal", LogTarget::kJournal},
+                          {"syslog", LogTarget::kSyslog},
+                          {"file", LogTarget::kFile},
+                          {"stderr", LogTarget::kStderr}},
+                         p.log.target);
+     }},
+    {"file", [](Reader& r, const YamlNode& n, Policy& p) { r.path(n, false, p.log.file); }},
+    {"level",
+     [](Reader& r, const YamlNode& n, Policy& p) {
+       r.word<Level>(n,
+                     {{"debug", Level::kDebug},
+                      {"info", Level::kInfo},
+                      {"warning", Level::kWarning},
+                      {"error", Level::kError}},
+                     p.log.level);
+     }},
+};
+
+constexpr Field<Policy> kTop[] = {
+    {"version",
+     [](Reader& r, const YamlNode& n, Policy&) {
+       int version = 0;
+       r.integer(n, 1, 1, version);
+     }},
+    {"recordings", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kRecordings, p); }},
+    {"rules", read_rules},
+    {"daemon_absent", [](Reader& r, const YamlNode& n, Policy& p) { read_on_refuse(r, n, p.daemon_absent); }},
+    {"break_glass_group",
+     [](Reader& r, const YamlNode& n, Policy& p) { read_group(r, n, true, p.break_glass_group); }},
+    {"guard", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kGuard, p); }},
+    {"limits", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kLimits, p); }},
+    {"log", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kLog, p); }},
+};
+
+void read_policy(Reader& r, const YamlNode& root, Policy& p) {
+  if (root.kind == YamlNode::Kind::kNull) {
+    return r.fail_at({}, "an empty policy; copy the example etc/opelog.yaml and change it");
+  }
+  const auto present = r.map(root, kTop, p);
+  if (root.kind != YamlNode::Kind::kMap) return;
+  const auto has = [&](std::string_view key) {
+    return std::find(present.begin(), present.end(), key) != present.end();
+  };
+  if (!has("version")) r.fail_at({}, "no key 'version'; add the line 'version: 1'");
+  // Without rules nothing is recorded: that must be somebody's will, never a forgotten block.
+  if (!has("rules"))
+    r.fail_at({}, "no key 'rules', so nothing would be recorded; add rules, or 'rules: []' if that is meant");
+}
+
+template <typename T, std::size_t N>
+void add_keys(std::vector<std::string>& keys, const std::string& prefix, const Field<T> (&fields)[N]) {
+  for (const auto& field : fields) keys.push_back(prefix + field.name);
+}
+
+}  // namespace
+
+ParsedPolicy parse_policy_all(std::string_view yaml, const std::string& file_name) {
+  ParsedPolicy parsed;
+  auto tree = parse_yaml(yaml, file_name);
+  if (!tree) {
+    parsed.errors.push_back(std::move(tree).error());
+    return parsed;
+  }
+  Reader reader;
+  Policy policy;
+  read_policy(reader, *tree, policy);
+  for (const auto& complaint : reader.take()) {
+    if (parsed.errors.size() == kMaxPolicyErrors) break;
+    parsed.errors.push_back(error_at(file_name, complaint.mark, complaint.message));
+  }
+  if (parsed.errors.empty()) parsed.policy = std::move(policy);
+  return parsed;
+}
+
+Result<Policy> parse_policy(std::string_view yaml, const std::string& file_name) {
+  ParsedPolicy parsed = parse_policy_all(yaml, file_name);
+  if (parsed.policy) return std::move(*parsed.policy);
+  Error first = std::move(parsed.errors.front());
+  const std::size_t more = parsed.errors.size() - 1;
+  if (more > 0) first.message += " (and " + std::to_string(more) + " more: opelog policy check)";
+  return first;
+}
+
+std::vector<std::string> policy_keys() {
+  std::vector<std::string> keys;
+  add_keys(keys, "", kTop);
+  add_keys(keys, "recordings.", kRecordings);
+  add_keys(keys, "rules[].", kRule);
+  add_keys(keys, "rules[].match.", kMatch);
+  add_keys(keys, "guard.", kGuard);
+  add_keys(keys, "guard.directories[].", kGuarded);
+  add_keys(keys, "limits.", kLimits);
+  add_keys(keys, "log.", kLog);
+  return keys;
+}
+
+const char* action_word(Action action) noexcept {
+  return action == Action::kRecord ? "record" : action == Action::kPass ? "pass" : "refuse";
+}
+const char* on_refuse_word(OnRefuse what) noexcept {
+  return what == OnRefuse::kRefuse ? "refuse" : "pass";
+}
+const char* on_failure_word(OnFailure what) noexcept {
+  return what == OnFailure::kHold ? "hold" : what == OnFailure::kCut ? "cut" : "continue";
+}
+const char* append_only_word(AppendOnly what) noexcept {
+  return what == AppendOnly::kRequired ? "required" : what == AppendOnly::kPreferred ? "preferred" : "off";
+}
+
+}  // namespace opelog
