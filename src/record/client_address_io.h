@@ -7,11 +7,11 @@
 // tests/record/client_address_io_test.cc show what real sshds hold.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 
+#include "core/policy_decide.h"
 #include "record/process_facts_io.h"
 
 namespace opelog::record {
@@ -20,7 +20,7 @@ struct ClientAddress {
   std::string text;  ///< "192.0.2.7", "2001:db8::1", "fe80::1%eth0"; "" if there is none
   std::uint16_t port = 0;
   /// For the policy; IPv4 as v4-mapped v6. Not set where there is none or it is only claimed.
-  std::optional<std::array<unsigned char, 16>> bytes;
+  std::optional<Address> bytes;
   bool claimed = false;  ///< from SSH_CONNECTION
 };
 

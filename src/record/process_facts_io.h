@@ -48,8 +48,8 @@ struct ProcessFacts {
   uid_t real_uid = 0;
   std::vector<format::Ancestor> ancestry;       ///< nearest first, from the peer's parent up to pid 1
   std::vector<std::uint64_t> ancestry_started;  ///< clock ticks after boot, one for each
-  /// For the policy, one for each: the path, or "" where it cannot be believed: a process of a user in a
-  /// mount namespace of his own gives any file any path.
+  /// For the policy, one for each: the path, or "" where it cannot be believed: in a mount namespace of his
+  /// own a user gives any file any path.
   std::vector<std::string> ancestor_exes;
   bool ancestry_cut = false;                 ///< there are more than kMaxAncestors
   std::uint32_t loginuid = 0xffffffff;       ///< -1 unset
