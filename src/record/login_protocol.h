@@ -41,7 +41,7 @@ enum opelog_how {
 
 enum opelog_action {
   OPELOG_PASS = 1,            /* run the shell on the descriptors you have */
-  OPELOG_RECORD_TERMINAL = 2, /* descriptors: inner slave, then (unless REC) the outer terminal anew */
+  OPELOG_RECORD_TERMINAL = 2, /* descriptors: inner slave, then the outer terminal anew if it was revoked */
   OPELOG_RECORD_STREAMS = 3,  /* descriptors: new 0, 1, 2 */
   OPELOG_REFUSE = 4           /* print message, exit with exit_code */
 };
@@ -51,6 +51,7 @@ enum opelog_action {
 #define OPELOG_MAX_CLAIM 256u       /* bytes of SSH_CONNECTION sent */
 #define OPELOG_MAX_PATH 4096u
 #define OPELOG_MAX_MESSAGE 4096u    /* notice or refusal */
+#define OPELOG_MAX_SESSION 128u     /* bytes of a session id: printable ASCII */
 #define OPELOG_MAX_FRAME 200000u    /* below net.core.wmem_default (212992), which bounds one packet */
 
 struct opelog_frame {
@@ -94,5 +95,6 @@ struct opelog_ended {
 #define OPELOG_EXIT_UNAVAILABLE 69 /* the daemon cannot be reached and the policy says refuse */
 #define OPELOG_EXIT_REFUSED 77     /* the policy refuses this login */
 #define OPELOG_EXIT_EXEC 126       /* the real shell could not be started */
+#define OPELOG_EXIT_NOT_FOUND 127  /* it does not exist */
 
 #endif

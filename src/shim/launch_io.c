@@ -1,0 +1,154 @@
+#include "shim/launch_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static _Noreturn void failed_to_run(const char* what, int err) {
+  char text[OPELOG_MAX_PATH + 256];
+  snprintf(text, sizeof text, "opelog: %s: %s", what, strerror(err));
+  opelog_leave(err == ENOENT ? OPELOG_EXIT_NOT_FOUND : OPELOG_EXIT_EXEC, text);
+}
+
+/* A passwd entry or a policy that names the shim itself would go round for ever. */
+bool opelog_is_the_shim(const char* path) {
+  struct stat a;
+  struct stat b;
+  return strcmp(path, OPELOG_SHELL_PATH) == 0 || (stat(path, &a) == 0 && stat(OPELOG_SHELL_PATH, &b) == 0 &&
+                                                  a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+}
+
+static char* assignment(const char* name, const char* value) {
+  char* text = malloc(strlen(name) + strlen(value) + 2);
+  if (text != NULL) sprintf(text, "%s=%s", name, value);
+  return text;
+}
+
+static void set_variable(struct opelog_environment* environment, const char* name, const char* value) {
+  char* text = assignment(name, value);
+  if (text == NULL || opelog_environment_set(environment, text) != 0)
+    opelog_leave(OPELOG_EXIT_UNAVAILABLE, "opelog: out of memory");
+}
+
+/* Only what must differ from a login without opelog: SHELL must not lead back here, and the hook in
+ * /etc/profile.d must not start us again in the very process it started us in. */
+static void adjust_environment(struct opelog_launch* launch) {
+  const char* shell = opelog_environment_get(&launch->environment, "SHELL");
+  if (shell != NULL && opelog_is_the_shim(shell)) set_variable(&launch->environment, "SHELL", launch->shell);
+  if (launch->invocation->how == OPELOG_HOW_HOOK) {
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    set_variable(&launch->environment, "OPELOG_HOOK", pid);
+  }
+}
+
+/* The group is gone already. */
+static _Noreturn void exec_shell(struct opelog_launch* launch) {
+  const struct opelog_invocation* invocation = launch->invocation;
+  adjust_environment(launch);
+  if (invocation->how == OPELOG_HOW_REC && invocation->arguments != NULL) {
+    opelog_signals_restore(&launch->signals);
+    environ = launch->environment.list; /* whose PATH execvpe looks in */
+    execvpe(invocation->arguments[0], invocation->arguments, launch->environment.list);
+    failed_to_run(invocation->arguments[0], errno);
+  }
+  char** arguments = opelog_shell_arguments(invocation, launch->shell);
+  if (arguments == NULL) failed_to_run(launch->shell, ENOMEM);
+  opelog_signals_restore(&launch->signals);
+  execve(launch->shell, arguments, launch->environment.list);
+  failed_to_run(launch->shell, errno);
+}
+
+void opelog_run_here(struct opelog_launch* launch) {
+  if (!opelog_drop_group()) opelog_leave(OPELOG_EXIT_UNAVAILABLE, "opelog: the group cannot be given up");
+  if (opelog_is_the_shim(launch->shell))
+    opelog_leave(OPELOG_EXIT_EXEC,
+                 "opelog: the real shell of this user is opelog-shell itself; tell the administrator");
+  exec_shell(launch);
+}
+
+/* The shell dies with its waiter: killing the waiter ends the session and does not free the shell. Set after
+ * the change of group, which would clear it. */
+static void die_with_waiter(pid_t parent) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(OPELOG_EXIT_UNAVAILABLE);
+}
+
+static _Noreturn void become_shell(struct opelog_launch* launch, struct opelog_link* link, pid_t parent) {
+  const struct opelog_verdict_facts* verdict = &link->verdict;
+  bool terminal = verdict->action == OPELOG_RECORD_TERMINAL;
+  if (terminal) {
+    int slave = link->descriptors[0];
+    if (setsid() < 0 || ioctl(slave, TIOCSCTTY, 0) != 0) _exit(OPELOG_EXIT_UNAVAILABLE);
+    for (int fd = 0; fd < 3; ++fd)
+      if ((verdict->replace & (1u << fd)) != 0 && dup2(slave, fd) < 0) _exit(OPELOG_EXIT_UNAVAILABLE);
+  } else {
+    for (int fd = 0; fd < 3; ++fd)
+      if (dup2(link->descriptors[fd], fd) < 0) _exit(OPELOG_EXIT_UNAVAILABLE);
+  }
+  if (!opelog_drop_group()) _exit(OPELOG_EXIT_UNAVAILABLE);
+  die_with_waiter(parent);
+  if (terminal && verdict->message[0] != '\0') opelog_say(link->descriptors[0], verdict->message);
+  set_variable(&launch->environment, "OPELOG_SESSION", verdict->session);
+  exec_shell(launch);
+}
+
+/* Whatever goes wrong here, the shell must not go on without a waiter. */
+static _Noreturn void become_waiter(struct opelog_launch* launch, struct opelog_link* link, pid_t child) {
+  opelog_signals_ignore_keyboard();
+  char pid[16];
+  snprintf(pid, sizeof pid, "%d", (int)child);
+  bool terminal = link->verdict.action == OPELOG_RECORD_TERMINAL;
+  /* Only a terminal that is still the caller's own is put back by us; the daemon does the other. */
+  bool restore = terminal && link->count == 1 && launch->termios != NULL;
+  char name[] = "opelog-waiter";
+  char kind[] = {terminal ? 't' : 's', '\0'};
+  char* arguments[] = {name, pid, kind, restore ? (char*)launch->termios : NULL, NULL};
+  char* environment[] = {NULL};
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  bool ready = null >= 0;
+  for (int fd = 0; ready && fd < 3; ++fd) ready = dup2(null, fd) == fd;
+  ready = ready && opelog_send_started(link->fd, (int)child) && opelog_drop_group();
+  if (ready && link->fd == 3)
+    ready = fcntl(3, F_SETFD, 0) == 0;
+  else if (ready)
+    ready = dup2(link->fd, 3) == 3;
+  if (ready && close_range(4, ~0u, 0) != 0 && errno == ENOSYS) {
+    struct rlimit limit;
+    int end = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536 ? (int)limit.rlim_cur : 65536;
+    for (int fd = 4; fd < end; ++fd) close(fd);
+  }
+  if (ready) execve(OPELOG_WAITER, arguments, environment);
+  kill(child, SIGKILL);
+  while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+  }
+  _exit(OPELOG_EXIT_UNAVAILABLE);
+}
+
+void opelog_run_recorded(struct opelog_launch* launch, struct opelog_link* link) {
+  bool terminal = link->verdict.action == OPELOG_RECORD_TERMINAL;
+  bool outer = terminal && link->count == 2;
+  int speak = outer ? link->descriptors[1] : 2; /* the old 2 is dead once the outer terminal was revoked */
+  if (opelog_is_the_shim(launch->shell)) {
+    opelog_say(speak, "opelog: the real shell of this user is opelog-shell itself; tell the administrator");
+    _exit(OPELOG_EXIT_EXEC);
+  }
+  opelog_signals_block_for_waiter();
+  /* So that SIGWINCH arrives again. Without it (we do not lead the session) only resizing suffers. */
+  if (outer) ioctl(link->descriptors[1], TIOCSCTTY, 0);
+  pid_t parent = getpid();
+  pid_t child = fork();
+  if (child == 0) become_shell(launch, link, parent);
+  if (child < 0) {
+    opelog_say(speak, "opelog: no process could be started for this session");
+    _exit(OPELOG_EXIT_UNAVAILABLE);
+  }
+  become_waiter(launch, link, child);
+}

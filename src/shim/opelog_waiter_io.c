@@ -1,0 +1,203 @@
+/* opelog-waiter PID t|s [TERMIOS]: waits for the recorded shell PID, our child, and leaves with its status.
+ *
+ * What the shim becomes once the shell runs: descriptor 3 is the connection to opelogd. It tells the daemon
+ * about new window sizes and the shell's end, and leaves only at the daemon's DONE, because sshd cuts off
+ * output that is still on its way when its child has gone. If the connection breaks first, nobody records any
+ * more: the session ends here. t: a terminal session, the shell leads a session of its own; s: streams, it
+ * stays in ours. TERMIOS, hex: the settings of our controlling terminal, put back when the daemon vanished.
+ * Freestanding: no libc, no memory but the stack.
+ */
+#include "record/login_protocol.h"
+#include "shim/waiter_kernel_io.h"
+
+enum { kConnection = 3, kGraceSeconds = 2, kMaxTermios = 64 };
+
+struct waiter {
+  int shell;
+  int signals; /* signalfd: SIGCHLD and SIGWINCH */
+  int terminal;
+  int resize_owed; /* a RESIZED that the connection could not take yet; many merge into one */
+  const char* termios;
+};
+
+static long call1(long number, long a) {
+  return kernel(number, a, 0, 0, 0, 0);
+}
+static long call2(long number, long a, long b) {
+  return kernel(number, a, b, 0, 0, 0);
+}
+static long call3(long number, long a, long b, long c) {
+  return kernel(number, a, b, c, 0, 0);
+}
+
+static __attribute__((noreturn)) void leave(int code) {
+  for (;;) call1(__NR_exit_group, code);
+}
+
+static void kill_process(int pid, int number) {
+  call2(__NR_kill, pid, number);
+}
+
+static void set_action(int number, uint64_t handler) {
+  struct signal_action action = {handler, 0, 0, 0};
+  kernel(__NR_rt_sigaction, number, (long)&action, 0, 8, 0);
+}
+
+static void change_mask(int how, uint64_t mask) {
+  kernel(__NR_rt_sigprocmask, how, (long)&mask, 0, 8, 0);
+}
+
+static uint64_t bit(int number) {
+  return UINT64_C(1) << (number - 1);
+}
+
+/* The shell's wait status, or -1 while it lives. If it is not ours to wait for there is nothing to wait for.
+ */
+static int ended_status(const struct waiter* w) {
+  int status = 0;
+  long n = kernel(__NR_wait4, w->shell, (long)&status, kNoHang, 0, 0);
+  if (n == w->shell) return status;
+  return n == 0 || n == -kInterrupted ? -1 : OPELOG_EXIT_UNAVAILABLE << 8;
+}
+
+static int hex_digit(char c) {
+  return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+static void restore_terminal(const struct waiter* w, int tty) {
+  unsigned char settings[kMaxTermios];
+  int length = 0;
+  for (const char* p = w->termios; p[0] != '\0' && p[1] != '\0' && length < kMaxTermios; p += 2)
+    settings[length++] = (unsigned char)(hex_digit(p[0]) << 4 | hex_digit(p[1]));
+  call3(__NR_ioctl, tty, kTcsets, (long)settings);
+}
+
+/* Nobody records: say so, ask the shell to end, and see to it that it does. */
+static __attribute__((noreturn)) void end_session(const struct waiter* w, int say) {
+  static const char tty_path[] = "/dev/tty";
+  static const char text[] = "\r\nopelog: the recorder is gone; this session ends\r\n";
+  if (w->terminal) {
+    int tty = (int)kernel(__NR_openat, kAtFdCwd, (long)tty_path,
+                          kReadWrite | kNoCtty | kNonBlock | kCloseOnExec, 0, 0);
+    if (tty >= 0) {
+      if (w->termios != 0) restore_terminal(w, tty);
+      if (say) call3(__NR_write, tty, (long)text, sizeof text - 1);
+    }
+    kill_process(-w->shell, kSigHup);
+    kill_process(-w->shell, kSigCont);
+  }
+  kill_process(w->shell, kSigHup);
+  kill_process(w->shell, kSigCont);
+  struct time_spec left = {kGraceSeconds, 0}; /* the kernel writes back what remains of it */
+  struct poll_entry entry = {w->signals, kPollIn, 0};
+  while (ended_status(w) < 0) {
+    if (kernel(__NR_ppoll, (long)&entry, 1, (long)&left, 0, 8) == 0) break;
+    unsigned char drained[512];
+    call3(__NR_read, w->signals, (long)drained, sizeof drained);
+  }
+  if (w->terminal) kill_process(-w->shell, kSigKill);
+  kill_process(w->shell, kSigKill);
+  leave(OPELOG_EXIT_UNAVAILABLE);
+}
+
+/* 1 sent, 0 no room now, -1 the connection is broken. */
+static int send_frame(const void* frame, long size, int flags) {
+  for (;;) {
+    long n = kernel(__NR_sendto, kConnection, (long)frame, size, flags | kNoSignal, 0);
+    if (n == size) return 1;
+    if (n == -kAgain) return 0;
+    if (n != -kInterrupted) return -1;
+  }
+}
+
+static void send_resized(struct waiter* w) {
+  struct opelog_frame frame = {OPELOG_LOGIN_MAGIC, OPELOG_RESIZED};
+  int sent = send_frame(&frame, sizeof frame, kDontWait);
+  if (sent < 0) end_session(w, 1);
+  w->resize_owed = sent == 0;
+}
+
+enum heard { kNothing, kDone, kBroken };
+
+static enum heard listen_once(int flags) {
+  struct opelog_frame frame = {0, 0};
+  long n = kernel(__NR_recvfrom, kConnection, (long)&frame, sizeof frame, flags, 0);
+  if (n == -kAgain || n == -kInterrupted) return kNothing;
+  return n == sizeof frame && frame.magic == OPELOG_LOGIN_MAGIC && frame.type == OPELOG_DONE ? kDone
+                                                                                             : kBroken;
+}
+
+/* Leaves as the shell left, so that sshd and scripts see what they would have seen. */
+static __attribute__((noreturn)) void leave_like(int status) {
+  int number = status & 0x7f;
+  if (number == 0) leave(status >> 8 & 0xff);
+  struct resource_limit none = {0, 0};
+  kernel(__NR_prlimit64, 0, kResourceCore, (long)&none, 0, 0);
+  set_action(number, 0);
+  change_mask(kUnblock, ~UINT64_C(0));
+  kill_process((int)call1(__NR_getpid, 0), number);
+  leave(128 + number); /* a signal that does not end us, or we are init of a namespace */
+}
+
+static __attribute__((noreturn)) void finish(int status) {
+  int number = status & 0x7f;
+  struct opelog_ended frame = {
+      {OPELOG_LOGIN_MAGIC, OPELOG_ENDED}, number == 0, number == 0 ? status >> 8 & 0xff : number};
+  if (send_frame(&frame, sizeof frame, 0) == 1)
+    while (listen_once(0) == kNothing) {
+    }
+  leave_like(status);
+}
+
+static void read_signals(struct waiter* w) {
+  unsigned char info[256]; /* two signalfd_siginfo of 128 bytes; the number is their first word */
+  long n = call3(__NR_read, w->signals, (long)info, sizeof info);
+  for (long at = 0; at + 128 <= n; at += 128)
+    if (info[at] == kSigWinch) w->resize_owed = 1;
+}
+
+static __attribute__((noreturn)) void wait_for_shell(struct waiter* w) {
+  for (;;) {
+    int status = ended_status(w);
+    if (status >= 0) finish(status);
+    if (w->resize_owed) send_resized(w);
+    struct poll_entry entries[2] = {
+        {kConnection, (short)(kPollIn | (w->resize_owed ? kPollOut : 0)), 0},
+        {w->signals, kPollIn, 0},
+    };
+    if (kernel(__NR_ppoll, (long)entries, 2, 0, 0, 8) <= 0) continue;
+    if (entries[1].returned != 0) read_signals(w);
+    if ((entries[0].returned & ~kPollOut) != 0) {
+      enum heard heard = listen_once(kDontWait);
+      if (heard != kNothing) {
+        status = ended_status(w);
+        if (status >= 0) leave_like(status);
+        end_session(w, heard == kBroken); /* DONE early: the daemon has said why itself */
+      }
+    }
+  }
+}
+
+static int parse_pid(const char* text) {
+  int value = 0;
+  for (; *text >= '0' && *text <= '9' && value < 100000000; ++text) value = value * 10 + (*text - '0');
+  return *text == '\0' ? value : 0;
+}
+
+__attribute__((noreturn, used)) void waiter_main(long* stack) {
+  static const unsigned char ignored[] = {kSigHup, kSigInt, kSigQuit, kSigTstp, kSigTtin, kSigTtou, kSigPipe};
+  long argc = stack[0];
+  char** argv = (char**)(stack + 1);
+  struct waiter w = {0, -1, 0, 0, 0};
+  if (argc < 3 || argc > 4) leave(OPELOG_EXIT_USAGE);
+  w.shell = parse_pid(argv[1]);
+  w.terminal = argv[2][0] == 't';
+  if (argc == 4) w.termios = argv[3];
+  if (w.shell <= 1) leave(OPELOG_EXIT_USAGE);
+  for (unsigned i = 0; i < sizeof ignored; ++i) set_action(ignored[i], 1);
+  uint64_t mask = bit(kSigChld) | bit(kSigWinch);
+  change_mask(kBlock, mask);
+  w.signals = (int)kernel(__NR_signalfd4, -1, (long)&mask, 8, kNonBlock | kCloseOnExec, 0);
+  if (w.signals < 0) end_session(&w, 1); /* the user's limits: no shell without somebody who waits for it */
+  wait_for_shell(&w);
+}
