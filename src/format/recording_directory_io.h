@@ -30,7 +30,8 @@ Result<std::vector<std::string>> list_names(const std::string& directory);
 /// Reads the head and the tail of `.time`, some KiB whatever the recording's size.
 Result<RecordingSummary> summarise(const std::string& directory, const std::string& name);
 
-/// The one recording whose name or session id begins with `prefix` (a path is taken as it is).
+/// The base path (`directory`/NAME, fit for RecordingReader::open) of the one recording whose name or session id begins
+/// with `prefix`; an exact name wins. A `prefix` with a slash is a path and is returned as it is.
 /// Code::kNotFound, or Code::kInvalid with the candidates when several do.
 Result<std::string> find_recording(const std::string& directory, const std::string& prefix);
 

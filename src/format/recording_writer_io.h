@@ -9,6 +9,7 @@
 // at flush_deadline(). A crash in between leaves output without timing, which repair_tail() states.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -33,6 +34,8 @@ struct WriterOptions {
   std::uint32_t group = 0;             ///< gid of the files
   AppendOnly append_only = AppendOnly::kRequired;
   bool input = false;                  ///< also open `.in`
+  /// Stands in for write(2) in tests; nullptr is write(2) itself.
+  std::ptrdiff_t (*write)(int fd, const void* data, std::size_t size) = nullptr;
 };
 
 class RecordingWriter {
@@ -52,6 +55,8 @@ class RecordingWriter {
   Result<std::size_t> output(std::string_view bytes, MonoUs now);
   /// Appends input; the same contract. Only with WriterOptions::input.
   Result<std::size_t> input(std::string_view bytes, MonoUs now);
+  /// The three below: an error means nothing was written; success, that it was written, or begun and kept, to be
+  /// completed before anything else is accepted.
   Status resized(int rows, int cols, MonoUs now);
   /// Any H record; `value` is split and escaped as the format demands.
   Status note(std::string_view name, std::string_view value, MonoUs now);
@@ -59,7 +64,7 @@ class RecordingWriter {
   /// Flushes and writes the end (EXIT_CODE, DURATION, OPELOG_END). The writer takes no more after it.
   Status end(const EndInfo& end, MonoUs now);
 
-  /// When pending timing wants to be written; nullopt if nothing is pending.
+  /// When pending timing wants to be written; nullopt if nothing is pending. After a failure 100 ms later.
   [[nodiscard]] std::optional<MonoUs> flush_deadline() const noexcept;
   Status flush(MonoUs now);
 
@@ -80,7 +85,8 @@ class RecordingWriter {
 
 /// Completes what a crash left of the recording NAME in `directory` by appending only: a torn timing record,
 /// output without timing (as a gap and an `O` record), a missing end (EndReason::kCrash). Returns what it did in one
-/// sentence, "" if the recording was whole. Refuses (Code::kExists) a recording that is live.
+/// sentence, "" if the recording was whole. Refuses (Code::kExists) a recording that is live, and (Code::kInvalid) one
+/// that is damaged elsewhere than at its tail, or that plain script made.
 Result<std::string> repair_tail(int directory, const std::string& name, WallUs now);
 
 }  // namespace opelog::format

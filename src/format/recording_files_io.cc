@@ -1,0 +1,64 @@
+#include "format/recording_files_io.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace opelog::format {
+
+Result<Fd> open_regular(int dirfd, const std::string& name, int flags) {
+  auto fd = open_at(dirfd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  if (!fd) {
+    if (fd.error().err == ELOOP)
+      return Error{Code::kDenied, name + ": a symbolic link is not followed", ELOOP};
+    return fd;
+  }
+  struct stat st {};
+  if (::fstat(fd->get(), &st) != 0) return error_from_errno(errno, name);
+  if (!S_ISREG(st.st_mode)) return Error{Code::kDenied, name + ": not a regular file", 0};
+  return fd;
+}
+
+Result<FileFacts> look_at(int fd) {
+  struct stat st {};
+  if (::fstat(fd, &st) != 0) return error_from_errno(errno, "look at a recording's file");
+  FileFacts facts;
+  facts.size = static_cast<std::uint64_t>(st.st_size);
+  facts.inode = st.st_ino;
+  facts.uid = st.st_uid;
+  facts.modified = static_cast<WallUs>(st.st_mtim.tv_sec) * kUsPerS + st.st_mtim.tv_nsec / 1000;
+  return facts;
+}
+
+Status lock_as_writer(int fd, const std::string& name) {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (::fcntl(fd, F_OFD_SETLK, &lock) == 0) return {};
+  if (errno == EAGAIN || errno == EACCES)
+    return Error{Code::kExists, name + ": a writer holds this recording", errno};
+  return error_from_errno(errno, name + ": lock");
+}
+
+bool is_locked(int fd) {
+  struct flock lock {};
+  lock.l_type = F_RDLCK;
+  lock.l_whence = SEEK_SET;
+  return ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+Result<std::size_t> read_at(int fd, char* data, std::size_t size, std::uint64_t offset) {
+  std::size_t got = 0;
+  while (got < size) {
+    const ssize_t n = ::pread(fd, data + got, size - got, static_cast<off_t>(offset + got));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return error_from_errno(errno, "read a recording");
+    if (n == 0) break;
+    got += static_cast<std::size_t>(n);
+  }
+  return got;
+}
+
+}  // namespace opelog::format

@@ -1,0 +1,39 @@
+// What writer, repair, reader and directory share about a recording's files: opening them without following
+// anything, and the lock that says a writer lives. Internal to format/.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/clock.h"
+#include "core/fd_io.h"
+#include "core/result.h"
+
+namespace opelog::format {
+
+constexpr std::string_view kLogSuffix = ".log";
+constexpr std::string_view kTimeSuffix = ".time";
+constexpr std::string_view kInputSuffix = ".in";
+constexpr std::string_view kCompressedSuffix = ".zst";
+
+struct FileFacts {
+  std::uint64_t size = 0;
+  std::uint64_t inode = 0;
+  std::uint32_t uid = 0;
+  WallUs modified = 0;
+};
+
+/// Opens a regular file; symbolic links, FIFOs and devices are refused (Code::kDenied), never waited for.
+Result<Fd> open_regular(int dirfd, const std::string& name, int flags);
+Result<FileFacts> look_at(int fd);
+
+/// Takes the write lock of a live recording on its `.time`. Code::kExists if another holds it.
+Status lock_as_writer(int fd, const std::string& name);
+/// Whether somebody (another open file description) holds it.
+bool is_locked(int fd);
+
+/// Up to `size` bytes at `offset`, EINTR retried; fewer only at the end of the file.
+Result<std::size_t> read_at(int fd, char* data, std::size_t size, std::uint64_t offset);
+
+}  // namespace opelog::format

@@ -1,0 +1,388 @@
+#include "format/recording_writer_io.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "core/append_only_io.h"
+#include "format/recording_files_io.h"
+#include "format/session_header.h"
+#include "format/timing_record.h"
+
+namespace opelog::format {
+namespace {
+
+using WriteCall = std::ptrdiff_t (*)(int, const void*, std::size_t);
+
+constexpr int kMaxSerial = 9999;  // four digits behind the name; beyond that something is broken
+constexpr std::int64_t kRetryUs = 100 * kUsPerMs;  // a full disk is not asked again at every turn of the loop
+enum File : std::size_t { kLog = 0, kTime = 1, kIn = 2, kFiles = 3 };
+constexpr std::array<std::string_view, kFiles> kSuffixes = {kLogSuffix, kTimeSuffix, kInputSuffix};
+
+std::ptrdiff_t plain_write(int fd, const void* data, std::size_t size) {
+  return ::write(fd, data, size);
+}
+
+/// One write(2); >= 1 accepted, or a negative errno.
+std::ptrdiff_t write_once(WriteCall call, int fd, std::string_view bytes) noexcept {
+  for (;;) {
+    const std::ptrdiff_t n = call(fd, bytes.data(), bytes.size());
+    if (n > 0) return n;
+    if (n == 0) return -EIO;  // a regular file that takes nothing and says nothing
+    if (errno != EINTR) return -errno;
+  }
+}
+
+/// The files of one recording while it is being made: removed again unless keep() is called.
+class NewFiles {
+ public:
+  explicit NewFiles(int directory) : directory_(directory) {}
+  NewFiles(const NewFiles&) = delete;
+  NewFiles& operator=(const NewFiles&) = delete;
+  ~NewFiles() { discard(); }
+
+  /// Code::kExists if a file of that base name is there already.
+  Status open(const std::string& base, bool input) {
+    for (const std::string_view suffix : kSuffixes) {
+      for (const std::string_view packed : {std::string_view{}, kCompressedSuffix}) {
+        struct stat st {};
+        const std::string path = base + std::string(suffix) + std::string(packed);
+        if (::fstatat(directory_, path.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
+          return Error{Code::kExists, path + ": exists", EEXIST};
+        }
+        if (errno != ENOENT) return error_from_errno(errno, path);
+      }
+    }
+    for (std::size_t i = 0; i < (input ? kFiles : kIn); ++i) {
+      const std::string path = base + std::string(kSuffixes[i]);
+      auto opened = open_at(directory_, path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0600);
+      if (!opened) {
+        discard();
+        return std::move(opened).error();
+      }
+      fds[i] = std::move(*opened);
+      paths_[i] = path;
+      auto facts = look_at(fds[i].get());
+      if (!facts) return std::move(facts).error();
+      inodes[i] = facts->inode;
+    }
+    return {};
+  }
+
+  Status set_owner_and_mode(std::uint32_t group, unsigned mode) {
+    for (std::size_t i = 0; i < kFiles; ++i) {
+      if (!fds[i]) continue;
+      int err = try_owner_and_mode(fds[i].get(), group, mode);
+      if (err == EPERM && set_append_only(fds[i].get(), false)) {
+        // Another guard was faster: the kernel lets nobody change the mode of an append-only file.
+        err = try_owner_and_mode(fds[i].get(), group, mode);
+      }
+      if (err != 0) return error_from_errno(err, paths_[i] + ": set owner, group and mode");
+    }
+    return {};
+  }
+
+  /// Sets the flag and looks whether it stuck: some file systems take it and forget it.
+  Status set_flags() {
+    for (std::size_t i = 0; i < kFiles; ++i) {
+      if (!fds[i]) continue;
+      if (auto set = set_append_only(fds[i].get(), true); !set) {
+        return Error{set.error().code, paths_[i] + ": " + set.error().message, set.error().err};
+      }
+      auto seen = has_append_only(fds[i].get());
+      if (!seen) return std::move(seen).error();
+      if (!*seen)
+        return Error{Code::kUnsupported, paths_[i] + ": the file system drops the append-only flag", 0};
+    }
+    return {};
+  }
+
+  void keep() noexcept { kept_ = true; }
+
+  void discard() {
+    if (kept_) return;
+    for (std::size_t i = 0; i < kFiles; ++i) {
+      if (!fds[i]) continue;
+      (void)set_append_only(fds[i].get(), false).ok();
+      struct stat st {};
+      // Only what we made: the name could be another's by now.
+      if (::fstatat(directory_, paths_[i].c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == inodes[i]) {
+        ::unlinkat(directory_, paths_[i].c_str(), 0);
+      }
+      fds[i].reset();
+    }
+  }
+
+  std::array<Fd, kFiles> fds;
+  std::array<std::uint64_t, kFiles> inodes{};
+
+ private:
+  static int try_owner_and_mode(int fd, std::uint32_t group, unsigned mode) {
+    struct stat st {};
+    if (::fstat(fd, &st) != 0) return errno;
+    if ((st.st_uid != 0 || st.st_gid != group) && ::fchown(fd, 0, group) != 0) return errno;
+    return ::fchmod(fd, mode) == 0 ? 0 : errno;
+  }
+
+  int directory_;
+  std::array<std::string, kFiles> paths_;
+  bool kept_ = false;
+};
+
+}  // namespace
+
+struct RecordingWriter::State {
+  WriteCall write = plain_write;
+  std::array<Fd, kFiles> fds;
+  std::array<std::uint64_t, kFiles> inodes{};
+  std::array<std::uint64_t, kFiles> written{};
+  std::string name;
+  MonoUs first = 0;
+  MonoUs last = 0;            ///< of the last record begun: the next delay counts from here
+  std::uint64_t pending = 0;  ///< bytes of `.log` that no record speaks of yet
+  MonoUs pending_at = 0;      ///< when the first of them came
+  MonoUs retry_at = 0;        ///< after a failure; 0 none
+  std::string kept;           ///< records begun (or owed) and not yet wholly in `.time`
+  std::size_t kept_from = 0;  ///< of them, already written
+  int kept_err = 0;           ///< why they are not in
+  bool dirty = false, ended = false;
+
+  Error refused(File file, int err) const {
+    return error_from_errno(err, name + std::string(kSuffixes[file]));
+  }
+
+  /// Delay of a record at `now`, which becomes the last. A clock that seems to go back counts as standing.
+  std::int64_t step(MonoUs now) noexcept {
+    const MonoUs at = std::max(now, last);
+    return at - std::exchange(last, at);
+  }
+
+  /// Writes to `.time` until all is in or the kernel refuses; returns how much is in and that errno.
+  std::pair<std::size_t, int> put(std::string_view bytes) noexcept {
+    std::size_t in = 0;
+    while (in < bytes.size()) {
+      const std::ptrdiff_t n = write_once(write, fds[kTime].get(), bytes.substr(in));
+      if (n < 0) return {in, static_cast<int>(-n)};
+      in += static_cast<std::size_t>(n);
+      written[kTime] += static_cast<std::uint64_t>(n);
+      dirty = true;
+    }
+    return {in, 0};
+  }
+
+  Status put_kept(MonoUs now) {
+    if (kept.empty()) return {};
+    const auto [in, err] = put(std::string_view(kept).substr(kept_from));
+    kept_from += in;
+    if (err != 0) {
+      retry_at = now + kRetryUs;
+      kept_err = err;
+      return refused(kTime, err);
+    }
+    kept.clear();
+    kept_from = 0;
+    retry_at = 0;
+    return {};
+  }
+
+  /// Appends whole records. On an error nothing of them is in the file (unless `owed`: then they are kept); a
+  /// record accepted in part counts as accepted, the rest is kept.
+  Status put_records(std::string_view records, MonoUs now, bool owed) {
+    const auto [in, err] = put(records);
+    if (err == 0) return {};
+    if (in == 0 && !owed) return refused(kTime, err);
+    kept.assign(records.substr(in));
+    kept_from = 0;
+    kept_err = err;
+    retry_at = now + kRetryUs;
+    return {};
+  }
+
+  Status flush(MonoUs now) {
+    if (auto done = put_kept(now); !done) return done;
+    if (pending == 0) return {};
+    std::array<char, kDataRecordBytes> line;
+    const MonoUs at = std::max(pending_at, last);
+    const std::size_t length = encode_data_record(line.data(), 'O', at - last, pending);
+    if (auto done = put_records({line.data(), length}, now, false); !done) {
+      retry_at = now + kRetryUs;
+      return done;
+    }
+    last = at;
+    pending = 0;
+    if (kept.empty()) retry_at = 0;
+    return {};
+  }
+
+  /// A record that stands by itself: `encode(delay)` makes it.
+  template <typename Encode>
+  Status record(MonoUs now, Encode encode) {
+    if (ended) return Error{Code::kGone, name + ": the recording has ended", 0};
+    if (auto done = flush(now); !done) return done;
+    if (!kept.empty()) return refused(kTime, kept_err);  // flush() was accepted in part just now
+    const MonoUs before = last;
+    const std::int64_t delay = step(now);
+    auto done = put_records(encode(delay), now, false);
+    if (!done) last = before;
+    return done;
+  }
+};
+
+RecordingWriter::RecordingWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+RecordingWriter::~RecordingWriter() {
+  // Best effort: timing that is owed. What fails here is what repair_tail() states.
+  (void)state_->flush(state_->last).ok();
+}
+
+Result<std::unique_ptr<RecordingWriter>> RecordingWriter::create(const WriterOptions& options,
+                                                                 const SessionInfo& info, MonoUs now) {
+  auto state = std::make_unique<State>();
+  if (options.write != nullptr) state->write = options.write;
+  NewFiles files(options.directory);
+  for (int serial = 1;; ++serial) {
+    if (serial > kMaxSerial)
+      return Error{Code::kLimit,
+                   options.name + ": " + std::to_string(kMaxSerial) + " recordings have this name", 0};
+    state->name = serial == 1 ? options.name : options.name + "-" + std::to_string(serial);
+    auto opened = files.open(state->name, options.input);
+    if (opened) break;
+    if (opened.error().code != Code::kExists) return std::move(opened).error();
+  }
+  if (auto done = files.set_owner_and_mode(options.group, options.mode); !done)
+    return std::move(done).error();
+
+  HeaderFacts facts{state->name, false, options.input};
+  std::string header_note;
+  if (options.append_only != AppendOnly::kOff) {
+    auto set = files.set_flags();
+    facts.append_only = set.ok();
+    if (!set && options.append_only == AppendOnly::kRequired) return std::move(set).error();
+    if (!set)
+      header_note = encode_note(0, kOpelogNote, "these files are not append-only: " + set.error().message);
+  }
+  if (auto locked = lock_as_writer(files.fds[kTime].get(), state->name); !locked)
+    return std::move(locked).error();
+
+  const std::string first_line = encode_first_line(info);
+  const std::string header = encode_header(info, facts) + header_note;
+  for (const File file : {kLog, kIn, kTime}) {
+    if (!files.fds[file]) continue;
+    std::string_view left = file == kTime ? header : first_line;
+    while (!left.empty()) {
+      const std::ptrdiff_t n = write_once(state->write, files.fds[file].get(), left);
+      if (n < 0) return state->refused(file, static_cast<int>(-n));
+      left.remove_prefix(static_cast<std::size_t>(n));
+      state->written[file] += static_cast<std::uint64_t>(n);
+    }
+  }
+  files.keep();
+  state->fds = std::move(files.fds);
+  state->inodes = files.inodes;
+  state->first = state->last = now;
+  state->dirty = true;
+  return std::unique_ptr<RecordingWriter>(new RecordingWriter(std::move(state)));
+}
+
+const std::string& RecordingWriter::name() const noexcept {
+  return state_->name;
+}
+
+Result<std::size_t> RecordingWriter::output(std::string_view bytes, MonoUs now) {
+  State& s = *state_;
+  if (s.ended) return Error{Code::kGone, s.name + ": the recording has ended", 0};
+  if (bytes.empty()) return Error{Code::kInvalid, s.name + ": no bytes to record", 0};
+  // Timing that cannot be written is a record that cannot be kept: nothing more is accepted until it can.
+  if (!s.kept.empty() || (s.pending > 0 && now - s.pending_at >= kTimingMergeUs)) {
+    if (auto done = s.flush(now); !done) return std::move(done).error();
+    if (!s.kept.empty()) return s.refused(kTime, s.kept_err);
+  }
+  const std::ptrdiff_t n = write_once(s.write, s.fds[kLog].get(), bytes);
+  if (n < 0) return s.refused(kLog, static_cast<int>(-n));
+  if (s.pending == 0) s.pending_at = now;
+  s.pending += static_cast<std::uint64_t>(n);
+  s.written[kLog] += static_cast<std::uint64_t>(n);
+  s.dirty = true;
+  return static_cast<std::size_t>(n);
+}
+
+Result<std::size_t> RecordingWriter::input(std::string_view bytes, MonoUs now) {
+  State& s = *state_;
+  if (s.ended) return Error{Code::kGone, s.name + ": the recording has ended", 0};
+  if (!s.fds[kIn]) return Error{Code::kInvalid, s.name + ": this recording keeps no input", 0};
+  if (bytes.empty()) return Error{Code::kInvalid, s.name + ": no bytes to record", 0};
+  if (auto done = s.flush(now); !done) return std::move(done).error();
+  if (!s.kept.empty()) return s.refused(kTime, s.kept_err);
+  const std::ptrdiff_t n = write_once(s.write, s.fds[kIn].get(), bytes);
+  if (n < 0) return s.refused(kIn, static_cast<int>(-n));
+  s.written[kIn] += static_cast<std::uint64_t>(n);
+  s.dirty = true;
+  std::array<char, kDataRecordBytes> line;
+  const std::size_t length = encode_data_record(line.data(), 'I', s.step(now), static_cast<std::uint64_t>(n));
+  // The bytes are in: their record is owed and kept if it cannot be written now.
+  if (auto done = s.put_records({line.data(), length}, now, true); !done) return std::move(done).error();
+  return static_cast<std::size_t>(n);
+}
+
+Status RecordingWriter::resized(int rows, int cols, MonoUs now) {
+  return state_->record(now, [&](std::int64_t delay) { return encode_resize(delay, rows, cols); });
+}
+
+Status RecordingWriter::note(std::string_view name, std::string_view value, MonoUs now) {
+  return state_->record(now, [&](std::int64_t delay) { return encode_note(delay, name, value); });
+}
+
+Status RecordingWriter::gap(const GapInfo& gap, MonoUs now) {
+  return state_->record(now, [&](std::int64_t delay) { return encode_gap(delay, gap); });
+}
+
+Status RecordingWriter::end(const EndInfo& end, MonoUs now) {
+  State& s = *state_;
+  auto done = s.record(now, [&](std::int64_t delay) { return encode_end(delay, s.last - s.first, end); });
+  if (done) s.ended = true;
+  return done;
+}
+
+std::optional<MonoUs> RecordingWriter::flush_deadline() const noexcept {
+  if (state_->pending == 0 && state_->kept.empty()) return std::nullopt;
+  const MonoUs due = state_->kept.empty() ? state_->pending_at + kTimingMergeUs : state_->retry_at;
+  return std::max(due, state_->retry_at);
+}
+
+Status RecordingWriter::flush(MonoUs now) {
+  if (auto done = state_->flush(now); !done) return done;
+  return state_->kept.empty() ? Status{} : Status(state_->refused(kTime, state_->kept_err));
+}
+
+bool RecordingWriter::dirty() const noexcept {
+  return state_->dirty;
+}
+
+Result<std::vector<Fd>> RecordingWriter::take_for_sync() {
+  std::vector<Fd> copies;
+  for (const Fd& fd : state_->fds) {
+    if (!fd) continue;
+    auto copy = duplicate(fd.get());
+    if (!copy) return std::move(copy).error();
+    copies.push_back(std::move(*copy));
+  }
+  state_->dirty = false;
+  return copies;
+}
+
+std::uint64_t RecordingWriter::log_bytes() const noexcept {
+  return state_->written[kLog];
+}
+std::uint64_t RecordingWriter::time_bytes() const noexcept {
+  return state_->written[kTime];
+}
+std::uint64_t RecordingWriter::inode(int file) const noexcept {
+  return file >= 0 && file < static_cast<int>(kFiles) ? state_->inodes[static_cast<std::size_t>(file)] : 0;
+}
+
+}  // namespace opelog::format
