@@ -56,7 +56,9 @@ void Loop::stop() { uv_stop(&native_->loop); }
 
 // ---- Poll
 
-struct Poll::Native : Handle<uv_poll_t, Poll::Handler> {};
+struct Poll::Native : Handle<uv_poll_t, Poll::Handler> {
+  Poll* owner = nullptr;
+};
 
 Result<std::unique_ptr<Poll>> Poll::open(Loop& loop, int fd, Handler handler) {
   auto* native = new Native;
@@ -67,7 +69,9 @@ Result<std::unique_ptr<Poll>> Poll::open(Loop& loop, int fd, Handler handler) {
   }
   native->handler = std::move(handler);
   native->handle.data = native;
-  return std::unique_ptr<Poll>(new Poll(native));
+  auto poll = std::unique_ptr<Poll>(new Poll(native));
+  native->owner = poll.get();
+  return poll;
 }
 
 Poll::~Poll() { close_handle(native_); }
@@ -89,6 +93,8 @@ Status Poll::watch(int events) {
       if ((ready & UV_READABLE) != 0) got |= kReadable;
       if ((ready & UV_WRITABLE) != 0) got |= kWritable;
       if ((ready & UV_DISCONNECT) != 0) got |= kDisconnect;
+      // On an error libuv has stopped the handle: what we remember must agree, or watch() would skip.
+      if (status < 0) self->owner->events_ = 0;
       // The handler may destroy its Poll: the Native outlives this call, its handler included.
       self->handler(got, status < 0 ? -status : 0);
     });

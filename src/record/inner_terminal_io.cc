@@ -1,0 +1,37 @@
+#include "record/inner_terminal_io.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace opelog::record {
+
+Result<InnerTerminal> InnerTerminal::open(uid_t uid, gid_t tty_group, const termios& settings, const TerminalSize& size) {
+  InnerTerminal inner;
+  inner.master = Fd(::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+  if (!inner.master) return error_from_errno(errno, "open a pty");
+  if (::unlockpt(inner.master.get()) != 0) return error_from_errno(errno, "unlock the pty");
+  char name[128];
+  if (::ptsname_r(inner.master.get(), name, sizeof name) != 0) return error_from_errno(errno, "name the pty");
+  inner.path = name;
+  // TIOCGPTPEER opens the slave of this very master, whatever is mounted over /dev/pts.
+  inner.slave = Fd(::ioctl(inner.master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (!inner.slave) return error_from_errno(errno, "open " + inner.path);
+  if (::fchown(inner.slave.get(), uid, tty_group) != 0 || ::fchmod(inner.slave.get(), 0620) != 0) {
+    return error_from_errno(errno, "give away " + inner.path);
+  }
+  if (::tcsetattr(inner.slave.get(), TCSANOW, &settings) != 0) return error_from_errno(errno, "set up " + inner.path);
+  if (auto set = set_terminal_size(inner.master.get(), size); !set) return std::move(set).error();
+  return inner;
+}
+
+bool terminal_echoes(int master) noexcept {
+  termios now{};  // on a master the kernel answers with the slave's settings
+  return ::tcgetattr(master, &now) == 0 && (now.c_lflag & ECHO) != 0;
+}
+
+}  // namespace opelog::record

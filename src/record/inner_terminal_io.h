@@ -1,0 +1,28 @@
+// InnerTerminal: the pty a recorded session runs on. We hold its master, and until the end one slave
+// descriptor, so that a program that closes its terminal and opens /dev/tty again makes no false end.
+#pragma once
+
+#include <sys/types.h>
+#include <termios.h>
+
+#include <string>
+
+#include "core/fd_io.h"
+#include "core/result.h"
+#include "record/outer_terminal_io.h"
+
+namespace opelog::record {
+
+struct InnerTerminal {
+  Fd master;  ///< non-blocking
+  Fd slave;   ///< for the shim, and kept
+  std::string path;
+
+  /// A new pty with the outer one's settings and size, owned by `uid`, group `tty_group`, mode 0620.
+  static Result<InnerTerminal> open(uid_t uid, gid_t tty_group, const termios& settings, const TerminalSize& size);
+};
+
+/// Whether the program on the pty lets the terminal echo what is typed now (ECHO of the slave).
+bool terminal_echoes(int master) noexcept;
+
+}  // namespace opelog::record

@@ -1,0 +1,414 @@
+#include "record/login_server_io.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/clock_io.h"
+#include "record/account_io.h"
+#include "record/client_address_io.h"
+
+namespace opelog::record {
+namespace {
+
+// Connections taken per turn of the loop; the rest stay in the kernel's backlog.
+constexpr int kAcceptsPerTurn = 16;
+// Descriptors a packet may carry before it is called malformed: room for the right number and a few too many.
+constexpr std::size_t kMaxDescriptors = 8;
+// The part of all pending logins that one uid may hold: others always find a place.
+constexpr int kPendingShare = 4;
+constexpr std::uint64_t kExpiryMs = 500;
+
+const char* how_word(std::uint32_t how) {
+  switch (how) {
+    case OPELOG_HOW_LOGIN: return "login";
+    case OPELOG_HOW_COMMAND: return "command";
+    case OPELOG_HOW_FORCE: return "force";
+    case OPELOG_HOW_HOOK: return "hook";
+    case OPELOG_HOW_REC: return "rec";
+    default: return "query";
+  }
+}
+
+std::string first_line(const std::string& path) {
+  auto text = read_file(path, 4096);
+  if (!text) return "";
+  return text->substr(0, text->find('\n'));
+}
+
+// One packet and its descriptors. The descriptors are ours from the first moment, whatever else is wrong.
+ssize_t receive(int socket, char* buffer, std::size_t size, std::vector<Fd>& descriptors, bool& cut) {
+  iovec part{buffer, size};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxDescriptors)];
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t n = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (n < 0) return n;
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
+      descriptors.emplace_back(fd);
+    }
+  }
+  cut = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+  return n;
+}
+
+}  // namespace
+
+struct LoginServer::Pending {
+  std::uint64_t id = 0;
+  Fd socket;
+  std::unique_ptr<Poll> poll;
+  std::uint32_t uid = 0;
+  MonoUs deadline = 0;
+  bool asked = false;  ///< the HELLO is here
+  Hello hello;
+  std::array<Fd, 3> descriptors;
+};
+
+// What a worker thread finds out. It owns all it touches; the loop sees it again when the work is done.
+struct LoginServer::Lookup {
+  PeerCredentials peer;
+  std::string shim_path, claim;
+  Status status;
+  ProcessFacts process;
+  ClientAddress client;
+  Account account;
+};
+
+HostFacts read_host_facts() {
+  HostFacts facts;
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) == 0) facts.host = name;
+  facts.host_id = first_line("/etc/machine-id");
+  facts.boot_id = first_line("/proc/sys/kernel/random/boot_id");
+  return facts;
+}
+
+Result<std::unique_ptr<LoginServer>> LoginServer::open(Loop& loop, Fd listener, FactSink facts, Recorder& recorder) {
+  std::unique_ptr<LoginServer> server(new LoginServer(loop, std::move(listener), std::move(facts), recorder));
+  auto poll = Poll::open(loop, server->listener_.get(), [s = server.get()](int, int) { s->accept_some(); });
+  if (!poll) return std::move(poll).error();
+  server->poll_ = std::move(*poll);
+  return server;
+}
+
+LoginServer::LoginServer(Loop& loop, Fd listener, FactSink facts, Recorder& recorder)
+    : loop_(loop),
+      listener_(std::move(listener)),
+      facts_(std::move(facts)),
+      recorder_(recorder),
+      host_(read_host_facts()),
+      expiry_(loop, [this] { expire(); }),
+      packet_(std::make_unique<char[]>(OPELOG_MAX_FRAME + 1)) {}
+
+LoginServer::~LoginServer() { *alive_ = false; }
+
+void LoginServer::configure(LoginConfig config) {
+  config_ = std::move(config);
+  (void)poll_->watch(Poll::kReadable);
+  expiry_.start(kExpiryMs, kExpiryMs);
+}
+
+void LoginServer::stop() {
+  poll_.reset();
+  listener_.reset();
+  expiry_.stop();
+  pending_.clear();
+  pending_by_uid_.clear();
+}
+
+void LoginServer::accept_some() {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!socket) {
+      // Out of descriptors: the connection stays in the backlog and readiness stays with it. Wait for the next
+      // expiry turn instead of spinning.
+      if (errno == EMFILE || errno == ENFILE) (void)poll_->watch(0);
+      return;
+    }
+    ucred peer{};
+    socklen_t length = sizeof peer;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) continue;
+    const int share = config_.policy.max_pending_logins / kPendingShare > 0 ? config_.policy.max_pending_logins / kPendingShare : 1;
+    if (pending() >= config_.policy.max_pending_logins || (peer.uid != 0 && pending_by_uid_[peer.uid] >= share)) {
+      ++counts_.refused;
+      ++busy_told_;  // stated once a turn of the expiry timer, not once a connection
+      continue;
+    }
+    const std::uint64_t id = next_id_++;
+    auto pending = std::make_unique<Pending>();
+    pending->id = id;
+    pending->uid = peer.uid;
+    pending->socket = std::move(socket);
+    pending->deadline = mono_now() + config_.policy.login_timeout_ms * kUsPerMs;
+    auto poll = Poll::open(loop_, pending->socket.get(), [this, id](int, int) { readable(id); });
+    if (!poll) continue;
+    pending->poll = std::move(*poll);
+    (void)pending->poll->watch(Poll::kReadable);
+    ++pending_by_uid_[peer.uid];
+    pending_.emplace(id, std::move(pending));
+  }
+}
+
+void LoginServer::readable(std::uint64_t id) {
+  auto it = pending_.find(id);
+  if (it == pending_.end()) return;
+  Pending& p = *it->second;
+  std::vector<Fd> descriptors;
+  bool cut = false;
+  const ssize_t n = receive(p.socket.get(), packet_.get(), OPELOG_MAX_FRAME + 1, descriptors, cut);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (n <= 0) return drop(id);  // gone before it said anything, or while we looked it up
+  if (p.asked) return malformed(id, "spoke again before the verdict");
+  if (cut || static_cast<std::size_t>(n) > OPELOG_MAX_FRAME) return malformed(id, "message or descriptors were cut off");
+  auto hello = decode_hello(std::string_view(packet_.get(), static_cast<std::size_t>(n)), descriptors.size());
+  if (!hello) return malformed(id, hello.error().message);
+  p.hello = std::move(*hello);
+  for (std::size_t i = 0; i < descriptors.size() && i < 3; ++i) p.descriptors[i] = std::move(descriptors[i]);
+  p.asked = true;
+  look_up(id);
+}
+
+void LoginServer::look_up(std::uint64_t id) {
+  Pending& p = *pending_.at(id);
+  auto peer = peer_credentials(p.socket.get());
+  if (!peer) return drop(id);
+  auto found = std::make_shared<Lookup>();
+  found->peer = std::move(*peer);
+  found->shim_path = config_.shim_path;
+  found->claim = p.hello.claim;
+  auto queued = run_work(
+      loop_,
+      [found] {
+        auto process = read_process_facts(found->peer, found->shim_path);
+        if (!process) {
+          found->status = std::move(process).error();
+          return;
+        }
+        found->process = std::move(*process);
+        found->client = find_client_address(found->process, found->claim);
+        // The real uid: the shim is setgid only, so both are the user's.
+        auto account = lookup_account(found->peer.uid);
+        if (!account) {
+          found->status = std::move(account).error();
+          return;
+        }
+        found->account = std::move(*account);
+      },
+      [this, id, found, alive = alive_] {
+        if (*alive) decide(id, found);
+      });
+  if (!queued) drop(id);
+}
+
+void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found) {
+  auto it = pending_.find(id);
+  if (it == pending_.end()) return;
+  Pending& p = *it->second;
+  p.poll.reset();  // from here on the answer is given in this turn
+  if (!found->status) {
+    if (found->status.error().code == Code::kGone) return drop(id);
+    ++counts_.failed;
+    state(Level::kError, "login-failed", "login of uid " + std::to_string(p.uid) + " refused: " + found->status.error().message);
+    refuse(p, "opelog: this login is refused: " + found->status.error().message, OPELOG_EXIT_REFUSED);
+    return drop(id);
+  }
+  AdmissionFacts facts;
+  facts.how = static_cast<opelog_how>(p.hello.how);
+  facts.login.uid = found->peer.uid;
+  facts.login.user = found->account.user;
+  facts.login.groups = found->account.groups;
+  facts.login.ancestor_exes = found->process.ancestor_exes;
+  facts.login.client = found->client.bytes;
+  facts.login.terminal = p.hello.how == OPELOG_HOW_QUERY || has_terminal(p.descriptors);
+  facts.shim_proven = found->process.shim.proven;
+  facts.shim_reason = found->process.shim.reason;
+  facts.nested = recorder_.covers(found->process.ancestry);
+  facts.sessions = recorder_.count();
+  facts.sessions_of_user = recorder_.count_of(found->peer.uid);
+  if (auto shell = config_.enrolled.find(found->account.user); shell != config_.enrolled.end()) facts.enrolled_shell = shell->second;
+  facts.passwd_shell = found->account.shell;
+  facts.shim_path = config_.shim_path;
+  const Admission admission = admit(config_.policy, facts);
+
+  if (p.hello.how == OPELOG_HOW_QUERY) {
+    Verdict verdict;
+    verdict.action = admission.action == OPELOG_REFUSE ? OPELOG_REFUSE : OPELOG_PASS;
+    verdict.recorded = admission.query_recorded;
+    verdict.shell = admission.shell;
+    verdict.message = admission.message;
+    (void)answer(p, verdict, {});
+    return drop(id);
+  }
+  if (admission.unrecorded) {
+    ++counts_.unrecorded;
+    state(Level::kWarning, "login-unrecorded", "login of " + found->account.user + " passes unrecorded: " + admission_cause_word(admission.cause), found.get(), admission.rule.name);
+  }
+  switch (admission.action) {
+    case OPELOG_REFUSE:
+      ++counts_.refused;
+      state(Level::kWarning, "login-refused", "login of " + found->account.user + " refused: " + admission.message, found.get(), admission.rule.name);
+      refuse(p, admission.message, admission.exit_code);
+      break;
+    case OPELOG_PASS: {
+      ++counts_.passed;
+      state(Level::kDebug, "login-passed", "login of " + found->account.user + " passes", found.get(), admission.rule.name);
+      Verdict verdict;
+      verdict.action = OPELOG_PASS;
+      verdict.shell = admission.shell;
+      (void)answer(p, verdict, {});
+      break;
+    }
+    default:
+      record(p, *found, admission, std::move(found->peer.pidfd));
+      break;
+  }
+  drop(id);
+}
+
+void LoginServer::record(Pending& p, const Lookup& found, const Admission& admission, Fd pidfd) {
+  format::SessionInfo info;
+  info.host = host_.host;
+  info.host_id = host_.host_id;
+  info.boot_id = host_.boot_id;
+  info.user = found.account.user;
+  info.uid = found.peer.uid;
+  info.gid = found.account.gid;
+  info.loginuid = found.process.loginuid;
+  info.audit_session = found.process.audit_session;
+  info.shim_pid = found.peer.pid;
+  info.client = found.client.text;
+  info.client_port = found.client.port;
+  info.client_claimed = found.client.claimed;
+  info.ancestry = found.process.ancestry;
+  info.how = how_word(p.hello.how);
+  info.command = p.hello.command;
+  info.original = p.hello.original;
+  info.policy_digest = config_.policy_digest;
+
+  auto prepared = recorder_.prepare(admission, p.hello, p.descriptors, std::move(info));
+  if (!prepared) {
+    const std::string why = prepared.error().message;
+    Verdict verdict;
+    if (admission.rule.on_start_failure == OnRefuse::kPass) {
+      ++counts_.unrecorded;
+      state(Level::kError, "login-unrecorded", "login of " + found.account.user + " passes unrecorded, it could not be recorded: " + why, &found, admission.rule.name);
+      verdict.action = OPELOG_PASS;
+      verdict.shell = admission.shell;
+      (void)answer(p, verdict, {});
+      return;
+    }
+    ++counts_.failed;
+    state(Level::kError, "login-refused", "login of " + found.account.user + " refused, it could not be recorded: " + why, &found, admission.rule.name);
+    refuse(p, "opelog: this login cannot be recorded and is refused; tell the administrator", OPELOG_EXIT_REFUSED);
+    return;
+  }
+  if (!answer(p, prepared->verdict, prepared->descriptors)) {
+    format::EndInfo end;
+    end.reason = format::EndReason::kShim;
+    (void)prepared->parts.writer->end(end, mono_now());
+    return;
+  }
+  ++counts_.recorded;
+  prepared->parts.shim = std::move(p.socket);
+  prepared->parts.shim_pidfd = std::move(pidfd);
+  if (auto run = recorder_.run(std::move(prepared->parts)); !run) {
+    state(Level::kError, "login-failed", "session of " + found.account.user + " could not start: " + run.error().message, &found, admission.rule.name);
+  }
+}
+
+void LoginServer::refuse(Pending& p, const std::string& message, int exit_code) {
+  Verdict verdict;
+  verdict.action = OPELOG_REFUSE;
+  verdict.message = message;
+  verdict.exit_code = static_cast<std::uint32_t>(exit_code);
+  (void)answer(p, verdict, {});
+}
+
+bool LoginServer::answer(Pending& p, const Verdict& verdict, const std::vector<Fd>& descriptors) {
+  const std::string packet = encode_verdict(verdict);
+  iovec part{const_cast<char*>(packet.data()), packet.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxDescriptors)] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  if (!descriptors.empty()) {
+    message.msg_control = control;
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * descriptors.size());
+    cmsghdr* c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int) * descriptors.size());
+    for (std::size_t i = 0; i < descriptors.size(); ++i) {
+      const int fd = descriptors[i].get();
+      std::memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof fd);
+    }
+  }
+  return ::sendmsg(p.socket.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(packet.size());
+}
+
+void LoginServer::drop(std::uint64_t id) {
+  auto it = pending_.find(id);
+  if (it == pending_.end()) return;
+  auto uid = pending_by_uid_.find(it->second->uid);
+  if (uid != pending_by_uid_.end() && --uid->second <= 0) pending_by_uid_.erase(uid);
+  pending_.erase(it);
+}
+
+void LoginServer::malformed(std::uint64_t id, const std::string& what) {
+  ++counts_.failed;
+  const std::uint32_t uid = pending_.at(id)->uid;
+  facts_({Level::kWarning, "login-malformed", "a shim sent what is no login: " + what, {{"uid", std::to_string(uid)}}});
+  drop(id);
+}
+
+void LoginServer::expire() {
+  const MonoUs now = mono_now();
+  (void)poll_->watch(Poll::kReadable);
+  for (auto it = pending_.begin(); it != pending_.end();) {
+    const std::uint64_t id = it->first;
+    const bool late = it->second->deadline <= now;
+    ++it;
+    if (!late) continue;
+    ++counts_.failed;
+    state(Level::kWarning, "login-timeout", "a login was not settled in time and is closed");
+    drop(id);
+  }
+  if (busy_told_ > 0) {
+    facts_({Level::kWarning, "login-busy", "logins refused because too many are waiting for their verdict", {{"count", std::to_string(busy_told_)}}});
+    busy_told_ = 0;
+  }
+}
+
+void LoginServer::state(Level level, const char* event, const std::string& text, const Lookup* found, const std::string& rule) {
+  Fact fact{level, event, text, {}};
+  if (found != nullptr) {
+    fact.fields = {{"user", found->account.user},
+                   {"uid", std::to_string(found->peer.uid)},
+                   {"client", found->client.text.empty() ? "UNKNOWN" : found->client.text}};
+    if (!rule.empty()) fact.fields.emplace_back("rule", rule);
+  }
+  facts_(fact);
+}
+
+std::string LoginServer::describe() const {
+  std::string text = "login-server pending=" + std::to_string(pending_.size()) + " recorded=" + std::to_string(counts_.recorded) +
+                     " passed=" + std::to_string(counts_.passed) + " refused=" + std::to_string(counts_.refused) +
+                     " failed=" + std::to_string(counts_.failed) + " unrecorded=" + std::to_string(counts_.unrecorded) + "\n";
+  for (const auto& [id, p] : pending_) {
+    text += "pending " + std::to_string(id) + " uid=" + std::to_string(p->uid) + (p->asked ? " asked\n" : " silent\n");
+  }
+  return text;
+}
+
+}  // namespace opelog::record

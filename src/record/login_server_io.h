@@ -1,0 +1,94 @@
+// LoginServer: logins from the connection to the verdict.
+//
+// Accepts shims, reads their HELLO without ever waiting, has the kernel and the name service asked on a worker thread,
+// lets admission.h decide and answers. A connection that says nothing, says too much, or comes too often is closed and counted;
+// other logins and sessions feel nothing of it. Recorded sessions go to the Recorder.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "core/fact.h"
+#include "core/fd_io.h"
+#include "core/loop_io.h"
+#include "core/policy.h"
+#include "record/admission.h"
+#include "record/login_message.h"
+#include "record/process_facts_io.h"
+#include "record/recorder_io.h"
+
+namespace opelog::record {
+
+/// What is the same for every session of this host and boot.
+struct HostFacts {
+  std::string host, host_id, boot_id;
+};
+HostFacts read_host_facts();
+
+/// What the login server needs of the configuration; replaced as a whole on reload.
+struct LoginConfig {
+  Policy policy;
+  std::string policy_digest;
+  std::map<std::string, std::string> enrolled;  ///< user name to real shell
+  std::string shim_path;                        ///< the installed opelog-shell
+};
+
+struct LoginCounts {
+  std::uint64_t recorded = 0, passed = 0, refused = 0, failed = 0, unrecorded = 0;
+};
+
+class LoginServer {
+ public:
+  static Result<std::unique_ptr<LoginServer>> open(Loop& loop, Fd listener, FactSink facts, Recorder& recorder);
+  ~LoginServer();
+  LoginServer(const LoginServer&) = delete;
+  LoginServer& operator=(const LoginServer&) = delete;
+
+  void configure(LoginConfig config);
+  /// Takes no more logins; those under way are dropped.
+  void stop();
+
+  [[nodiscard]] int pending() const noexcept { return static_cast<int>(pending_.size()); }
+  [[nodiscard]] const LoginCounts& counts() const noexcept { return counts_; }
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  struct Pending;
+  struct Lookup;
+
+  LoginServer(Loop& loop, Fd listener, FactSink facts, Recorder& recorder);
+  void accept_some();
+  void readable(std::uint64_t id);
+  void look_up(std::uint64_t id);
+  void decide(std::uint64_t id, const std::shared_ptr<Lookup>& found);
+  void record(Pending& pending, const Lookup& found, const Admission& admission, Fd pidfd);
+  void refuse(Pending& pending, const std::string& message, int exit_code);
+  bool answer(Pending& pending, const Verdict& verdict, const std::vector<Fd>& descriptors);
+  void drop(std::uint64_t id);
+  void malformed(std::uint64_t id, const std::string& what);
+  void expire();
+  void state(Level level, const char* event, const std::string& text, const Lookup* found = nullptr,
+             const std::string& rule = {});
+
+  Loop& loop_;
+  Fd listener_;
+  FactSink facts_;
+  Recorder& recorder_;
+  LoginConfig config_;
+  HostFacts host_;
+  std::unique_ptr<Poll> poll_;
+  Timer expiry_;
+  std::uint64_t next_id_ = 1;
+  std::map<std::uint64_t, std::unique_ptr<Pending>> pending_;
+  std::unordered_map<std::uint32_t, int> pending_by_uid_;
+  LoginCounts counts_;
+  std::uint64_t busy_told_ = 0;  ///< refused for business since the last statement
+  std::unique_ptr<char[]> packet_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< a token for work that outlives us
+};
+
+}  // namespace opelog::record

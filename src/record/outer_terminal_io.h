@@ -1,0 +1,66 @@
+// OuterTerminal: the terminal an operator sits at, taken out of his hands and given back at the end.
+//
+// Taking, in this order (each step closes a hole that was seen): an own open file description, node to
+// root 0600, raw mode, type-ahead read, every descriptor opened before revoked (TIOCVHANGUP), opened anew,
+// raw again, size restored. After that only we hold it; the shim gets one descriptor to make it its controlling
+// terminal again, so that SIGWINCH still arrives. A borrowed terminal (`opelog rec`) is only made raw:
+// its other users are the operator's own shell.
+#pragma once
+
+#include <sys/types.h>
+#include <termios.h>
+
+#include <memory>
+#include <string>
+
+#include "core/fd_io.h"
+#include "core/result.h"
+
+namespace opelog::record {
+
+struct TerminalSize {
+  int rows = 0, cols = 0;
+  int width = 0, height = 0;  ///< pixels, as the terminal says
+  bool operator==(const TerminalSize&) const = default;
+};
+
+Result<TerminalSize> terminal_size(int fd);
+Status set_terminal_size(int fd, const TerminalSize& size);
+
+class OuterTerminal {
+ public:
+  /// Looks only; nothing is changed. `fd` must be DescriptorKind::kTerminal.
+  static Result<std::unique_ptr<OuterTerminal>> open(int fd, bool borrowed);
+  /// Takes it out of the operator's hands. On failure the destructor puts back what was changed.
+  Status seize();
+  /// give_back(), if not yet done.
+  ~OuterTerminal();
+  OuterTerminal(const OuterTerminal&) = delete;
+  OuterTerminal& operator=(const OuterTerminal&) = delete;
+
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] const termios& saved() const noexcept { return saved_; }
+  [[nodiscard]] const TerminalSize& size_at_start() const noexcept { return size_; }
+  /// What had been typed before we took it; at most 4095 bytes (the line discipline's buffer).
+  [[nodiscard]] const std::string& type_ahead() const noexcept { return type_ahead_; }
+  /// Another description of it for the shim; invalid if borrowed. Moves out: once.
+  [[nodiscard]] Fd take_shim_descriptor() noexcept { return std::move(for_shim_); }
+
+  /// Settings, owner and mode as they were, then closed. Harmless on a dead terminal.
+  void give_back() noexcept;
+
+ private:
+  OuterTerminal() = default;
+  Fd fd_, for_shim_;
+  std::string path_, type_ahead_;
+  termios saved_{};
+  TerminalSize size_;
+  uid_t owner_ = 0;
+  gid_t group_ = 0;
+  mode_t mode_ = 0;
+  bool borrowed_ = false;
+  bool changed_ = false;
+};
+
+}  // namespace opelog::record

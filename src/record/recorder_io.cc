@@ -1,0 +1,195 @@
+#include "record/recorder_io.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "core/clock_io.h"
+
+namespace opelog::record {
+namespace {
+
+// Files synced by one piece of work, so that a slow disk holds few descriptors: the rest follow in the next round.
+constexpr std::size_t kSyncBatch = 64;
+
+}  // namespace
+
+Result<Fd> open_recordings_directory(const std::string& path, std::uint32_t group) {
+  auto fd = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!fd && fd.error().err == ENOENT) {
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return error_from_errno(errno, "make " + path);
+    fd = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (fd && (::fchown(fd->get(), 0, group) != 0 || ::fchmod(fd->get(), 0750) != 0)) {
+      return error_from_errno(errno, "set up " + path);
+    }
+  }
+  if (!fd) return std::move(fd).error();
+  struct stat st {};
+  if (::fstat(fd->get(), &st) != 0) return error_from_errno(errno, path);
+  if (st.st_uid != 0) return Error{Code::kInvalid, path + ": belongs to uid " + std::to_string(st.st_uid) + ", not to root; run: chown root " + path, 0};
+  return fd;
+}
+
+Recorder::Recorder(Loop& loop, FactSink facts, RecordingHooks hooks)
+    : loop_(loop),
+      facts_(std::move(facts)),
+      hooks_(std::move(hooks)),
+      sweep_(loop, [this] { leaving_.clear(); }),
+      sync_timer_(loop, [this] { sync(); }) {}
+
+Recorder::~Recorder() { *alive_ = false; }
+
+void Recorder::configure(const Policy& policy, std::uint32_t file_group, std::uint32_t tty_group) {
+  policy_ = policy;
+  place_.file_group = file_group;
+  place_.tty_group = tty_group;
+  sync_timer_.stop();
+  if (policy_.sync_interval_ms > 0) {
+    const auto every = static_cast<std::uint64_t>(policy_.sync_interval_ms);
+    sync_timer_.start(every, every);
+  }
+}
+
+Result<StartedSession> Recorder::prepare(const Admission& admission, const Hello& hello,
+                                         const std::array<Fd, 3>& descriptors, format::SessionInfo info) {
+  // Opened for each session: a directory that was moved away or made anew meanwhile is found where it is now.
+  auto directory = open_recordings_directory(policy_.directory, place_.file_group);
+  if (!directory) return std::move(directory).error();
+  RecordingPlace place = place_;
+  place.directory = directory->get();
+  return start_session(policy_, place, admission, hello, descriptors, std::move(info));
+}
+
+Status Recorder::run(SessionParts parts) {
+  const std::string id = parts.info.id;
+  auto session = std::make_unique<Session>(loop_, buffer_, facts_, std::move(parts),
+                                           [this](const std::string& which) { gone(which); });
+  Session& s = *session;
+  if (hooks_.opened) hooks_.opened(s.writer());
+  ++by_uid_[s.info().uid];
+  ++total_;
+  sessions_.emplace(id, std::move(session));
+  facts_({Level::kInfo,
+          "session-start",
+          s.info().user + (s.info().terminal ? " on " + s.info().tty : std::string(" without a terminal")),
+          {{"session", id},
+           {"user", s.info().user},
+           {"uid", std::to_string(s.info().uid)},
+           {"client", s.info().client.empty() ? "UNKNOWN" : s.info().client},
+           {"how", s.info().how},
+           {"rule", s.info().rule},
+           {"recording", s.writer().name()}}});
+  auto started = s.start();
+  if (!started) s.shutdown();
+  return started;
+}
+
+void Recorder::gone(const std::string& id) {
+  auto it = sessions_.find(id);
+  if (it == sessions_.end()) return;
+  if (hooks_.closed) hooks_.closed(it->second->writer());
+  if (it->second->writer().dirty()) {
+    if (auto files = it->second->writer().take_for_sync()) {
+      for (Fd& fd : *files) last_syncs_.push_back(std::move(fd));
+    }
+  }
+  auto uid = by_uid_.find(it->second->info().uid);
+  if (uid != by_uid_.end() && --uid->second == 0) by_uid_.erase(uid);
+  leaving_.push_back(std::move(it->second));
+  sessions_.erase(it);
+  sweep_.start(0);
+}
+
+int Recorder::count_of(std::uint32_t uid) const {
+  auto it = by_uid_.find(uid);
+  return it == by_uid_.end() ? 0 : it->second;
+}
+
+bool Recorder::covers(const std::vector<format::Ancestor>& ancestry) const {
+  for (const auto& [id, session] : sessions_) {
+    for (const format::Ancestor& a : ancestry) {
+      if (a.pid != 0 && (a.pid == session->shell_pid() || a.pid == session->info().shim_pid)) return true;
+    }
+  }
+  return false;
+}
+
+void Recorder::each(const std::function<void(const Session&)>& visit) const {
+  for (const auto& [id, session] : sessions_) visit(*session);
+}
+
+Result<std::string> Recorder::kill(const std::string& which, const std::string& who) {
+  Session* found = nullptr;
+  if (which.empty()) return Error{Code::kInvalid, "name a session", 0};
+  for (const auto& [id, session] : sessions_) {
+    const std::string& name = session->writer().name();
+    if (id != which && name != which && id.rfind(which, 0) != 0 && name.rfind(which, 0) != 0) continue;
+    if (id == which || name == which) {
+      found = session.get();
+      break;
+    }
+    if (found != nullptr) return Error{Code::kInvalid, which + ": more than one live session begins so", 0};
+    found = session.get();
+  }
+  if (found == nullptr) return Error{Code::kNotFound, which + ": no such live session", 0};
+  std::string id = found->info().id;
+  facts_({Level::kWarning, "session-kill", "session of " + found->info().user + " is ended by " + who, {{"session", id}}});
+  found->kill(who);
+  return id;
+}
+
+void Recorder::shutdown() {
+  std::vector<std::string> ids;
+  for (const auto& [id, session] : sessions_) ids.push_back(id);
+  for (const std::string& id : ids) {
+    if (auto it = sessions_.find(id); it != sessions_.end()) it->second->shutdown();
+  }
+}
+
+// fdatasync blocks for as long as the disk likes: never on the loop, one batch at a time.
+void Recorder::sync() {
+  if (syncing_) return;
+  auto files = std::make_shared<std::vector<Fd>>(std::move(last_syncs_));
+  last_syncs_.clear();
+  auto it = sessions_.upper_bound(sync_cursor_);
+  for (std::size_t seen = 0; seen < sessions_.size() && files->size() < kSyncBatch; ++seen, ++it) {
+    if (it == sessions_.end()) it = sessions_.begin();
+    sync_cursor_ = it->first;
+    if (!it->second->writer().dirty()) continue;
+    auto some = it->second->writer().take_for_sync();
+    if (!some) continue;
+    for (Fd& fd : *some) files->push_back(std::move(fd));
+  }
+  if (files->empty()) return;
+  const bool more = files->size() >= kSyncBatch;
+  syncing_ = true;
+  auto failed = std::make_shared<int>(0);
+  auto queued = run_work(
+      loop_,
+      [files, failed] {
+        for (const Fd& fd : *files) {
+          if (::fdatasync(fd.get()) != 0) *failed = errno;
+        }
+        files->clear();
+      },
+      [this, failed, more, alive = alive_] {
+        if (!*alive) return;
+        syncing_ = false;
+        if (more) sync();
+        if (*failed != 0) {
+          facts_({Level::kError, "sync-failed", error_from_errno(*failed, "recordings could not be synced to disk").message, {}});
+        }
+      });
+  if (!queued) syncing_ = false;
+}
+
+std::string Recorder::describe() const {
+  std::string text = "recorder sessions=" + std::to_string(sessions_.size()) + " leaving=" + std::to_string(leaving_.size()) +
+                     " total=" + std::to_string(total_) + (syncing_ ? " syncing" : "") + "\n";
+  for (const auto& [id, session] : sessions_) text += session->describe() + "\n";
+  return text;
+}
+
+}  // namespace opelog::record

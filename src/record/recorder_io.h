@@ -1,0 +1,85 @@
+// Recorder: all live sessions of the host, and what concerns more than one of them.
+//
+// Owns every Session; starts them, finds them, syncs their files to disk on a worker thread, ends them all at a stop.
+// Does not decide who is recorded (admission.h) nor talk to unanswered logins (login_server_io.h). The guard is told of our
+// own files by hooks, because record/ knows nothing of watch/.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/fact.h"
+#include "core/loop_io.h"
+#include "core/policy.h"
+#include "core/result.h"
+#include "record/session_io.h"
+#include "record/session_start_io.h"
+
+namespace opelog::record {
+
+struct RecordingHooks {
+  std::function<void(const format::RecordingWriter&)> opened;
+  std::function<void(const format::RecordingWriter&)> closed;
+};
+
+/// Opens the recordings' directory, made with mode 0750 root:`group` if it does not exist. Code::kInvalid if it is not a directory
+/// that belongs to root. A directory others may write to is used all the same and reported by doctor.
+Result<Fd> open_recordings_directory(const std::string& path, std::uint32_t group);
+
+class Recorder {
+ public:
+  Recorder(Loop& loop, FactSink facts, RecordingHooks hooks);
+  ~Recorder();
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+
+  void configure(const Policy& policy, std::uint32_t file_group, std::uint32_t tty_group);
+
+  /// Makes the session; the caller sends the verdict and then hands over the shim's connection with run().
+  Result<StartedSession> prepare(const Admission& admission, const Hello& hello, const std::array<Fd, 3>& descriptors,
+                                 format::SessionInfo info);
+  Status run(SessionParts parts);
+
+  [[nodiscard]] int count() const noexcept { return static_cast<int>(sessions_.size()); }
+  [[nodiscard]] int count_of(std::uint32_t uid) const;
+  [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
+  /// Whether one of these processes is the shim or the shell of a live session.
+  [[nodiscard]] bool covers(const std::vector<format::Ancestor>& ancestry) const;
+  /// Whether a live session runs on this inner terminal.
+  void each(const std::function<void(const Session&)>& visit) const;
+  /// By session id or recording name, unique prefix.
+  Result<std::string> kill(const std::string& which, const std::string& who);
+  /// Ends all sessions; returns at once, gone() tells when none is left.
+  void shutdown();
+  [[nodiscard]] bool idle() const noexcept { return sessions_.empty(); }
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  void gone(const std::string& id);
+  void sync();
+
+  Loop& loop_;
+  FactSink facts_;
+  RecordingHooks hooks_;
+  Policy policy_;
+  RecordingPlace place_;
+  RelayBuffer buffer_;
+  std::map<std::string, std::unique_ptr<Session>> sessions_;  ///< by id
+  std::vector<std::unique_ptr<Session>> leaving_;             ///< deleted in the next turn, outside their own calls
+  std::unordered_map<std::uint32_t, int> by_uid_;
+  std::uint64_t total_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< a token for work that outlives us, nothing more
+  bool syncing_ = false;
+  std::string sync_cursor_;     ///< id of the session synced last: the next round starts behind it
+  std::vector<Fd> last_syncs_;  ///< files of sessions that ended with bytes not yet on disk
+  Timer sweep_;
+  Timer sync_timer_;
+};
+
+}  // namespace opelog::record

@@ -1,0 +1,281 @@
+#include "record/relay_io.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace opelog::record {
+namespace {
+
+// Reads while draining, per turn of the loop: enough for all a pty can hold (64 KiB), little for the others' wait.
+constexpr int kDrainReads = 16;
+
+bool is_terminal(EndpointKind kind) { return kind == EndpointKind::kMaster || kind == EndpointKind::kOuterTerminal; }
+
+}  // namespace
+
+Relay::Relay(Loop& loop, RelayBuffer& buffer, RelayOwner& owner) : loop_(loop), buffer_(buffer), owner_(owner) {}
+Relay::~Relay() = default;
+
+Result<int> Relay::add_endpoint(Fd fd, EndpointKind kind) {
+  const int index = static_cast<int>(endpoints_.size());
+  auto poll = Poll::open(loop_, fd.get(), [this, index](int events, int error) { ready(index, events, error); });
+  if (!poll) return std::move(poll).error();
+  endpoints_.push_back({std::move(fd), kind, std::move(*poll), false});
+  return index;
+}
+
+int Relay::add_flow(int from, int to, FlowRole role) {
+  flows_.push_back({from, to, role, {}, {}, 0, false, false});
+  return static_cast<int>(flows_.size()) - 1;
+}
+
+void Relay::start() {
+  started_ = true;
+  for (int i = 0; i < static_cast<int>(endpoints_.size()); ++i) watch(i);
+}
+
+Status Relay::inject(int flow, std::string_view bytes) {
+  Flow& f = flows_[static_cast<std::size_t>(flow)];
+  if (f.done) return Error{Code::kGone, "the flow has ended", 0};
+  if (!f.unrecorded.empty() || !f.backlog.empty()) return Error{Code::kLimit, "a chunk is waiting already", 0};
+  if (!bytes.empty()) offer(flow, bytes);
+  return {};
+}
+
+void Relay::ready(int endpoint, int events, int error) {
+  Endpoint& e = endpoints_[static_cast<std::size_t>(endpoint)];
+  if (error != 0) {
+    e.failed = true;  // libuv has stopped the handle: everything that could happen is tried below
+    events = Poll::kReadable | Poll::kWritable;
+  }
+  for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
+    Flow& f = flows_[static_cast<std::size_t>(i)];
+    if ((events & Poll::kWritable) != 0 && f.to == endpoint && !f.backlog.empty()) flush(i);
+  }
+  for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
+    Flow& f = flows_[static_cast<std::size_t>(i)];
+    if ((events & Poll::kReadable) != 0 && f.from == endpoint && !f.done && !f.source_ended && f.backlog.empty() &&
+        f.unrecorded.empty()) {
+      pump(i);
+    }
+  }
+  // A failed sink without anything to write would never be noticed otherwise.
+  if (error != 0 && e.kind == EndpointKind::kOuterTerminal) owner_.outer_gone();
+  if (e.fd.valid()) watch(endpoint);
+}
+
+Relay::Pumped Relay::pump(int flow) {
+  Flow& f = flows_[static_cast<std::size_t>(flow)];
+  Endpoint& from = endpoints_[static_cast<std::size_t>(f.from)];
+  if (!from.fd.valid()) return Pumped::kEnded;
+  ssize_t n;
+  do {
+    n = ::read(from.fd.get(), buffer_.bytes.get(), kChunk);
+  } while (n < 0 && errno == EINTR);
+  if (n > 0) {
+    offer(flow, std::string_view(buffer_.bytes.get(), static_cast<std::size_t>(n)));
+    return Pumped::kMoved;
+  }
+  if (n < 0 && errno == EAGAIN && !from.failed) return Pumped::kNothing;
+  source_failed(flow);
+  return Pumped::kEnded;
+}
+
+// The source gave its end (0 bytes), or an error that is one: EIO of a pty, ECONNRESET of a socket.
+void Relay::source_failed(int flow) {
+  Flow& f = flows_[static_cast<std::size_t>(flow)];
+  f.source_ended = true;
+  const EndpointKind kind = endpoints_[static_cast<std::size_t>(f.from)].kind;
+  watch(f.from);
+  settle(flow);
+  if (kind == EndpointKind::kOuterTerminal) owner_.outer_gone();
+}
+
+void Relay::offer(int flow, std::string_view bytes) {
+  const std::size_t taken = owner_.accept(flow, bytes);
+  Flow& f = flows_[static_cast<std::size_t>(flow)];
+  if (taken < bytes.size()) {
+    f.unrecorded.assign(bytes.substr(taken));
+    watch(f.from);
+  }
+  if (taken > 0) write_on(flow, bytes.substr(0, taken));
+}
+
+void Relay::write_on(int flow, std::string_view bytes) {
+  Flow& f = flows_[static_cast<std::size_t>(flow)];
+  if (f.done) return;
+  Endpoint& to = endpoints_[static_cast<std::size_t>(f.to)];
+  ssize_t n = 0;
+  if (to.fd.valid()) {
+    do {
+      n = ::write(to.fd.get(), bytes.data(), bytes.size());
+    } while (n < 0 && errno == EINTR);
+  }
+  if (n < 0 && errno != EAGAIN) {
+    // The sink takes no more. Terminals tell their owner when read; elsewhere the flow is over.
+    if (to.kind == EndpointKind::kOuterTerminal) {
+      owner_.outer_gone();
+    } else {
+      finish(flow);
+    }
+    return;
+  }
+  if (n > 0) f.bytes += static_cast<std::uint64_t>(n);
+  const std::size_t written = n > 0 ? static_cast<std::size_t>(n) : 0;
+  if (written < bytes.size() && to.fd.valid()) {
+    f.backlog.assign(bytes.substr(written));
+    watch(f.from);
+    watch(f.to);
+  }
+}
+
+void Relay::flush(int flow) {
+  std::string waiting;
+  waiting.swap(flows_[static_cast<std::size_t>(flow)].backlog);
+  write_on(flow, waiting);
+  Flow& f = flows_[static_cast<std::size_t>(flow)];
+  if (!f.backlog.empty() || f.done) return;
+  settle(flow);
+  watch(f.from);
+  watch(f.to);
+  if (draining_) schedule_drain();
+}
+
+void Relay::retry() {
+  for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
+    std::string waiting;
+    waiting.swap(flows_[static_cast<std::size_t>(i)].unrecorded);
+    if (waiting.empty()) continue;
+    std::string before;
+    before.swap(flows_[static_cast<std::size_t>(i)].backlog);
+    if (!before.empty()) {  // order: what is recorded goes first
+      flows_[static_cast<std::size_t>(i)].backlog = std::move(before);
+      flows_[static_cast<std::size_t>(i)].unrecorded = std::move(waiting);
+      continue;
+    }
+    offer(i, waiting);
+    if (flows_[static_cast<std::size_t>(i)].unrecorded.empty()) {
+      settle(i);
+      watch(flows_[static_cast<std::size_t>(i)].from);
+      if (draining_) schedule_drain();
+    }
+  }
+}
+
+void Relay::settle(int flow) {
+  Flow& f = flows_[static_cast<std::size_t>(flow)];
+  if (f.source_ended && !f.done && f.backlog.empty() && f.unrecorded.empty()) finish(flow);
+}
+
+// The flow is over: tell the sink that nothing more comes and the source that nobody listens.
+void Relay::finish(int flow) {
+  Flow& f = flows_[static_cast<std::size_t>(flow)];
+  if (f.done) return;
+  f.done = true;
+  f.backlog.clear();
+  f.unrecorded.clear();
+  bool source_shared = false, sink_shared = false;  // by another flow that still runs
+  for (const Flow& other : flows_) {
+    if (other.done) continue;
+    if (other.from == f.from || other.to == f.from) source_shared = true;
+    if (other.from == f.to || other.to == f.to) sink_shared = true;
+  }
+  Endpoint& from = endpoints_[static_cast<std::size_t>(f.from)];
+  Endpoint& to = endpoints_[static_cast<std::size_t>(f.to)];
+  if (!is_terminal(to.kind) && to.fd.valid()) {
+    if (sink_shared) ::shutdown(to.fd.get(), SHUT_WR);
+    else close_endpoint(f.to);
+  }
+  if (!is_terminal(from.kind) && from.fd.valid()) {
+    if (source_shared) ::shutdown(from.fd.get(), SHUT_RD);
+    else close_endpoint(f.from);
+  }
+  watch(f.from);
+  watch(f.to);
+  owner_.flow_ended(flow);
+}
+
+void Relay::drain() {
+  draining_ = true;
+  schedule_drain();
+}
+
+void Relay::schedule_drain() {
+  if (drain_told_) return;
+  if (!drain_timer_) drain_timer_ = std::make_unique<Timer>(loop_, [this] { drain_turn(); });
+  if (!drain_timer_->active()) drain_timer_->start(0);
+}
+
+// Reads until EAGAIN, in bounded turns, because readiness alone never says "nothing more".
+void Relay::drain_turn() {
+  bool quiet = true;
+  for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
+    const Flow& f = flows_[static_cast<std::size_t>(i)];
+    if (f.role != FlowRole::kOutput) continue;
+    Pumped last = Pumped::kMoved;
+    for (int reads = 0; reads < kDrainReads && last == Pumped::kMoved; ++reads) {
+      if (f.done || f.source_ended) {
+        last = Pumped::kEnded;
+      } else if (!f.backlog.empty() || !f.unrecorded.empty()) {
+        return;  // flush() or retry() schedules the next turn
+      } else {
+        last = pump(i);
+      }
+    }
+    if (!f.backlog.empty() || !f.unrecorded.empty()) return;
+    quiet = quiet && last != Pumped::kMoved;
+  }
+  if (drain_told_) return;
+  if (!quiet) return schedule_drain();
+  drain_told_ = true;
+  owner_.drained();
+}
+
+void Relay::close_endpoint(int endpoint) {
+  Endpoint& e = endpoints_[static_cast<std::size_t>(endpoint)];
+  e.poll.reset();
+  e.fd.reset();
+  for (Flow& f : flows_) {
+    if (f.from == endpoint) f.source_ended = true;
+    if (f.to == endpoint) f.backlog.clear();
+  }
+}
+
+void Relay::close_all() {
+  drain_timer_.reset();
+  for (int i = 0; i < static_cast<int>(endpoints_.size()); ++i) close_endpoint(i);
+}
+
+void Relay::watch(int endpoint) {
+  Endpoint& e = endpoints_[static_cast<std::size_t>(endpoint)];
+  if (!started_ || !e.poll) return;
+  int events = 0;
+  for (const Flow& f : flows_) {
+    if (f.done) continue;
+    if (f.from == endpoint && !f.source_ended && f.backlog.empty() && f.unrecorded.empty()) events |= Poll::kReadable;
+    if (f.to == endpoint && !f.backlog.empty()) events |= Poll::kWritable;
+  }
+  if (e.failed && events != 0 && e.kind == EndpointKind::kOuterTerminal) events = 0;
+  (void)e.poll->watch(events);
+}
+
+int Relay::descriptor(int endpoint) const {
+  if (endpoint < 0 || endpoint >= static_cast<int>(endpoints_.size())) return -1;
+  return endpoints_[static_cast<std::size_t>(endpoint)].fd.get();
+}
+std::uint64_t Relay::bytes(int flow) const { return flows_[static_cast<std::size_t>(flow)].bytes; }
+std::size_t Relay::waiting(int flow) const {
+  const Flow& f = flows_[static_cast<std::size_t>(flow)];
+  return f.backlog.size() + f.unrecorded.size();
+}
+bool Relay::ended(int flow) const { return flows_[static_cast<std::size_t>(flow)].done; }
+bool Relay::output_ended() const {
+  for (const Flow& f : flows_) {
+    if (f.role == FlowRole::kOutput && !f.done) return false;
+  }
+  return true;
+}
+
+}  // namespace opelog::record

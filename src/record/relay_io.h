@@ -1,0 +1,120 @@
+// Relay: moves bytes between descriptors, each chunk past its owner first.
+//
+// Endpoints are descriptors, flows lead from one to another. A terminal session has two endpoints (inner master,
+// outer terminal) and two flows; a command without a terminal has up to six and three. Invariants:
+//  - a byte is written onwards only after RelayOwner::accept() took it (bytes to the record before the screen);
+//  - a flow holds at most one chunk (kChunk) that could not go on; until it is gone its source is not read,
+//    so memory per session is bounded and a slow reader waits for nobody but itself;
+//  - one read per readiness, so that a flooding session takes one turn like everybody else.
+// What ended and why is told to the owner; the relay decides nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/fd_io.h"
+#include "core/loop_io.h"
+#include "core/result.h"
+
+namespace opelog::record {
+
+/// 64 KiB: a pty gives about 4 KiB a read, a socket or pipe up to this; larger brings nothing measurable.
+constexpr std::size_t kChunk = 65536;
+
+/// The read buffer all sessions of a loop share: contents live only within one turn.
+struct RelayBuffer {
+  std::unique_ptr<char[]> bytes = std::make_unique<char[]>(kChunk);
+};
+
+enum class EndpointKind { kMaster, kOuterTerminal, kSocket, kPipe };
+enum class FlowRole { kOutput, kInput };
+
+class RelayOwner {
+ public:
+  virtual ~RelayOwner() = default;
+  /// How many of the bytes may go on (the record has them). Fewer than all: the rest waits for Relay::retry().
+  virtual std::size_t accept(int flow, std::string_view bytes) = 0;
+  /// The flow's source is at its end and all it gave has gone on, or its sink takes no more.
+  virtual void flow_ended(int flow) = 0;
+  /// The terminal the operator sits at is gone.
+  virtual void outer_gone() = 0;
+  /// After Relay::drain(): the inner side had nothing more and the outer side has taken all.
+  virtual void drained() = 0;
+};
+
+class Relay {
+ public:
+  Relay(Loop& loop, RelayBuffer& buffer, RelayOwner& owner);
+  ~Relay();
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+
+  /// Endpoints become non-blocking; give own descriptions where others share them.
+  Result<int> add_endpoint(Fd fd, EndpointKind kind);
+  int add_flow(int from, int to, FlowRole role);
+  /// Starts watching.
+  void start();
+
+  /// Bytes that did not come from the flow's source (type-ahead, a notice) but go the same way. Refused with
+  /// Code::kLimit while a chunk waits.
+  Status inject(int flow, std::string_view bytes);
+
+  /// Offers held bytes to the owner again.
+  void retry();
+  /// From now on: report drained() as soon as every output flow is empty. Call once the shell has ended.
+  void drain();
+  /// Closes an endpoint (the inner master: hangs its session up). Flows touching it are over.
+  void close_endpoint(int endpoint);
+  void close_all();
+  [[nodiscard]] int descriptor(int endpoint) const;  ///< -1 once closed
+
+  [[nodiscard]] std::uint64_t bytes(int flow) const;    ///< that have gone on
+  [[nodiscard]] std::size_t waiting(int flow) const;    ///< held back, in memory
+  [[nodiscard]] bool ended(int flow) const;
+  [[nodiscard]] bool output_ended() const;              ///< every kOutput flow
+
+ private:
+  struct Endpoint {
+    Fd fd;
+    EndpointKind kind;
+    std::unique_ptr<Poll> poll;
+    bool failed = false;  ///< POLLERR was seen: the next EAGAIN means the end
+  };
+  struct Flow {
+    int from, to;
+    FlowRole role;
+    std::string unrecorded;  ///< read, not accepted yet
+    std::string backlog;     ///< accepted, not written yet
+    std::uint64_t bytes = 0;
+    bool source_ended = false;
+    bool done = false;
+  };
+
+  void ready(int endpoint, int events, int error);
+  enum class Pumped { kMoved, kNothing, kEnded };
+  Pumped pump(int flow);                              ///< one read and what follows
+  void offer(int flow, std::string_view bytes);       ///< accept, then write
+  void write_on(int flow, std::string_view bytes);
+  void flush(int flow);
+  void settle(int flow);                              ///< finish the flow if nothing is left
+  void finish(int flow);
+  void source_failed(int flow);
+  void watch(int endpoint);
+  void schedule_drain();
+  void drain_turn();
+
+  Loop& loop_;
+  RelayBuffer& buffer_;
+  RelayOwner& owner_;
+  std::vector<Endpoint> endpoints_;
+  std::vector<Flow> flows_;
+  std::unique_ptr<Timer> drain_timer_;
+  bool started_ = false;
+  bool draining_ = false;
+  bool drain_told_ = false;
+};
+
+}  // namespace opelog::record

@@ -1,0 +1,408 @@
+#include "record/session_io.h"
+
+#include <csignal>
+#include <cerrno>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/clock_io.h"
+#include "record/login_message.h"
+#include "record/proc_text.h"
+
+namespace opelog::record {
+namespace {
+
+// How often held output is offered to the record again: quick enough for a person, rare enough for a full disk.
+constexpr std::int64_t kRetryUs = 250 * kUsPerMs;
+// Packets taken from one shim per turn: a shim that floods RESIZED waits for the others.
+constexpr int kPacketsPerTurn = 8;
+// A shim that was told to leave gets this long before it is ended by force.
+constexpr std::int64_t kLeaveUs = 5 * kUsPerS;
+
+std::int64_t parent_of(std::int64_t pid) {
+  auto text = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
+  if (!text) return 0;
+  auto stat = parse_proc_stat(*text);
+  return stat ? stat->parent : 0;
+}
+
+}  // namespace
+
+Session::Session(Loop& loop, RelayBuffer& buffer, FactSink facts, SessionParts parts, Gone on_gone)
+    : loop_(loop),
+      facts_(std::move(facts)),
+      on_gone_(std::move(on_gone)),
+      info_(std::move(parts.info)),
+      writer_(std::move(parts.writer)),
+      shim_(std::move(parts.shim)),
+      shim_pidfd_(std::move(parts.shim_pidfd)),
+      notice_(std::move(parts.notice)),
+      outer_(std::move(parts.outer)),
+      inner_(std::move(parts.inner)),
+      streams_{std::move(parts.streams[0]), std::move(parts.streams[1]), std::move(parts.streams[2])},
+      machine_(info_.terminal, parts.limits, mono_now()),
+      relay_(loop, buffer, *this),
+      timer_(loop, [this] { timer_fired(); }),
+      turn_(loop, [this] {
+        std::vector<SessionEvent> events;
+        events.swap(posted_);
+        for (const SessionEvent& event : events) apply(event);
+      }) {}
+
+Session::~Session() = default;
+
+Status Session::start() {
+  auto poll = Poll::open(loop_, shim_.get(), [this](int, int) { shim_ready(); });
+  if (!poll) return std::move(poll).error();
+  shim_poll_ = std::move(*poll);
+  if (auto watching = shim_poll_->watch(Poll::kReadable); !watching) return watching;
+  if (auto set_up = info_.terminal ? start_terminal() : start_streams(); !set_up) return set_up;
+  relay_.start();
+  arm();
+  return {};
+}
+
+Status Session::start_terminal() {
+  size_ = outer_->size_at_start();
+  auto outer = duplicate(outer_->fd());
+  if (!outer) return std::move(outer).error();
+  auto out = relay_.add_endpoint(std::move(*outer), EndpointKind::kOuterTerminal);
+  if (!out) return std::move(out).error();
+  auto in = relay_.add_endpoint(std::move(inner_.master), EndpointKind::kMaster);
+  if (!in) return std::move(in).error();
+  master_ = *in;
+  flow_out_ = relay_.add_flow(master_, *out, FlowRole::kOutput);
+  flow_in_ = relay_.add_flow(*out, master_, FlowRole::kInput);
+  if (!notice_.empty()) {
+    std::string text;
+    for (char c : notice_) text += c == '\n' ? std::string("\r\n") : std::string(1, c);
+    (void)relay_.inject(flow_out_, text + "\r\n");
+  }
+  if (!outer_->type_ahead().empty()) (void)relay_.inject(flow_in_, outer_->type_ahead());
+  return {};
+}
+
+Status Session::start_streams() {
+  int outer[3] = {-1, -1, -1}, inner[3] = {-1, -1, -1};
+  for (int i = 0; i < 3; ++i) {
+    if (const int same = streams_[i].same_as; same >= 0) {
+      outer[i] = outer[same];
+      inner[i] = inner[same];
+      continue;
+    }
+    if (!streams_[i].outer_fd) continue;
+    auto o = relay_.add_endpoint(std::move(streams_[i].outer_fd), streams_[i].kind);
+    if (!o) return std::move(o).error();
+    auto n = relay_.add_endpoint(std::move(streams_[i].inner_fd), streams_[i].kind);
+    if (!n) return std::move(n).error();
+    outer[i] = *o;
+    inner[i] = *n;
+  }
+  if (outer[0] >= 0) flow_in_ = relay_.add_flow(outer[0], inner[0], FlowRole::kInput);
+  if (outer[1] >= 0) flow_out_ = relay_.add_flow(inner[1], outer[1], FlowRole::kOutput);
+  if (outer[2] >= 0 && streams_[2].same_as < 0) flow_err_ = relay_.add_flow(inner[2], outer[2], FlowRole::kOutput);
+  return {};
+}
+
+// ---- what the relay asks and tells
+
+std::size_t Session::accept(int flow, std::string_view bytes) {
+  const MonoUs now = mono_now();
+  if (flow == flow_in_) {
+    record_input(bytes, now);
+    return bytes.size();
+  }
+  if (!info_.terminal && !info_.records_payload) return bytes.size();
+  return record_output(bytes, flow == flow_err_ ? 2 : 1, now);
+}
+
+std::size_t Session::record_output(std::string_view bytes, int stream, MonoUs now) {
+  if (ended_) return bytes.size();  // only our own last words come this late
+  if (stream != stream_now_) {
+    if (auto noted = writer_->note("OPELOG_STREAM", std::to_string(stream), now); noted) stream_now_ = stream;
+  }
+  auto taken = writer_->output(bytes, now);
+  if (taken) {
+    if (machine_.holding()) post({SessionEvent::Kind::kRecordAccepted, false, 0, {}});
+    if (lost_output_ > 0 && *taken == bytes.size()) {
+      const format::GapInfo gap{"output", failure_, lost_output_};
+      if (writer_->gap(gap, now)) lost_output_ = 0;
+    }
+    if (auto at = writer_->flush_deadline(); at && *at < armed_for_) arm();
+    if (*taken == bytes.size()) return bytes.size();
+    failure_ = "the record took only a part";
+  } else {
+    failure_ = taken.error().message;
+  }
+  const std::size_t accepted = taken ? *taken : 0;
+  if (unrecorded_) {
+    lost_output_ += bytes.size() - accepted;
+    return bytes.size();
+  }
+  post({SessionEvent::Kind::kRecordFailed, false, 0, failure_});
+  return accepted;
+}
+
+void Session::record_input(std::string_view bytes, MonoUs now) {
+  if (!info_.records_input || ended_) return;
+  if (info_.terminal && !terminal_echoes(relay_.descriptor(master_))) {
+    hidden_input_ += bytes.size();  // a password is being typed, or a full-screen program reads keys
+    return;
+  }
+  auto taken = writer_->input(bytes, now);
+  if (!taken || *taken < bytes.size()) {
+    lost_input_ += bytes.size() - (taken ? *taken : 0);
+    failure_ = taken ? "the record took only a part" : taken.error().message;
+  }
+}
+
+void Session::flow_ended(int) {
+  if (!info_.terminal && relay_.output_ended()) post({SessionEvent::Kind::kOutputEnded, false, 0, {}});
+}
+void Session::outer_gone() { post({SessionEvent::Kind::kOuterGone, false, 0, {}}); }
+void Session::drained() { post({SessionEvent::Kind::kDrained, false, 0, {}}); }
+
+// ---- the shim's side
+
+void Session::shim_ready() {
+  for (int i = 0; i < kPacketsPerTurn; ++i) {
+    if (!shim_packet()) return;
+  }
+}
+
+bool Session::shim_packet() {
+  char packet[256];
+  const ssize_t n = ::recv(shim_.get(), packet, sizeof packet, MSG_DONTWAIT | MSG_TRUNC);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (n <= 0) {
+    shim_poll_.reset();
+    if (machine_.closed()) leave();
+    else apply({SessionEvent::Kind::kShimGone, false, 0, {}});
+    return false;
+  }
+  if (machine_.closed()) return true;
+  const std::size_t size = static_cast<std::size_t>(n) > sizeof packet ? sizeof packet : static_cast<std::size_t>(n);
+  auto frame = decode_client_frame(std::string_view(packet, size));
+  if (!frame) {
+    state(Level::kWarning, "login-malformed", "a shim sent what is no message: " + frame.error().message);
+    shim_poll_.reset();
+    apply({SessionEvent::Kind::kShimGone, false, 0, {}});
+    return false;
+  }
+  switch (frame->type) {
+    case OPELOG_STARTED: started(frame->pid); break;
+    case OPELOG_RESIZED: resized(); break;
+    case OPELOG_ENDED: apply({SessionEvent::Kind::kShellEnded, frame->exited, frame->status, {}}); break;
+    default: break;
+  }
+  return true;
+}
+
+void Session::started(std::int64_t pid) {
+  if (shell_pid_ != 0) return;
+  // Only a child of the very process behind the connection is believed to be the shell.
+  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+  if (pidfd && parent_of(static_cast<pid_t>(pid)) == info_.shim_pid) {
+    shell_pidfd_ = std::move(pidfd);
+    shell_pid_ = pid;
+    if (auto poll = Poll::open(loop_, shell_pidfd_.get(), [this](int, int) {
+          (void)shell_poll_->watch(0);
+          apply({SessionEvent::Kind::kShellGone, false, 0, {}});
+        })) {
+      shell_poll_ = std::move(*poll);
+      (void)shell_poll_->watch(Poll::kReadable);
+    }
+  }
+  apply({SessionEvent::Kind::kStarted, false, 0, {}});
+}
+
+void Session::resized() {
+  if (!info_.terminal || !outer_) return;
+  auto size = terminal_size(outer_->fd());
+  if (!size || *size == size_) return;
+  const bool cells = size->rows != size_.rows || size->cols != size_.cols;
+  size_ = *size;
+  if (relay_.descriptor(master_) >= 0) (void)set_terminal_size(relay_.descriptor(master_), size_);
+  if (cells) (void)writer_->resized(size_.rows, size_.cols, mono_now());
+}
+
+// ---- decisions and what follows from them
+
+void Session::kill(const std::string& who) { apply({SessionEvent::Kind::kKill, false, 0, who}); }
+void Session::shutdown() { apply({SessionEvent::Kind::kShutdown, false, 0, {}}); }
+
+void Session::post(SessionEvent event) {
+  posted_.push_back(std::move(event));
+  if (!turn_.active()) turn_.start(0);
+}
+
+void Session::apply(const SessionEvent& event) {
+  if (event.kind == SessionEvent::Kind::kRecordFailed && !failure_told_) {
+    failure_told_ = true;
+    state(Level::kError, "record-failed", "recording fails: " + event.text);
+  }
+  const SessionActions actions = machine_.step(event, mono_now());
+  if (!actions.say.empty()) say(actions.say);
+  if (actions.hold && held_since_ == 0) held_since_ = mono_now();
+  if (actions.go_on && held_since_ != 0) {
+    const auto ms = (mono_now() - held_since_) / kUsPerMs;
+    held_since_ = 0;
+    failure_told_ = false;
+    (void)writer_->gap({"delay", "output was held for " + std::to_string(ms) + " ms: " + failure_, 0}, mono_now());
+    state(Level::kWarning, "record-resumed", "recording works again after " + std::to_string(ms) + " ms; nothing was shown meanwhile");
+  }
+  if (actions.unrecorded) {
+    unrecorded_ = true;
+    relay_.retry();
+  }
+  if (actions.hang_up) hang_up();
+  if (actions.kill_shell) signal_shell(SIGKILL);
+  if (actions.drain) relay_.drain();
+  if (actions.release_shim) {
+    (void)::send(shim_.get(), encode_done().data(), encode_done().size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (relay_.output_ended()) post({SessionEvent::Kind::kOutputEnded, false, 0, {}});
+  }
+  if (actions.close) close();
+  arm();
+}
+
+// The daemon's own words go the way of all output: recorded, then shown. Where the record refuses, shown all the
+// same: they are ours, and the operator must learn why his session ends.
+void Session::say(const std::string& text) {
+  if (!info_.terminal || !outer_) return;
+  const std::string line = "\r\n" + printable(text) + "\r\n";
+  (void)writer_->output(line, mono_now());
+  (void)!::write(outer_->fd(), line.data(), line.size());
+}
+
+void Session::hang_up() {
+  if (master_ >= 0) relay_.close_endpoint(master_);
+  inner_.slave.reset();
+  signal_shell(SIGHUP);
+  signal_shell(SIGCONT);
+}
+
+void Session::signal_shell(int signum) {
+  if (!shell_pidfd_) return;
+  (void)::syscall(SYS_pidfd_send_signal, shell_pidfd_.get(), signum, nullptr, 0);
+}
+
+void Session::close() {
+  write_end();
+  // sshd looks at the terminal once more when the waiter leaves: first give it back, then say DONE.
+  if (outer_) outer_->give_back();
+  outer_.reset();
+  shell_poll_.reset();
+  relay_.close_all();
+  inner_.slave.reset();
+  const std::string done = encode_done();
+  if (machine_.shell_ended()) (void)::send(shim_.get(), done.data(), done.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (!shim_poll_) {
+    leave();
+    return;
+  }
+  if (!machine_.shell_ended()) (void)::shutdown(shim_.get(), SHUT_WR);  // the waiter sees our end and ends the shell
+  leave_at_ = mono_now() + kLeaveUs;
+}
+
+void Session::write_end() {
+  if (ended_) return;
+  ended_ = true;
+  const MonoUs now = mono_now();
+  if (lost_output_ > 0) (void)writer_->gap({"output", failure_, lost_output_}, now);
+  if (flow_out_ >= 0 && held_since_ != 0 && relay_.waiting(flow_out_) > 0) {
+    (void)writer_->gap({"output", "neither recorded nor shown: " + failure_, relay_.waiting(flow_out_)}, now);
+  }
+  if (lost_input_ > 0) (void)writer_->gap({"input", failure_, lost_input_}, now);
+  if (hidden_input_ > 0) (void)writer_->gap({"input", "the terminal did not echo", hidden_input_}, now);
+  format::EndInfo end = machine_.end();
+  end.bytes_out = bytes_out();
+  end.bytes_err = flow_err_ >= 0 ? relay_.bytes(flow_err_) : 0;
+  end.bytes_in = bytes_in();
+  auto written = writer_->end(end, now);
+  if (!written) state(Level::kError, "record-failed", "the end could not be recorded: " + written.error().message);
+  std::vector<std::pair<std::string, std::string>> fields{{"reason", format::end_reason_word(end.reason)},
+                                                          {"bytes_out", std::to_string(end.bytes_out)},
+                                                          {"bytes_in", std::to_string(end.bytes_in)}};
+  if (end.exit_code) fields.emplace_back("exit", std::to_string(*end.exit_code));
+  if (end.signal) fields.emplace_back("signal", std::to_string(*end.signal));
+  state(Level::kInfo, "session-end", "session of " + info_.user + " ended", std::move(fields));
+}
+
+// Nothing of the session is left but this object; its owner deletes it outside our call stack.
+void Session::leave() {
+  if (left_) return;
+  left_ = true;
+  timer_.stop();
+  turn_.stop();
+  shim_poll_.reset();
+  shim_.reset();
+  on_gone_(info_.id);
+}
+
+void Session::arm() {
+  if (left_) return;
+  const MonoUs now = mono_now();
+  std::optional<MonoUs> next;
+  const auto consider = [&next](std::optional<MonoUs> at) {
+    if (at && (!next || *at < *next)) next = at;
+  };
+  if (machine_.closed()) {
+    consider(leave_at_);
+  } else {
+    consider(machine_.deadline());
+    consider(writer_->flush_deadline());
+    if (held_since_ != 0) consider(now + kRetryUs);
+  }
+  armed_for_ = next.value_or(kNever);
+  if (next) timer_.start_at(*next, now);
+  else timer_.stop();
+}
+
+void Session::timer_fired() {
+  const MonoUs now = mono_now();
+  armed_for_ = kNever;
+  if (machine_.closed()) {
+    if (now >= leave_at_) {
+      // A waiter that does not leave when told is stopped or attacked; sshd must not wait for it for ever.
+      if (shim_pidfd_) (void)::syscall(SYS_pidfd_send_signal, shim_pidfd_.get(), SIGKILL, nullptr, 0);
+      leave();
+      return;
+    }
+    arm();
+    return;
+  }
+  if (auto at = writer_->flush_deadline(); at && *at <= now) (void)writer_->flush(now);
+  if (held_since_ != 0) relay_.retry();
+  if (machine_.deadline() && *machine_.deadline() <= now) {
+    apply({SessionEvent::Kind::kTick, false, 0, {}});
+    return;
+  }
+  arm();
+}
+
+// ---- looking at it
+
+std::uint64_t Session::bytes_out() const {
+  return (flow_out_ >= 0 ? relay_.bytes(flow_out_) : 0) + (flow_err_ >= 0 ? relay_.bytes(flow_err_) : 0);
+}
+std::uint64_t Session::bytes_in() const { return flow_in_ >= 0 ? relay_.bytes(flow_in_) : 0; }
+
+std::string Session::describe() const {
+  std::string text = "session " + info_.id + " " + printable(info_.user) + " " + machine_.describe();
+  text += " out=" + std::to_string(bytes_out()) + " in=" + std::to_string(bytes_in());
+  for (int flow : {flow_out_, flow_err_, flow_in_}) {
+    if (flow >= 0 && relay_.waiting(flow) > 0) text += " waiting=" + std::to_string(relay_.waiting(flow));
+  }
+  if (unrecorded_) text += " lost=" + std::to_string(lost_output_);
+  return text;
+}
+
+void Session::state(Level level, const char* event, std::string text,
+                    std::vector<std::pair<std::string, std::string>> fields) {
+  fields.insert(fields.begin(), {{"session", info_.id}, {"user", info_.user}, {"recording", writer_->name()}});
+  facts_({level, event, std::move(text), std::move(fields)});
+}
+
+}  // namespace opelog::record

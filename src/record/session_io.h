@@ -1,0 +1,133 @@
+// Session: one recorded login, from the verdict to the end record.
+//
+// Carries out what SessionMachine decides: owns the recording's writer, the relay, both terminals (or the streams'
+// inner ends) and the connection to the shim. Lives on the loop's thread; its Recorder owns it and is told by `on_gone`
+// when nothing of it is left. What happens inside a relay's callback is only noted and acted on in the next
+// turn, so the relay never disappears under itself.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/fact.h"
+#include "core/fd_io.h"
+#include "core/loop_io.h"
+#include "core/policy.h"
+#include "format/recording_writer_io.h"
+#include "format/session_info.h"
+#include "record/inner_terminal_io.h"
+#include "record/outer_terminal_io.h"
+#include "record/relay_io.h"
+#include "record/session_machine.h"
+
+namespace opelog::record {
+
+/// Everything a session starts with; made by session_start_io.h.
+struct SessionParts {
+  format::SessionInfo info;
+  std::unique_ptr<format::RecordingWriter> writer;
+  Fd shim;         ///< connection
+  Fd shim_pidfd;   ///< of the process behind it; may be invalid on old kernels
+  std::string notice;
+  SessionLimits limits;
+
+  // A terminal session:
+  std::unique_ptr<OuterTerminal> outer;
+  InnerTerminal inner;
+  // A session without terminal, by descriptor number: our ends; both invalid where the descriptor was passed on
+  // untouched, or is the same socket or pipe as an earlier one (`same_as`; sshd gives one socket as 0 and 1).
+  struct Stream {
+    Fd outer_fd, inner_fd;
+    EndpointKind kind = EndpointKind::kSocket;
+    int same_as = -1;
+  };
+  Stream streams[3];
+};
+
+class Session final : private RelayOwner {
+ public:
+  using Gone = std::function<void(const std::string& id)>;
+  Session(Loop& loop, RelayBuffer& buffer, FactSink facts, SessionParts parts, Gone on_gone);
+  ~Session() override;
+
+  /// Sets up relay and watches. On error the session must be dropped; the recording's end is written.
+  Status start();
+
+  void kill(const std::string& who);
+  void shutdown();
+
+  [[nodiscard]] const format::SessionInfo& info() const noexcept { return info_; }
+  [[nodiscard]] format::RecordingWriter& writer() noexcept { return *writer_; }
+  [[nodiscard]] const SessionMachine& machine() const noexcept { return machine_; }
+  [[nodiscard]] std::int64_t shell_pid() const noexcept { return shell_pid_; }
+  [[nodiscard]] bool finished() const noexcept { return ended_; }  ///< the end record is written
+  [[nodiscard]] std::uint64_t bytes_out() const;
+  [[nodiscard]] std::uint64_t bytes_in() const;
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  // RelayOwner
+  std::size_t accept(int flow, std::string_view bytes) override;
+  void flow_ended(int flow) override;
+  void outer_gone() override;
+  void drained() override;
+
+  Status start_terminal();
+  Status start_streams();
+  std::size_t record_output(std::string_view bytes, int stream, MonoUs now);
+  void record_input(std::string_view bytes, MonoUs now);
+  void shim_ready();
+  bool shim_packet();
+  void started(std::int64_t pid);
+  void resized();
+  void post(SessionEvent event);
+  void apply(const SessionEvent& event);
+  void say(const std::string& text);
+  void hang_up();
+  void signal_shell(int signum);
+  void close();
+  void write_end();
+  void leave();
+  void arm();
+  void timer_fired();
+  void state(Level level, const char* event, std::string text, std::vector<std::pair<std::string, std::string>> fields = {});
+
+  Loop& loop_;
+  FactSink facts_;
+  Gone on_gone_;
+  format::SessionInfo info_;
+  std::unique_ptr<format::RecordingWriter> writer_;
+  Fd shim_, shim_pidfd_, shell_pidfd_;
+  std::string notice_;
+  std::unique_ptr<OuterTerminal> outer_;
+  InnerTerminal inner_;
+  SessionParts::Stream streams_[3];
+  SessionMachine machine_;
+  Relay relay_;
+  std::unique_ptr<Poll> shim_poll_, shell_poll_;
+  Timer timer_;       ///< the nearest of: machine, timing flush, retry
+  Timer turn_;        ///< events noted inside a callback
+  std::vector<SessionEvent> posted_;
+
+  std::int64_t shell_pid_ = 0;
+  int master_ = -1;            ///< endpoint index
+  int flow_out_ = -1, flow_in_ = -1, flow_err_ = -1;
+  int stream_now_ = 1;         ///< 1 stdout, 2 stderr: which one the last payload record came from
+  TerminalSize size_;
+  MonoUs held_since_ = 0;
+  static constexpr MonoUs kNever = INT64_MAX;
+  MonoUs armed_for_ = kNever;  ///< when timer_ fires
+  MonoUs leave_at_ = 0;        ///< when a closed session's shim is ended by force
+  std::uint64_t lost_output_ = 0;   ///< shown, not recorded (OnFailure::kContinue)
+  std::uint64_t hidden_input_ = 0;  ///< typed while the terminal did not echo
+  std::uint64_t lost_input_ = 0;
+  std::string failure_;        ///< last recording error, for the gap record
+  bool unrecorded_ = false;
+  bool failure_told_ = false;
+  bool ended_ = false;
+  bool left_ = false;
+};
+
+}  // namespace opelog::record

@@ -1,0 +1,212 @@
+#include "record/session_machine.h"
+
+namespace opelog::record {
+
+using Kind = SessionEvent::Kind;
+using format::EndReason;
+
+SessionMachine::SessionMachine(bool terminal, SessionLimits limits, MonoUs now)
+    : terminal_(terminal), limits_(limits), deadline_(now + limits.start_us) {}
+
+SessionActions SessionMachine::step(const SessionEvent& event, MonoUs now) {
+  SessionActions actions;
+  if (state_ == State::kClosed) return actions;
+  switch (event.kind) {
+    case Kind::kStarted:
+      if (state_ == State::kStarting) {
+        state_ = State::kRunning;
+        deadline_.reset();
+      }
+      break;
+    case Kind::kShellEnded:
+      ended(event, now, actions);
+      break;
+    case Kind::kShellGone:
+      // Normally the waiter reports within microseconds; a stopped one never does.
+      shell_gone_ = true;
+      if (state_ == State::kRunning) deadline_ = now + limits_.grace_us;
+      break;
+    case Kind::kOuterGone:
+      if (state_ == State::kEnding) {
+        close(actions);  // nobody is left to show the rest to
+      } else if (state_ != State::kHangingUp && state_ != State::kLingering) {
+        hang_up(EndReason::kHangup, now, actions);
+      }
+      break;
+    case Kind::kDrained:
+      if (state_ == State::kEnding) close(actions);
+      break;
+    case Kind::kOutputEnded:
+      if (state_ == State::kLingering) close(actions);
+      break;
+    case Kind::kShimGone:
+      shim_gone_ = true;
+      if (state_ == State::kHangingUp && shell_known_ended_) {
+        close(actions);
+      } else if (state_ == State::kStarting || state_ == State::kRunning || state_ == State::kHolding) {
+        hang_up(EndReason::kShim, now, actions);
+        // Nobody will tell us the shell's end any more: it is ended for certain.
+        actions.kill_shell = true;
+        close(actions);
+      } else if (state_ == State::kHangingUp) {
+        actions.kill_shell = true;
+        close(actions);
+      }
+      break;
+    case Kind::kRecordFailed:
+      failed(event, now, actions);
+      break;
+    case Kind::kRecordAccepted:
+      if (state_ == State::kHolding) {
+        state_ = State::kRunning;
+        deadline_.reset();
+        if (shell_gone_) deadline_ = now + limits_.grace_us;
+        actions.go_on = true;
+      }
+      break;
+    case Kind::kKill:
+      if (state_ != State::kHangingUp) {
+        actions.say = "opelog: this session is ended by " + event.text;
+        hang_up(EndReason::kKilled, now, actions);
+      }
+      break;
+    case Kind::kShutdown:
+      if (state_ == State::kRunning || state_ == State::kStarting) actions.say = "opelog: the recorder stops; this session ends";
+      end_.reason = shell_known_ended_ ? end_.reason : EndReason::kShutdown;
+      actions.hang_up = !shell_known_ended_;
+      close(actions);
+      break;
+    case Kind::kTick:
+      tick(now, actions);
+      break;
+  }
+  return actions;
+}
+
+void SessionMachine::ended(const SessionEvent& event, MonoUs now, SessionActions& actions) {
+  if (shell_known_ended_) return;
+  shell_known_ended_ = true;
+  if (event.exited) end_.exit_code = event.status;
+  else end_.signal = event.status;
+  if (state_ == State::kHangingUp) {
+    close(actions);
+    return;
+  }
+  if (terminal_) {
+    // Held output is worth waiting for as long as holding is; otherwise the grace bounds the drain.
+    deadline_ = now + (state_ == State::kHolding ? limits_.hold_us : limits_.grace_us);
+    state_ = State::kEnding;
+    actions.drain = true;
+  } else {
+    // sshd reads a command's streams to their end by itself, so the exit status need not wait for it.
+    state_ = State::kLingering;
+    deadline_.reset();
+    actions.release_shim = true;
+  }
+}
+
+void SessionMachine::hang_up(EndReason reason, MonoUs now, SessionActions& actions) {
+  end_.reason = reason;
+  actions.hang_up = true;
+  if (shell_known_ended_) {
+    close(actions);
+    return;
+  }
+  state_ = State::kHangingUp;
+  deadline_ = now + limits_.grace_us;
+}
+
+void SessionMachine::failed(const SessionEvent& event, MonoUs now, SessionActions& actions) {
+  if (state_ == State::kHangingUp || unrecorded_) return;
+  switch (limits_.on_failure) {
+    case OnFailure::kContinue:
+      unrecorded_ = true;
+      actions.unrecorded = true;
+      break;
+    case OnFailure::kCut:
+      actions.say = "opelog: recording failed (" + event.text + "); this session ends";
+      hang_up(EndReason::kFailure, now, actions);
+      break;
+    case OnFailure::kHold:
+      if (state_ == State::kHolding) break;
+      actions.hold = true;
+      if (state_ == State::kEnding || state_ == State::kLingering) {
+        deadline_ = now + limits_.hold_us;  // the shell's end is known: only its last output waits
+        break;
+      }
+      state_ = State::kHolding;
+      deadline_ = now + limits_.hold_us;
+      break;
+  }
+}
+
+void SessionMachine::tick(MonoUs now, SessionActions& actions) {
+  if (!deadline_ || now < *deadline_) return;
+  switch (state_) {
+    case State::kStarting:
+      hang_up(EndReason::kShim, now, actions);
+      actions.kill_shell = true;
+      close(actions);
+      break;
+    case State::kHolding:
+      actions.say = "opelog: recording has not been possible for too long; this session ends";
+      hang_up(EndReason::kFailure, now, actions);
+      break;
+    case State::kHangingUp:
+      if (!killed_) {
+        killed_ = true;
+        actions.kill_shell = true;
+        deadline_ = now + limits_.grace_us;
+      } else {
+        close(actions);  // a stopped waiter, a shell in uninterruptible sleep: it has no terminal any more
+      }
+      break;
+    case State::kEnding:
+    case State::kLingering:
+      close(actions);
+      break;
+    case State::kRunning:  // the shell is gone and the waiter keeps silent
+      end_.reason = EndReason::kShim;
+      if (terminal_) {
+        state_ = State::kEnding;
+        deadline_ = now + limits_.grace_us;
+        actions.drain = true;
+      } else {
+        close(actions);
+      }
+      break;
+    case State::kClosed:
+      deadline_.reset();
+      break;
+  }
+}
+
+void SessionMachine::close(SessionActions& actions) {
+  state_ = State::kClosed;
+  deadline_.reset();
+  actions.close = true;
+}
+
+const char* SessionMachine::state_word() const noexcept {
+  switch (state_) {
+    case State::kStarting: return "starting";
+    case State::kRunning: return unrecorded_ ? "unrecorded" : "running";
+    case State::kHolding: return "holding";
+    case State::kEnding: return "ending";
+    case State::kLingering: return "lingering";
+    case State::kHangingUp: return "hanging-up";
+    case State::kClosed: return "closed";
+  }
+  return "closed";
+}
+
+std::string SessionMachine::describe() const {
+  std::string text = std::string("state=") + state_word() + (terminal_ ? " terminal" : " streams");
+  if (shell_known_ended_) text += " shell-ended";
+  if (shim_gone_) text += " shim-gone";
+  if (killed_) text += " killed";
+  if (deadline_) text += " deadline=" + std::to_string(*deadline_);
+  return text;
+}
+
+}  // namespace opelog::record

@@ -1,0 +1,96 @@
+// SessionMachine: what a session does next, decided without touching anything.
+//
+// States: starting -> running <-> holding -> ending | hanging-up -> closed. The shell's own end is drained and kept
+// (kEnding); any other end hangs the session up and waits a bounded time for the shell (kHangingUp).
+// Every state but running (and lingering, where a background process may hold a stream as long as it likes, as under
+// plain sshd) has a deadline, so nothing waits for ever. session_io.h carries the actions out.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/clock.h"
+#include "core/policy.h"
+#include "format/session_info.h"
+
+namespace opelog::record {
+
+struct SessionEvent {
+  enum class Kind {
+    kStarted,         ///< the shim has forked the shell
+    kShellEnded,      ///< `exited`, `status` from the waiter
+    kShellGone,       ///< its pidfd says so; the waiter has not (yet)
+    kOuterGone,       ///< the operator's terminal is gone
+    kDrained,         ///< after kDrain: nothing more to show
+    kOutputEnded,     ///< streams: every output is at its end
+    kShimGone,        ///< the connection to the shim broke
+    kRecordFailed,    ///< `text` says why
+    kRecordAccepted,  ///< after a failure, the record takes bytes again
+    kKill,            ///< an administrator's wish; `text` names him
+    kShutdown,        ///< the daemon stops
+    kTick,            ///< deadline() has passed
+  };
+  Kind kind = Kind::kTick;
+  bool exited = false;
+  int status = 0;
+  std::string text;
+};
+
+/// What to do now, in the order of the members.
+struct SessionActions {
+  std::string say;           ///< a line for the operator, "" for none
+  bool hold = false;         ///< show nothing, try again periodically
+  bool go_on = false;        ///< stop holding
+  bool unrecorded = false;   ///< from now on: show what the record refuses, count it
+  bool hang_up = false;      ///< SIGHUP to the session: close the inner master, signal the shell
+  bool kill_shell = false;   ///< SIGKILL
+  bool drain = false;
+  bool release_shim = false; ///< tell the waiter DONE although streams still run
+  bool close = false;        ///< restore the outer terminal, write the end, DONE, forget
+};
+
+struct SessionLimits {
+  OnFailure on_failure = OnFailure::kHold;
+  std::int64_t start_us = 10 * kUsPerS;  ///< from the verdict to kStarted
+  std::int64_t hold_us = 60 * kUsPerS;
+  std::int64_t grace_us = 2 * kUsPerS;   ///< for draining, and for the shell to follow a hang-up
+};
+
+class SessionMachine {
+ public:
+  SessionMachine(bool terminal, SessionLimits limits, MonoUs now);
+
+  SessionActions step(const SessionEvent& event, MonoUs now);
+  [[nodiscard]] std::optional<MonoUs> deadline() const noexcept { return deadline_; }
+  [[nodiscard]] std::string describe() const;
+
+  [[nodiscard]] bool closed() const noexcept { return state_ == State::kClosed; }
+  [[nodiscard]] bool holding() const noexcept { return state_ == State::kHolding; }
+  /// Whether the shell has ended and the waiter knows: only then does DONE let it leave with the right status.
+  [[nodiscard]] bool shell_ended() const noexcept { return shell_known_ended_; }
+  /// How it ended; meaningful once closed (bytes are filled in by the owner).
+  [[nodiscard]] const format::EndInfo& end() const noexcept { return end_; }
+  [[nodiscard]] const char* state_word() const noexcept;
+
+ private:
+  enum class State { kStarting, kRunning, kHolding, kEnding, kLingering, kHangingUp, kClosed };
+
+  void ended(const SessionEvent& event, MonoUs now, SessionActions& actions);
+  void hang_up(format::EndReason reason, MonoUs now, SessionActions& actions);
+  void failed(const SessionEvent& event, MonoUs now, SessionActions& actions);
+  void tick(MonoUs now, SessionActions& actions);
+  void close(SessionActions& actions);
+
+  bool terminal_;
+  SessionLimits limits_;
+  State state_ = State::kStarting;
+  std::optional<MonoUs> deadline_;
+  format::EndInfo end_;
+  bool shell_known_ended_ = false;
+  bool shell_gone_ = false;
+  bool shim_gone_ = false;
+  bool killed_ = false;
+  bool unrecorded_ = false;
+};
+
+}  // namespace opelog::record
