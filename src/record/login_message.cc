@@ -1,0 +1,167 @@
+#include "record/login_message.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace opelog::record {
+namespace {
+
+Error invalid(std::string what) {
+  return Error{Code::kInvalid, std::move(what), 0};
+}
+
+bool printable_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
+
+// The strings behind the fixed part; take() is called only for lengths whose sum was checked.
+class Tail {
+ public:
+  explicit Tail(std::string_view rest) : rest_(rest) {}
+  std::string take(std::uint32_t length) {
+    std::string text(rest_.substr(0, length));
+    rest_.remove_prefix(length);
+    return text;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+std::string without_nul(std::string text) {
+  std::replace(text.begin(), text.end(), '\0', ' ');
+  return text;
+}
+
+// The longest prefix of at most `limit` bytes that does not end within a UTF-8 character.
+std::string cut(std::string text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  std::size_t end = limit;
+  for (int back = 0; back < 3 && end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80; ++back)
+    --end;
+  text.resize(end);
+  return text;
+}
+
+template <typename T>
+void append(std::string& out, const T& value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+Status check_lengths(const opelog_hello& h, std::size_t rest) {
+  if (h.term_length > OPELOG_MAX_TERM) return invalid("TERM is longer than allowed");
+  if (h.command_length > OPELOG_MAX_COMMAND)
+    return invalid("the command is longer than execve could deliver");
+  if (h.original_length > OPELOG_MAX_COMMAND)
+    return invalid("the original command is longer than execve could deliver");
+  if (h.claim_length > OPELOG_MAX_CLAIM) return invalid("SSH_CONNECTION is longer than allowed");
+  const std::uint64_t sum =
+      std::uint64_t{h.term_length} + h.command_length + h.original_length + h.claim_length;
+  if (sum != rest) return invalid("lengths do not add up to the packet");
+  if (h.has_command > 1 || h.has_original > 1) return invalid("a flag is neither 0 nor 1");
+  if (h.has_command == 0 && h.command_length != 0) return invalid("a command that is said not to be there");
+  if (h.has_original == 0 && h.original_length != 0)
+    return invalid("an original command that is said not to be there");
+  return {};
+}
+
+}  // namespace
+
+Result<Hello> decode_hello(std::string_view packet, std::size_t descriptors) {
+  opelog_hello h;
+  if (packet.size() < sizeof h) return invalid("shorter than a HELLO");
+  if (packet.size() > OPELOG_MAX_FRAME) return invalid("longer than any frame");
+  std::memcpy(&h, packet.data(), sizeof h);
+  if (h.frame.magic != OPELOG_LOGIN_MAGIC) return invalid("no message of this protocol");
+  if (h.frame.type != OPELOG_HELLO) return invalid("not a HELLO");
+  if (h.how < OPELOG_HOW_LOGIN || h.how > OPELOG_HOW_QUERY) return invalid("an unknown way to start");
+  if (descriptors != (h.how == OPELOG_HOW_QUERY ? 0U : 3U)) return invalid("the wrong number of descriptors");
+  if (auto lengths = check_lengths(h, packet.size() - sizeof h); !lengths) return std::move(lengths).error();
+  if (packet.find('\0', sizeof h) != std::string_view::npos) return invalid("a NUL within a string");
+
+  Tail tail(packet.substr(sizeof h));
+  Hello hello;
+  hello.how = h.how;
+  hello.rows = h.rows;
+  hello.cols = h.cols;
+  hello.term = tail.take(h.term_length);
+  std::string command = tail.take(h.command_length);
+  std::string original = tail.take(h.original_length);
+  hello.claim = tail.take(h.claim_length);
+  if (!printable_ascii(hello.term)) return invalid("TERM is not printable ASCII");
+  if (!printable_ascii(hello.claim)) return invalid("SSH_CONNECTION is not printable ASCII");
+  if (h.has_command == 1) hello.command = std::move(command);
+  if (h.has_original == 1) hello.original = std::move(original);
+  if (h.how == OPELOG_HOW_FORCE) {
+    if (hello.command) return invalid("a command besides the original one");
+    hello.command = hello.original;
+  }
+  if (h.how == OPELOG_HOW_COMMAND && !hello.command) return invalid("a command session without a command");
+  return hello;
+}
+
+Result<ClientFrame> decode_client_frame(std::string_view packet) {
+  opelog_frame head;
+  if (packet.size() < sizeof head) return invalid("shorter than a frame");
+  std::memcpy(&head, packet.data(), sizeof head);
+  if (head.magic != OPELOG_LOGIN_MAGIC) return invalid("no message of this protocol");
+  ClientFrame frame;
+  frame.type = head.type;
+  switch (head.type) {
+    case OPELOG_STARTED: {
+      opelog_started body;
+      if (packet.size() != sizeof body) return invalid("STARTED of a wrong length");
+      std::memcpy(&body, packet.data(), sizeof body);
+      if (body.pid <= 1) return invalid("STARTED with an impossible pid");
+      frame.pid = body.pid;
+      return frame;
+    }
+    case OPELOG_RESIZED:
+      if (packet.size() != sizeof head) return invalid("RESIZED of a wrong length");
+      return frame;
+    case OPELOG_ENDED: {
+      opelog_ended body;
+      if (packet.size() != sizeof body) return invalid("ENDED of a wrong length");
+      std::memcpy(&body, packet.data(), sizeof body);
+      const bool code = body.exited == 1 && body.status >= 0 && body.status <= 255;
+      const bool signal = body.exited == 0 && body.status >= 1 && body.status <= 64;
+      if (!code && !signal) return invalid("ENDED with an impossible status");
+      frame.exited = code;
+      frame.status = body.status;
+      return frame;
+    }
+    default:
+      return invalid("a frame that only the daemon sends, or none");
+  }
+}
+
+std::string encode_verdict(const Verdict& verdict) {
+  const std::string shell = cut(without_nul(verdict.shell), OPELOG_MAX_PATH);
+  const std::string message = cut(without_nul(verdict.message), OPELOG_MAX_MESSAGE);
+  const std::string session = cut(without_nul(verdict.session), OPELOG_MAX_SESSION);
+  opelog_verdict v{};
+  v.frame = {OPELOG_LOGIN_MAGIC, OPELOG_VERDICT};
+  v.action = verdict.action;
+  v.exit_code = std::min<std::uint32_t>(verdict.exit_code, 255);
+  v.replace = verdict.replace;
+  v.recorded = verdict.recorded ? 1 : 0;
+  v.shell_length = static_cast<std::uint32_t>(shell.size());
+  v.message_length = static_cast<std::uint32_t>(message.size());
+  v.session_length = static_cast<std::uint32_t>(session.size());
+  std::string packet;
+  packet.reserve(sizeof v + shell.size() + message.size() + session.size());
+  append(packet, v);
+  packet += shell;
+  packet += message;
+  packet += session;
+  return packet;
+}
+
+std::string encode_done() {
+  const opelog_frame frame{OPELOG_LOGIN_MAGIC, OPELOG_DONE};
+  std::string packet;
+  append(packet, frame);
+  return packet;
+}
+
+}  // namespace opelog::record
