@@ -1,0 +1,252 @@
+#include "record/control_message.h"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace opelog::record {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxSession = 512;  ///< bytes of a session's name: a file name has at most 255
+constexpr std::size_t kMaxText = 1024;    ///< bytes of one string in a row or list; longer is cut
+constexpr std::size_t kMaxEntries =
+    20;  ///< of a list in status: the first ones tell what to do; 20 x 2 x 1024 x 3 fits a packet
+
+Error invalid(std::string what) {
+  return Error{Code::kInvalid, "not a control request: " + std::move(what), 0};
+}
+
+// Takes a flat object of strings and integers, each key once. No tree is built, nothing nests.
+class RequestReader : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  std::optional<std::string> op, session;
+  std::optional<std::int64_t> seconds;
+  std::string wrong;
+
+  bool start_object(std::size_t) override {
+    if (inside_) return fail("an object inside the object");
+    return inside_ = true;
+  }
+  bool end_object() override { return true; }
+  bool key(std::string& name) override {
+    target_ = nullptr;
+    number_ = nullptr;
+    bool again = false;
+    if (name == "op") {
+      target_ = &op;
+      again = op.has_value();
+    } else if (name == "session") {
+      target_ = &session;
+      again = session.has_value();
+    } else if (name == "seconds") {
+      number_ = &seconds;
+      again = seconds.has_value();
+    } else {
+      return fail("unknown key");
+    }
+    return !again || fail("a key twice");
+  }
+  bool string(std::string& value) override {
+    if (!inside_ || target_ == nullptr) return fail("a string where none belongs");
+    *target_ = value;
+    return true;
+  }
+  bool number_integer(std::int64_t value) override {
+    if (!inside_ || number_ == nullptr) return fail("a number where none belongs");
+    *number_ = value;
+    return true;
+  }
+  bool number_unsigned(std::uint64_t value) override {
+    return number_integer(
+        static_cast<std::int64_t>(std::min<std::uint64_t>(value, std::numeric_limits<std::int64_t>::max())));
+  }
+  bool null() override { return fail("null"); }
+  bool boolean(bool) override { return fail("a boolean"); }
+  bool number_float(double, const std::string&) override { return fail("a fraction"); }
+  bool binary(nlohmann::json::binary_t&) override { return fail("binary"); }
+  bool start_array(std::size_t) override { return fail("a list"); }
+  bool end_array() override { return fail("a list"); }
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
+    return fail("broken JSON at byte " + std::to_string(position));
+  }
+
+ private:
+  bool fail(std::string what) {
+    if (wrong.empty()) wrong = std::move(what);
+    return false;
+  }
+  bool inside_ = false;
+  std::optional<std::string>* target_ = nullptr;
+  std::optional<std::int64_t>* number_ = nullptr;
+};
+
+std::string cut(const std::string& text) {
+  return text.size() <= kMaxText ? text : text.substr(0, kMaxText) + "...";
+}
+
+// Bytes that are not UTF-8 become U+FFFD: an answer is always valid JSON.
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string time_text(WallUs when) {
+  return when == 0 ? std::string() : format_utc(when);
+}
+
+}  // namespace
+
+Result<ControlRequest> decode_request(std::string_view packet) {
+  if (packet.size() > kMaxRequest) return invalid("longer than " + std::to_string(kMaxRequest) + " bytes");
+  RequestReader reader;
+  const bool whole = nlohmann::json::sax_parse(packet.begin(), packet.end(), &reader);
+  if (!whole) return invalid(reader.wrong.empty() ? "broken JSON" : reader.wrong);
+  if (!reader.op) return invalid("no \"op\"");
+  const std::string& op = *reader.op;
+  if (reader.session && op != "kill") return invalid("\"session\" belongs to kill");
+  if (reader.seconds && op != "thaw") return invalid("\"seconds\" belongs to thaw");
+  if (op == "status") return ControlRequest(StatusRequest{});
+  if (op == "sessions") return ControlRequest(SessionsRequest{});
+  if (op == "reload") return ControlRequest(ReloadRequest{});
+  if (op == "reopen-log") return ControlRequest(ReopenLogRequest{});
+  if (op == "freeze") return ControlRequest(FreezeRequest{});
+  if (op == "dump") return ControlRequest(DumpRequest{});
+  if (op == "kill") {
+    if (!reader.session || reader.session->empty()) return invalid("kill needs \"session\"");
+    if (reader.session->size() > kMaxSession) return invalid("\"session\" is too long");
+    return ControlRequest(KillRequest{*reader.session});
+  }
+  if (op == "thaw") {
+    const std::int64_t seconds = reader.seconds.value_or(kDefaultThawSeconds);
+    if (seconds < 1 || seconds > kMaxThawSeconds) {
+      return invalid("\"seconds\" must be 1 to " + std::to_string(kMaxThawSeconds));
+    }
+    return ControlRequest(ThawRequest{static_cast<int>(seconds)});
+  }
+  return invalid("unknown \"op\"");
+}
+
+const char* request_word(const ControlRequest& request) noexcept {
+  static constexpr const char* kWords[] = {"status",     "sessions", "kill",   "reload",
+                                           "reopen-log", "thaw",     "freeze", "dump"};
+  static_assert(std::size(kWords) == std::variant_size_v<ControlRequest>);
+  return kWords[request.index()];
+}
+
+bool needs_root(const ControlRequest& request) noexcept {
+  return !std::holds_alternative<StatusRequest>(request) && !std::holds_alternative<SessionsRequest>(request);
+}
+
+Packets encode_status(const StatusAnswer& status) {
+  Json directories = Json::array();
+  for (const auto& directory : status.guard.directories) {
+    if (directories.size() == kMaxEntries) break;
+    directories.push_back(cut(directory));
+  }
+  Json degraded = Json::array();
+  for (const auto& entry : status.degraded) {
+    if (degraded.size() == kMaxEntries) break;
+    degraded.push_back({{"what", cut(entry.what)}, {"remedy", cut(entry.remedy)}});
+  }
+  const Json json = {
+      {"ok", true},
+      {"version", status.version},
+      {"pid", status.pid},
+      {"started", time_text(status.started)},
+      {"uptime_s", status.uptime_s},
+      {"policy",
+       {{"file", cut(status.policy.file)},
+        {"digest", cut(status.policy.digest)},
+        {"loaded", time_text(status.policy.loaded)},
+        {"error", cut(status.policy.error)}}},
+      {"sessions", status.sessions},
+      {"pending", status.pending},
+      {"recorded_total", status.recorded_total},
+      {"refused_total", status.refused_total},
+      {"passed_total", status.passed_total},
+      {"failed_total", status.failed_total},
+      {"guard",
+       {{"directories", std::move(directories)},
+        {"flagged", status.guard.flagged},
+        {"findings", status.guard.findings}}},
+      {"degraded", std::move(degraded)},
+  };
+  auto text = dump(json);
+  // Only strings made of control characters grow that much (six bytes each).
+  if (text.size() > kMaxAnswerPacket)
+    return encode_error({Code::kLimit, "the status does not fit a packet", 0});
+  return {std::move(text)};
+}
+
+Packets encode_sessions(const std::vector<SessionRow>& sessions) {
+  constexpr std::string_view kHead = R"({"ok":true,"sessions":[)", kMore = R"(],"more":true})", kEnd = "]}";
+  Packets packets;
+  std::string packet(kHead);
+  for (const auto& row : sessions) {
+    const Json json = {{"id", cut(row.id)},
+                       {"name", cut(row.name)},
+                       {"user", cut(row.user)},
+                       {"uid", row.uid},
+                       {"client", cut(row.client)},
+                       {"tty", cut(row.tty)},
+                       {"inner_tty", cut(row.inner_tty)},
+                       {"started", time_text(row.started)},
+                       {"terminal", row.terminal},
+                       {"state", cut(row.state)},
+                       {"bytes_out", row.bytes_out},
+                       {"bytes_in", row.bytes_in},
+                       {"pid", row.pid}};
+    // 7 strings of 1 KiB, six bytes per control character at worst: 43 KiB, so a row always fits a packet.
+    const auto text = dump(json);
+    if (packet.size() + 1 + text.size() + kMore.size() > kMaxAnswerPacket) {
+      packet += kMore;
+      packets.push_back(std::move(packet));
+      packet = kHead;
+    }
+    if (packet.size() > kHead.size()) packet += ',';
+    packet += text;
+  }
+  packet += kEnd;
+  packets.push_back(std::move(packet));
+  return packets;
+}
+
+Packets encode_dump(std::string_view text) {
+  // A byte becomes at most six, so a part of a tenth of a packet always fits.
+  constexpr std::size_t kPart = kMaxAnswerPacket / 10;
+  Packets packets;
+  do {
+    auto length = std::min(text.size(), kPart);
+    // Not inside a character: step back over its continuation bytes, at most three.
+    for (int back = 0; back < 3 && length < text.size() && length > 1; ++back) {
+      if ((static_cast<unsigned char>(text[length]) & 0xc0) != 0x80) break;
+      --length;
+    }
+    Json json = {{"ok", true}, {"dump", std::string(text.substr(0, length))}};
+    text.remove_prefix(length);
+    if (!text.empty()) json["more"] = true;
+    packets.push_back(dump(json));
+  } while (!text.empty());
+  return packets;
+}
+
+Packets encode_killed(const std::string& session) {
+  return {dump(Json{{"ok", true}, {"session", cut(session)}})};
+}
+Packets encode_reloaded(const std::string& digest) {
+  return {dump(Json{{"ok", true}, {"digest", cut(digest)}})};
+}
+Packets encode_files(std::int64_t files) {
+  return {dump(Json{{"ok", true}, {"files", files}})};
+}
+Packets encode_ok() {
+  return {dump(Json{{"ok", true}})};
+}
+
+Packets encode_error(const Error& error) {
+  return {dump(Json{{"ok", false}, {"code", code_name(error.code)}, {"message", cut(error.message)}})};
+}
+
+}  // namespace opelog::record

@@ -1,0 +1,65 @@
+#include "record/utmp_io.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utmpx.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+
+#include "core/fd_io.h"
+
+namespace opelog::record {
+namespace {
+
+/// Entries looked at: one per terminal that ever was, so some hundreds; 6 MiB at most.
+constexpr int kMaxEntries = 16384;
+
+// "/dev/pts/3" as utmp writes it; "" if it does not fit.
+std::string line_name(std::string_view tty) {
+  constexpr std::string_view kDev = "/dev/";
+  if (tty.substr(0, kDev.size()) == kDev) tty.remove_prefix(kDev.size());
+  return tty.size() <= sizeof(utmpx::ut_line) ? std::string(tty) : std::string();
+}
+
+}  // namespace
+
+Result<bool> move_utmp_line(const std::string& from, const std::string& to, const std::string& file) {
+  const auto old_line = line_name(from), new_line = line_name(to);
+  if (old_line.empty() || new_line.empty()) return false;
+  auto fd = open_at(AT_FDCWD, file, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  if (!fd) {
+    if (fd.error().code == Code::kNotFound) return false;
+    return std::move(fd).error();
+  }
+  struct stat about {};
+  if (::fstat(fd->get(), &about) != 0) return error_from_errno(errno, file);
+  if (!S_ISREG(about.st_mode)) return Error{Code::kInvalid, file + ": not a regular file", 0};
+  struct flock lock {};  // of the open file, so closing it lets go; conflicts with glibc's as it should
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (::fcntl(fd->get(), F_OFD_SETLK, &lock) != 0) return error_from_errno(errno, file + ": lock");
+
+  utmpx entry{};
+  for (int i = 0; i < kMaxEntries; ++i) {
+    const off_t at = static_cast<off_t>(i) * static_cast<off_t>(sizeof entry);
+    const ssize_t n = ::pread(fd->get(), &entry, sizeof entry, at);
+    if (n < 0) return error_from_errno(errno, file);
+    if (n != static_cast<ssize_t>(sizeof entry)) return false;
+    const std::string_view line(entry.ut_line, ::strnlen(entry.ut_line, sizeof entry.ut_line));
+    if (entry.ut_type != USER_PROCESS || line != old_line) continue;
+    char field[sizeof entry.ut_line] = {};
+    std::memcpy(field, new_line.data(), new_line.size());
+    const auto offset = at + static_cast<off_t>(offsetof(utmpx, ut_line));
+    if (::pwrite(fd->get(), field, sizeof field, offset) != static_cast<ssize_t>(sizeof field)) {
+      return error_from_errno(errno, file);
+    }
+    return true;
+  }
+  return false;
+}
+
+}  // namespace opelog::record

@@ -1,0 +1,18 @@
+// The login's line in /run/utmp: `who am i`, `wall` and `write` should find the terminal the user sits at.
+//
+// Not pututxline(3): it arms alarm(2) and waits for a lock that any user can hold. Here the lock is tried
+// once, and whatever does not work leaves the entry as it is: utmp is a convenience and never an obstacle.
+#pragma once
+
+#include <string>
+
+#include "core/result.h"
+
+namespace opelog::record {
+
+/// Renames the line of the USER_PROCESS entry `from` to `to` ("/dev/pts/3", "/dev/pts/7"). False when there
+/// is no such entry or no such file; an error when it is locked or cannot be written.
+Result<bool> move_utmp_line(const std::string& from, const std::string& to,
+                            const std::string& file = "/run/utmp");
+
+}  // namespace opelog::record
