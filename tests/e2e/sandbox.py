@@ -62,15 +62,12 @@ USERS = {
 
 # The original recipe as a policy.
 POLICY = """\
+version: 1
 rules:
   - name: operators
-    match:
-      uid: [1000, 5000-4294967294]
-      ancestor: [sshd, sshd-session]
+    match: { uid: [1000, "5000-"], parent: [sshd, sshd-session] }
     action: record
-log:
-  target: stderr
-  level: debug
+log: { target: stderr, level: debug }
 """
 
 LOG_DIR = "/var/log/ope_log"
