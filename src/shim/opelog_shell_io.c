@@ -35,13 +35,17 @@ static void rebuild_environment(struct opelog_environment* environment, int argc
   opelog_leave(OPELOG_EXIT_UNAVAILABLE, "opelog: out of memory");
 }
 
+/* For the record. Words may be longer together than execve takes a single string: told as far as a frame goes. */
 static const char* command_text(const struct opelog_invocation* invocation) {
-  const char* text = invocation->command;
+  char* text = NULL;
   if (invocation->how == OPELOG_HOW_COMMAND && invocation->positional[0] != NULL)
-    text = opelog_join_words(text, invocation->positional);
-  if (invocation->how == OPELOG_HOW_REC && invocation->arguments != NULL)
+    text = opelog_join_words(invocation->command, invocation->positional);
+  else if (invocation->how == OPELOG_HOW_REC && invocation->arguments != NULL)
     text = opelog_join_words(NULL, invocation->arguments);
-  /* Too long to tell: such a list of words is the user's own doing, and he is told by the refusal. */
+  else
+    return invocation->command;
+  if (text == NULL) opelog_leave(OPELOG_EXIT_UNAVAILABLE, "opelog: out of memory");
+  if (strlen(text) > OPELOG_MAX_COMMAND) strcpy(text + OPELOG_MAX_COMMAND - 3, "...");
   return text;
 }
 
