@@ -134,7 +134,6 @@ void take_ancestry(const JsonValue& json, SessionInfo& info) {
 void take_ours(std::string_view name, const JsonValue& json, HeaderDecoder& decoder) {
   SessionInfo& info = decoder.info;
   if (name == kOpelogSession) {
-    decoder.native = true;
     take_session(json, info, decoder.append_only);
   } else if (name == kOpelogUser) {
     info.user = json.text_or("user", "");
@@ -225,7 +224,9 @@ std::string encode_first_line(const SessionInfo& info) {
 }
 
 std::string encode_header(const SessionInfo& info, const HeaderFacts& facts) {
-  std::string lines = encode_text_header(kStartTime, start_text(info.started));
+  // OPELOG_SESSION comes first: however little a crash leaves, it tells whose file this is.
+  std::string lines = encode_note(0, kOpelogSession, session_json(info, facts));
+  lines += encode_text_header(kStartTime, start_text(info.started));
   const auto standard = [&](std::string_view name, std::string_view text) {
     if (!text.empty()) lines += encode_text_header(name, text);
   };
@@ -241,7 +242,6 @@ std::string encode_header(const SessionInfo& info, const HeaderFacts& facts) {
   standard(kOutputLog, facts.name + ".log");
   if (facts.input) standard(kInputLog, facts.name + ".in");
 
-  lines += encode_note(0, kOpelogSession, session_json(info, facts));
   Fields user;
   user.text("user", info.user);
   user.json().number_u("uid", info.uid).number_u("gid", info.gid).number_u("loginuid", info.loginuid);
@@ -337,8 +337,11 @@ bool HeaderDecoder::is_header_name(std::string_view name) {
 }
 
 bool HeaderDecoder::take(const Note& note) {
+  const bool ours = note.name.compare(0, kOurPrefix.size(), kOurPrefix) == 0;
+  if (!begun_) native = ours;
+  begun_ = true;
   if (!is_header_name(note.name)) return false;
-  if (note.name.compare(0, kOurPrefix.size(), kOurPrefix) == 0) {
+  if (ours) {
     if (auto json = parse_json(note.value); json && json->kind == JsonValue::Kind::kObject) {
       take_ours(note.name, *json, *this);
     }

@@ -71,10 +71,13 @@ class HeaderDecoder {
   static bool is_header_name(std::string_view name);
 
   SessionInfo info;
-  bool native = false;  ///< OPELOG_SESSION was seen
+  bool native = false;  ///< the first note is one of ours
   bool append_only = true;
   std::string output_log;  ///< as OUTPUT_LOG names it: outside bytes
   std::string input_log;
+
+ private:
+  bool begun_ = false;
 };
 
 std::optional<GapInfo> decode_gap(const Note& note);

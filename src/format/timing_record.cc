@@ -312,6 +312,9 @@ void complete_named(char letter, std::string_view rest, std::string& suffix) {
   } else if (letter == 'S' && kSigwinch.substr(0, rest.size()) == rest) {
     suffix += kSigwinch.substr(rest.size());
     suffix += kTornTail;
+  } else if (kOpelogTorn.substr(0, rest.size()) == rest) {
+    suffix += kOpelogTorn.substr(rest.size());  // still tells whose file this is
+    suffix += kTornTail;
   } else {
     if (rest.size() + kTornMark.size() <= kMaxNameBytes) suffix += kTornMark;
     suffix += kTornTail;

@@ -1,0 +1,198 @@
+#include "format/recording_directory_io.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <string_view>
+
+#include "format/recording_open_io.h"
+
+namespace opelog::format {
+namespace {
+
+constexpr std::size_t kHeadBytes = 8192;        // an ordinary header is below 2 KiB
+constexpr std::size_t kTailBytes = 4096;        // the end's records are below 1 KiB
+constexpr std::uint64_t kSumBytes = 64 * 1024;  // a timing file up to this size is summed; above, estimated
+constexpr std::size_t kMaxCandidates = 10;      // named in an error: what a person reads
+
+struct CloseDir {
+  void operator()(DIR* dir) const noexcept { ::closedir(dir); }
+};
+
+/// The last whole lines of `.time`, and whether something unfinished follows them.
+struct Tail {
+  std::vector<Note> notes;  ///< of its H records, in order
+  bool last_is_end = false;
+  bool torn = false;
+  std::optional<EndRecord> end;
+};
+
+Result<Tail> read_tail(const RecordingFiles& files, bool classic) {
+  Tail tail;
+  const std::uint64_t size = files.time_facts.size;
+  const std::uint64_t from = size > kTailBytes ? size - kTailBytes : 0;
+  std::string buffer(static_cast<std::size_t>(size - from), '\0');
+  auto got = read_at(files.time.get(), buffer.data(), buffer.size(), from);
+  if (!got) return std::move(got).error();
+  buffer.resize(*got);
+  tail.torn = !buffer.empty() && buffer.back() != '\n';
+  std::size_t begin = from == 0 ? 0 : buffer.find('\n');  // the first line may be cut
+  if (from != 0 && begin != std::string::npos) ++begin;
+  while (begin < buffer.size()) {
+    const std::size_t lf = buffer.find('\n', begin);
+    if (lf == std::string::npos) break;
+    TimingRecord record;
+    const std::string_view line = std::string_view(buffer).substr(begin, lf - begin);
+    begin = lf + 1;
+    tail.last_is_end = false;
+    if (classic || !parse_timing_line(line, false, record).empty()) continue;
+    const auto* h = std::get_if<HeaderRecord>(&record);
+    if (h == nullptr) continue;
+    tail.notes.push_back(Note{h->name, h->value, false});
+    if (auto end = decode_end(tail.notes.back())) {
+      tail.end = std::move(end);
+      tail.last_is_end = true;
+    }
+  }
+  return tail;
+}
+
+void summarise_foreign(const RecordingFiles& files, const Tail& tail, RecordingSummary& summary) {
+  summary.state = RecordingState::kForeign;
+  for (const Note& note : tail.notes) {
+    if (note.name == kDuration) summary.duration_us = parse_duration(note.value).value_or(0);
+    if (note.name != kExitCode) continue;
+    EndInfo end;
+    if (auto code = parse_duration(note.value + ".0")) end.exit_code = static_cast<int>(*code / kUsPerS);
+    end.bytes_out = files.log_facts.size;
+    summary.end = end;
+  }
+}
+
+std::int64_t estimate_duration(const RecordingFiles& files, const SessionInfo& info) {
+  const WallUs last = std::max(files.time_facts.modified, files.log_facts.modified);
+  return std::max<std::int64_t>(0, last - info.started);
+}
+
+Result<RecordingSummary> summarise_files(RecordingFiles files) {
+  RecordingSummary summary;
+  summary.name = files.name;
+  summary.path = files.directory + files.name;
+  HeaderDecoder header;
+  auto problem = read_header(files, kHeadBytes, header);
+  if (!problem) return std::move(problem).error();
+  if (auto done = open_named_logs(files, header); !done) return std::move(done).error();
+  summary.info = header.info;
+  fill_from_outside(files, summary.info);
+  summary.log_bytes = files.log_facts.size;
+  if (!files.time || !problem->empty()) {
+    summary.state = files.time ? RecordingState::kCorrupt : RecordingState::kTorn;
+    summary.problem = files.time ? std::move(*problem) : "there is no timing file";
+    summary.duration_us = estimate_duration(files, summary.info);
+    return summary;
+  }
+  char first = 0;
+  auto got = read_at(files.time.get(), &first, 1, 0);
+  if (!got) return std::move(got).error();
+  auto tail = read_tail(files, first >= '0' && first <= '9');
+  if (!tail) return std::move(tail).error();
+
+  if (header.native || tail->end || *got == 0) {
+    if (tail->last_is_end && !tail->torn) {
+      summary.state = RecordingState::kEnded;
+    } else if (is_locked(files.time.get())) {
+      summary.state = RecordingState::kLive;
+    } else {
+      summary.state = RecordingState::kTorn;
+      summary.problem = tail->torn ? "torn in the middle of a timing record" : "there is no end record";
+    }
+    if (!files.log) {
+      summary.state = RecordingState::kTorn;
+      summary.problem = "there is no .log";
+    }
+    if (tail->end) {
+      summary.end = tail->end->info;
+      summary.duration_us = tail->end->duration_us;
+      return summary;
+    }
+  } else {
+    summarise_foreign(files, *tail, summary);
+    if (summary.duration_us > 0) return summary;
+  }
+  const std::int64_t exact = summary.state == RecordingState::kLive ? -1 : sum_delays(files, kSumBytes);
+  summary.duration_us = exact >= 0 ? exact : estimate_duration(files, summary.info);
+  return summary;
+}
+
+bool may_be_id(const std::string& prefix) {
+  return !prefix.empty() && prefix.size() <= 16 &&
+         prefix.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> list_names(const std::string& directory) {
+  auto fd = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+  if (!fd) return std::move(fd).error();
+  std::unique_ptr<DIR, CloseDir> dir(::fdopendir(fd->get()));
+  if (!dir) return error_from_errno(errno, directory);
+  (void)fd->release();  // closedir closes it
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(dir.get());
+    if (entry == nullptr) break;
+    const std::string_view name = entry->d_name;
+    for (const std::string_view suffix : {kTimeSuffix, kLogSuffix}) {
+      if (name.size() > suffix.size() && name.substr(name.size() - suffix.size()) == suffix) {
+        names.emplace_back(name.substr(0, name.size() - suffix.size()));
+      }
+    }
+  }
+  if (errno != 0) return error_from_errno(errno, directory);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+Result<RecordingSummary> summarise(const std::string& directory, const std::string& name) {
+  // The name is taken as it is: a suffix of its own is put on, so that none is stripped off it.
+  auto files = open_recording(directory + "/" + name + std::string(kTimeSuffix));
+  if (!files) return std::move(files).error();
+  return summarise_files(std::move(*files));
+}
+
+Result<std::string> find_recording(const std::string& directory, const std::string& prefix) {
+  if (prefix.find('/') != std::string::npos) return prefix;
+  if (prefix.empty()) return Error{Code::kInvalid, "an empty name matches every recording", 0};
+  auto names = list_names(directory);
+  if (!names) return std::move(names).error();
+  std::vector<std::string> found;
+  for (const std::string& name : *names) {
+    if (name == prefix) return directory + "/" + name;
+    if (name.compare(0, prefix.size(), prefix) == 0) found.push_back(name);
+  }
+  if (found.empty() && may_be_id(prefix)) {
+    for (const std::string& name : *names) {
+      auto summary = summarise(directory, name);
+      if (summary && summary->info.id.compare(0, prefix.size(), prefix) == 0) found.push_back(name);
+    }
+  }
+  if (found.size() == 1) return directory + "/" + found.front();
+  if (found.empty()) {
+    // A file's name given with its suffix.
+    auto files = open_recording(directory + "/" + prefix);
+    if (files) return directory + "/" + files->name;
+    return Error{Code::kNotFound,
+                 directory + ": no recording whose name or id begins with \"" + prefix + "\"", 0};
+  }
+  std::string list;
+  for (std::size_t i = 0; i < found.size() && i < kMaxCandidates; ++i) list += (i > 0 ? ", " : "") + found[i];
+  if (found.size() > kMaxCandidates) list += ", … (" + std::to_string(found.size()) + " in all)";
+  return Error{Code::kInvalid, "\"" + prefix + "\" fits several recordings: " + list, 0};
+}
+
+}  // namespace opelog::format

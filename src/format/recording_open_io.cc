@@ -1,0 +1,219 @@
+#include "format/recording_open_io.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <ctime>
+#include <vector>
+
+#include "format/recording_name.h"
+
+namespace opelog::format {
+namespace {
+
+constexpr std::array<std::string_view, 3> kTimeNames = {".time", ".timing", ".tm"};
+constexpr std::array<std::string_view, 2> kLogNames = {".log", ".typescript"};
+constexpr std::size_t kReadBytes = 65536;
+
+bool strip(std::string& name, std::string_view suffix) {
+  if (name.size() <= suffix.size() || name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0)
+    return false;
+  name.resize(name.size() - suffix.size());
+  return true;
+}
+
+/// The first of the names that exists; an absent Fd if none does. Anything but "not there" is an error.
+template <typename Names>
+Status open_first(const RecordingFiles& files, const Names& suffixes, Fd& fd) {
+  for (const std::string_view suffix : suffixes) {
+    auto opened = open_regular(AT_FDCWD, files.directory + files.name + std::string(suffix), O_RDONLY);
+    if (opened) {
+      fd = std::move(*opened);
+      return {};
+    }
+    if (opened.error().code != Code::kNotFound) return std::move(opened).error();
+  }
+  return {};
+}
+
+bool exists(const std::string& path) {
+  struct stat st {};
+  return ::lstat(path.c_str(), &st) == 0;
+}
+
+std::string user_name(std::uint32_t uid) {
+  std::vector<char> buffer(16384);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    return found->pw_name;
+  return std::to_string(uid);
+}
+
+/// YYYYmmddHHMMSS of a name: the host's time zone, as the name was made.
+WallUs parse_name_time(const std::string& text) {
+  std::tm tm{};
+  const char* end = ::strptime(text.c_str(), "%Y%m%d%H%M%S", &tm);
+  if (end == nullptr || *end != '\0') return 0;
+  tm.tm_isdst = -1;
+  const std::time_t t = ::mktime(&tm);
+  return t < 0 ? 0 : static_cast<WallUs>(t) * kUsPerS;
+}
+
+/// Time in "Script started on 2026-11-22 17:06:26+00:00 […"; 0 if it is not there.
+WallUs first_line_time(int log) {
+  constexpr std::string_view kBegin = "Script started on ";
+  std::array<char, 64> head;
+  auto got = read_at(log, head.data(), head.size(), 0);
+  if (!got) return 0;
+  const std::string_view line(head.data(), *got);
+  if (line.size() < kBegin.size() + 25 || line.substr(0, kBegin.size()) != kBegin) return 0;
+  return parse_start_time(line.substr(kBegin.size(), 25)).value_or(0);
+}
+
+}  // namespace
+
+Result<RecordingFiles> open_recording(const std::string& path) {
+  RecordingFiles files;
+  const std::size_t slash = path.rfind('/');
+  files.directory = slash == std::string::npos ? "" : path.substr(0, slash + 1);
+  files.name = slash == std::string::npos ? path : path.substr(slash + 1);
+  if (files.name.empty()) return Error{Code::kInvalid, path + ": not the name of a recording", 0};
+  // A base name may itself end in ".in" or ".log" (a host's name): what is there as it stands comes first.
+  const std::string whole = files.directory + files.name;
+  if (!exists(whole + ".time") && !exists(whole + ".log")) {
+    strip(files.name, kCompressedSuffix);
+    for (const std::string_view suffix : {".time", ".timing", ".tm", ".log", ".typescript", ".in"}) {
+      if (strip(files.name, suffix)) break;
+    }
+  }
+  if (auto done = open_first(files, kTimeNames, files.time); !done) return std::move(done).error();
+  if (auto done = open_first(files, kLogNames, files.log); !done) return std::move(done).error();
+  if (auto done = open_first(files, std::array{kInputSuffix}, files.in); !done)
+    return std::move(done).error();
+  if (!files.time && !files.log) {
+    const std::string base = files.directory + files.name;
+    if (exists(base + ".time.zst") || exists(base + ".log.zst")) {
+      return Error{Code::kUnsupported, base + ": compressed; unpack it with `unzstd` first", 0};
+    }
+    return Error{Code::kNotFound, path + ": no such recording", ENOENT};
+  }
+  for (const auto& [fd, facts] :
+       {std::pair{&files.time, &files.time_facts}, std::pair{&files.log, &files.log_facts}}) {
+    if (!*fd) continue;
+    auto seen = look_at(fd->get());
+    if (!seen) return std::move(seen).error();
+    *facts = *seen;
+  }
+  return files;
+}
+
+Status open_named_logs(RecordingFiles& files, const HeaderDecoder& header) {
+  const auto open_one = [&](const std::string& named, Fd& fd) -> Status {
+    if (fd || named.empty()) return {};
+    const std::string base = named.substr(named.rfind('/') + 1);  // npos + 1 is 0
+    if (base.empty() || base == "." || base == "..") return {};
+    auto opened = open_regular(AT_FDCWD, files.directory + base, O_RDONLY);
+    if (opened) {
+      fd = std::move(*opened);
+      return {};
+    }
+    if (opened.error().code == Code::kNotFound) return {};
+    return std::move(opened).error();
+  };
+  const bool had_log = files.log.valid();
+  if (auto done = open_one(header.output_log, files.log); !done) return done;
+  if (files.log && !had_log) {
+    auto seen = look_at(files.log.get());
+    if (!seen) return std::move(seen).error();
+    files.log_facts = *seen;
+  }
+  if (header.input_log == header.output_log) return {};  // one file for both: the reader reads it in turn
+  return open_one(header.input_log, files.in);
+}
+
+Result<std::string> read_header(const RecordingFiles& files, std::size_t first_read, HeaderDecoder& header) {
+  if (!files.time) return std::string();
+  TimingScanner scanner;
+  NoteJoiner joiner;
+  TimingRecord record;
+  std::vector<char> buffer(first_read);
+  for (std::uint64_t at = 0; at < kMaxHeaderBytes;) {
+    auto got = read_at(files.time.get(), buffer.data(), buffer.size(), at);
+    if (!got) return std::move(got).error();
+    if (*got == 0) return std::string();
+    at += *got;
+    scanner.feed({buffer.data(), *got});
+    TimingScanner::Outcome outcome;
+    while ((outcome = scanner.next(record)) == TimingScanner::Outcome::kRecord) {
+      const auto* h = std::get_if<HeaderRecord>(&record);
+      if (h == nullptr) return std::string();
+      for (bool taken = false; !taken;) {
+        const auto note = joiner.add(*h, taken);
+        if (note && !header.take(*note)) return std::string();
+      }
+    }
+    if (outcome == TimingScanner::Outcome::kCorrupt) {
+      return "not a timing file from byte " + std::to_string(scanner.offset()) + " on: " + scanner.problem();
+    }
+    buffer.resize(kReadBytes);
+  }
+  return std::string();
+}
+
+Result<std::uint64_t> data_begin(int fd, bool only_ours) {
+  constexpr std::string_view kBegin = "Script started on ";
+  std::vector<char> buffer(512);
+  for (std::uint64_t at = 0; at < kMaxFirstLineBytes;) {
+    auto got = read_at(fd, buffer.data(), buffer.size(), at);
+    if (!got) return std::move(got).error();
+    if (at == 0 && only_ours && std::string_view(buffer.data(), *got).substr(0, kBegin.size()) != kBegin) {
+      return std::uint64_t{0};
+    }
+    const void* lf = *got == 0 ? nullptr : std::memchr(buffer.data(), '\n', *got);
+    if (lf != nullptr)
+      return at + static_cast<std::uint64_t>(static_cast<const char*>(lf) - buffer.data()) + 1;
+    at += *got;
+    if (*got < buffer.size()) return at;
+    buffer.resize(kReadBytes);
+  }
+  auto facts = look_at(fd);
+  if (!facts) return std::move(facts).error();
+  return facts->size;
+}
+
+void fill_from_outside(const RecordingFiles& files, SessionInfo& info) {
+  const FileFacts& facts = files.log ? files.log_facts : files.time_facts;
+  const auto parts = parse_name(files.name);
+  if (info.user.empty()) {
+    info.uid = facts.uid;
+    info.user = parts ? parts->user : user_name(facts.uid);
+  }
+  if (info.client.empty() && parts && parts->client != "UNKNOWN") info.client = parts->client;
+  if (info.started == 0 && files.log) info.started = first_line_time(files.log.get());
+  if (info.started == 0 && parts) info.started = parse_name_time(parts->time);
+  if (info.started == 0) info.started = facts.modified;
+}
+
+std::int64_t sum_delays(const RecordingFiles& files, std::uint64_t limit) {
+  if (!files.time || files.time_facts.size > limit) return -1;
+  TimingScanner scanner;
+  TimingRecord record;
+  std::vector<char> buffer(static_cast<std::size_t>(limit));
+  auto got = read_at(files.time.get(), buffer.data(), buffer.size(), 0);
+  if (!got) return -1;
+  scanner.feed({buffer.data(), *got});
+  std::int64_t sum = 0;
+  TimingScanner::Outcome outcome;
+  while ((outcome = scanner.next(record)) == TimingScanner::Outcome::kRecord) {
+    sum = std::min(sum + delay_of(record), kMaxTimeUs);
+  }
+  return outcome == TimingScanner::Outcome::kCorrupt ? -1 : sum;
+}
+
+}  // namespace opelog::format
