@@ -43,11 +43,6 @@ std::uint32_t read_number(const ProcDirectory& directory, const char* file) {
   return number ? *number : kUnset;
 }
 
-std::string host_mount_namespace() {
-  auto init = ProcDirectory::open(1);
-  return init ? init->link("ns/mnt") : std::string();
-}
-
 struct Walk {
   std::vector<format::Ancestor> ancestry;
   std::vector<std::uint64_t> started;
@@ -56,7 +51,8 @@ struct Walk {
 };
 
 // Each parent is opened first; that the child still names it afterwards, and that it can still be read
-// through the descriptor, proves that what was read is the parent's.
+// through the descriptor, proves that what was read is the parent's. A program that may not be seen is an
+// error, but for init, which some security modules hide and which no login is told apart by.
 Result<Walk> walk_ancestors(const ProcDirectory& peer, ProcStat child_stat) {
   Walk walk;
   ProcDirectory const* child = &peer;
@@ -72,13 +68,14 @@ Result<Walk> walk_ancestors(const ProcDirectory& peer, ProcStat child_stat) {
     if (!again) return std::move(again).error();
     if (again->parent != child_stat.parent) return gone();
     auto exe = parent->exe();
-    if (!exe) return std::move(exe).error();
+    if (!exe && (child_stat.parent != 1 || exe.error().code == Code::kGone)) return std::move(exe).error();
     auto status = parent->status();
     if (!status) return std::move(status).error();
     walk.mounts.push_back(parent->link("ns/mnt"));
     auto stat = parent->stat();
     if (!stat) return std::move(stat).error();
-    walk.ancestry.push_back(format::Ancestor{stat->pid, status->real_uid, std::move(exe).value()});
+    walk.ancestry.push_back(
+        format::Ancestor{stat->pid, status->real_uid, exe ? std::move(exe).value() : std::string()});
     walk.started.push_back(stat->started);
     child_stat = std::move(stat).value();
     held = std::move(parent);
@@ -88,9 +85,12 @@ Result<Walk> walk_ancestors(const ProcDirectory& peer, ProcStat child_stat) {
 }
 
 // A user can give any file any path in a mount namespace of his own. A path is believed where root lives: in
-// the namespace of pid 1, or of a root process above (sshd in a sandbox of its service, pam_namespace).
-std::vector<std::string> believable_exes(const Walk& walk, const std::string& host_mounts) {
-  std::vector<std::string> trusted{host_mounts};
+// the namespace of pid 1, in ours, or of a root process above (sshd in a service's sandbox, pam_namespace).
+std::vector<std::string> believable_exes(const Walk& walk) {
+  std::vector<std::string> trusted;
+  for (const std::int64_t pid : {std::int64_t{1}, std::int64_t{::getpid()}}) {
+    if (auto process = ProcDirectory::open(pid)) trusted.push_back(process->link("ns/mnt"));
+  }
   for (std::size_t i = 0; i < walk.ancestry.size(); ++i) {
     if (walk.ancestry[i].uid == 0) trusted.push_back(walk.mounts[i]);
   }
@@ -118,8 +118,10 @@ ShimProof prove_shim(const ProcDirectory& peer, const ProcStatus& status, const 
       wanted.stx_dev_minor != actual.stx_dev_minor) {
     return {false, "its program is " + executable_path(peer.link("exe")) + ", not " + shim_path};
   }
-  if (::statx(peer.fd(), "", AT_EMPTY_PATH, STATX_UID, &directory) != 0) {
-    return {false, error_from_errno(errno, "its directory in /proc cannot be seen").message};
+  // The directory /proc/PID itself always belongs to the process's user; what is in it to root, once not
+  // dumpable.
+  if (::statx(peer.fd(), "fd", AT_SYMLINK_NOFOLLOW, STATX_UID, &directory) != 0) {
+    return {false, error_from_errno(errno, "its descriptors cannot be seen").message};
   }
   if (directory.stx_uid != 0) {
     return {false, "its memory is open to its user (dumpable): is " + shim_path +
@@ -151,7 +153,7 @@ Result<ProcessFacts> read_once(const PeerCredentials& peer, const std::string& s
   facts.shim = prove_shim(*directory, *status, shim_path);
   auto walk = walk_ancestors(*directory, *stat);
   if (!walk) return std::move(walk).error();
-  facts.ancestor_exes = believable_exes(*walk, host_mount_namespace());
+  facts.ancestor_exes = believable_exes(*walk);
   facts.ancestry = std::move(walk->ancestry);
   facts.ancestry_started = std::move(walk->started);
   facts.ancestry_cut = walk->cut;
@@ -194,7 +196,7 @@ Result<PeerCredentials> peer_credentials(int socket) {
     struct stat owner {};
     const auto path = "/proc/" + std::to_string(peer.pid);
     if (::stat(path.c_str(), &owner) != 0) return gone();
-    if (owner.st_uid != 0 && owner.st_uid != peer.uid) return gone();  // 0: not dumpable, as the shim
+    if (owner.st_uid != peer.uid) return gone();
   }
   if (!still_running(peer)) return gone();
   return peer;
