@@ -36,6 +36,12 @@ if(EXISTS "${CMAKE_SOURCE_DIR}/README.md")
   install(FILES README.md DESTINATION ${doc})
 endif()
 install(DIRECTORY etc/examples DESTINATION ${doc})
+# Hooks are examples too: which one a host uses is its administrator's choice (docs/login-hooks.md).
+foreach(hooks profile.d ssh)
+  if(EXISTS "${CMAKE_SOURCE_DIR}/etc/${hooks}")
+    install(DIRECTORY etc/${hooks} DESTINATION ${doc}/examples)
+  endif()
+endforeach()
 install(FILES cmake/deb/copyright DESTINATION ${doc})
 
 # Manual pages are written in scdoc: docs/man/NAME.SECTION.scd.

@@ -7,6 +7,7 @@ ones. When the Host is closed, or the test process dies in whatever way, every p
 every file removed, append-only ones too.
 
     with Host() as host:                         # users exist, opelog is installed
+        host.enroll()                            # opelog-shell is everybody's login shell
         host.start_daemon(POLICY)                # waits for READY=1
         host.start_sshd()                        # key login for every user of USERS
         done = host.ssh("opelogtest-a", "exit 37")           # -> Done(rc, out, err)
@@ -21,6 +22,7 @@ What there is
     terminal(*argv, user, env, rows, cols) -> Terminal        any program on a pty of its own
     path(p)      the same file as seen from outside           read(p) write(p, data, mode, owner) append(p, data)
     add_user(name, uid, shell, groups)                        set_shell(user, shell)
+    enroll(*users)   opelog-shell becomes their login shell; everybody's without arguments
     start_daemon(policy, argv, env) -> Daemon                 daemon.stop() .kill() .hup() .pid .log() .wait_log(re)
     start_sshd(*options, pam) ; restart_sshd(*options, pam)   ssh(user, *command, ...) ; ssh_pty(user, *command, ...)
     ssh_argv(user, ...)   for scp, sftp, rsync, git           opelog(*args) -> Done
@@ -469,7 +471,7 @@ class Daemon:
         self.process.signal(signal.SIGHUP)
 
     def stop(self):
-        """SIGTERM, and the exit status."""
+        """SIGTERM (a graceful end), and the exit status."""
         if self.process.running():
             self.process.signal(signal.SIGTERM)
         return self.process.wait()
@@ -638,6 +640,10 @@ class Host:
                 base[name] = os.environ[name]
         return {**base, **(env or {})}
 
+    def entry(self, *argv, user=None, env=None):
+        """(argv, env) that run a program of the host from this process, for a caller that wants its own terminal."""
+        return self._argv(argv, user), self._env(user, env)
+
     def popen(self, *argv, user=None, env=None, **options):
         """Starts a program; options as of subprocess.Popen."""
         popen = subprocess.Popen(self._argv(argv, user), env=self._env(user, env), **options)
@@ -724,6 +730,13 @@ class Host:
     def set_shell(self, user, shell):
         """The login shell in passwd, as `chsh` by root."""
         self.run("usermod", "-s", shell, user, check=True)
+
+    def enroll(self, *users, shell="/bin/bash"):
+        """Makes opelog-shell the login shell of users (default: all of them), as `opelog enroll` would. Before the daemon
+        starts, or follow it with daemon.hup()."""
+        for user in users or self.users:
+            self.append("/etc/opelog/enrolled", f"{user}:{shell}\n")
+            self.set_shell(user, "/usr/bin/opelog-shell")
 
     def start_daemon(self, policy=POLICY, argv=("/usr/sbin/opelogd",), env=None, ready=True):
         """Writes the policy (None: leaves the file) and starts opelogd; returns when it is ready."""

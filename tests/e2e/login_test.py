@@ -1,0 +1,161 @@
+"""A login on a terminal: recorded bit for bit, ended as the shell ended, named by who, when and from where."""
+
+import re
+
+import sandbox
+from scene import Scene
+
+
+class ATerminalLogin(Scene):
+    def log_in_and_out(self, *lines, user="opelogtest-a", last="exit 37", **options):
+        term = self.host.ssh_pty(user, **options)
+        term.expect(r"\$ $")
+        for line in lines:
+            term.send(line + "\r")
+            term.expect(r"\$ $")
+        term.send(last + "\r")
+        return term, term.wait()
+
+    def test_it_is_recorded_and_replays_bit_for_bit(self):
+        term, status = self.log_in_and_out(
+            "echo hello; printf '\\033[1mbold\\033[0m\\a\\ttab\\n'", "seq 1 2000", "printf '\\377\\376\\000\\200 w\\xc3\\xa4\\n'")
+        self.assertEqual(status, 37)
+        [recording] = self.new_recordings()
+        self.assertIn(b"\xff\xfe\x00\x80 w\xc3\xa4", term.output)
+        self.assert_replays(recording, term.output)
+        self.assertTrue(recording.header.startswith(b"Script started on "), recording.header)
+
+    def test_the_record_says_who_where_and_how_it_ended(self):
+        self.log_in_and_out("true", rows=31, cols=97)
+        [recording] = self.new_recordings()
+        notes = recording.notes()
+        self.assertEqual(notes["EXIT_CODE"], ["37"])
+        self.assertEqual(notes["COLUMNS"], ["97"])
+        self.assertEqual(notes["LINES"], ["31"])
+        self.assertIn("OPELOG_END", notes)
+        for name in notes:
+            self.assertTrue(name.isupper() or name == name.upper(), name)
+
+    def test_exit_status_0_and_a_signal(self):
+        term, status = self.log_in_and_out(last="exit 0")
+        self.assertEqual(status, 0, term.output)
+        # ssh reports a remote death by signal as 255, with and without opelog.
+        term, status = self.log_in_and_out(last="kill -9 $$")
+        self.assertEqual(status, 255, term.output)
+        first, second = self.new_recordings(2)
+        self.assertEqual(sorted(r.notes().get("EXIT_CODE", [""])[0] for r in (first, second))[0], "0")
+
+    def test_names_are_user_time_client(self):
+        for address, source, client in (("127.0.0.1", "127.0.0.9", "127.0.0.9"), ("::1", None, "::1")):
+            with self.subTest(client=client):
+                self.seen = {r.name for r in self.host.recordings()}
+                self.log_in_and_out(address=address, source=source, user="opelogtest.odd_x")
+                [recording] = self.new_recordings()
+                match = re.fullmatch(r"opelogtest\.odd%5Fx_(\d{14})_(.+)", recording.name)
+                self.assertTrue(match, recording.name)
+                self.assertEqual(match[2], client)
+
+    def test_logins_in_the_same_second_have_recordings_of_their_own(self):
+        terms = [self.host.ssh_pty("opelogtest-b") for _ in range(6)]
+        for number, term in enumerate(terms):
+            term.expect(r"\$ $")
+            term.send(f"echo mine is {number}; exit\r")
+        for term in terms:
+            self.assertEqual(term.wait(), 0)
+        recordings = self.new_recordings(6)
+        payloads = sorted(r.payload() for r in recordings)
+        self.assertEqual(payloads, sorted(t.output for t in terms))
+
+    def test_window_size_follows(self):
+        term = self.host.ssh_pty("opelogtest-a", rows=24, cols=80)
+        term.expect(r"\$ $")
+        term.resize(43, 132)
+        term.send("until [ \"$(stty size)\" = '43 132' ]; do :; done; echo seen\r")
+        term.expect(r"\nseen\r")
+        term.send("exit\r")
+        self.assertEqual(term.wait(), 0)
+        [recording] = self.new_recordings()
+        self.assertIn(b"SIGWINCH ROWS=43 COLS=132\n", recording.time)
+        self.assert_replays(recording, term.output)
+
+    def test_control_c_and_control_z_reach_the_program(self):
+        term = self.host.ssh_pty("opelogtest-a")
+        term.expect(r"\$ $")
+        term.send("sleep 1000; echo status $?\r")
+        term.expect(r"echo status \$\?\r\n")
+        term.send("\x03")
+        term.expect(r"\$ $")
+        term.send("sleep 1000\r")
+        term.expect(r"sleep 1000\r\n")
+        term.send("\x1a")
+        term.expect(r"Stopped +sleep 1000")
+        term.send("kill %1; exit 5\r")
+        term.expect_eof()
+        self.assertIn(term.wait(), (5,))
+        [recording] = self.new_recordings()
+        self.assert_replays(recording, term.output)
+
+    def test_a_lost_connection_ends_session_and_recording(self):
+        term = self.host.ssh_pty("opelogtest-a")
+        term.expect(r"\$ $")
+        term.send("echo shell $$\r")
+        shell = term.expect(r"\nshell (\d+)\r")[1].decode()
+        term.hang_up()
+        sandbox.wait_until(lambda: not self.host.exists(f"/proc/{shell}"), "the shell ended")
+        [recording] = self.new_recordings()
+        self.assertRegex(" ".join(recording.notes()["OPELOG_END"]), "hangup")
+
+    def test_logout_with_a_background_job_does_not_hang(self):
+        term, status = self.log_in_and_out("sleep 1000 &", last="exit 3")
+        self.assertEqual(status, 3)
+        self.new_recordings()
+
+
+class WithPam(Scene):
+    pam = True
+
+    def test_it_is_recorded_and_replays_bit_for_bit(self):
+        term = self.host.ssh_pty("opelogtest-a")
+        term.expect(r"\$ $")
+        term.send("tty; exit 37\r")
+        self.assertEqual(term.wait(), 37, term.output)
+        [recording] = self.new_recordings()
+        self.assertTrue(term.output.endswith(recording.payload()), term.output)
+        self.assertEqual(recording.replay(), recording.payload())
+
+
+class OtherLoginShells(Scene):
+    """A target is recorded whatever started the shim: its own shell, ForceCommand or the profile.d hook."""
+    enroll = False
+
+    def log_in(self, user):
+        term = self.host.ssh_pty(user)
+        term.expect(r"\$ $")
+        term.send("echo $0 $SHELL; exit 7\r")
+        self.assertEqual(term.wait(), 7, term.output)
+        return term.output
+
+    def test_force_command(self):
+        self.host.restart_sshd("Match User opelogtest-a\n  ForceCommand /usr/bin/opelog-shell --force")
+        shown = self.log_in("opelogtest-a")
+        self.assertIn(b"/bin/bash", shown)
+        [recording] = self.new_recordings()
+        self.assert_replays(recording, shown)
+        done = self.host.ssh("opelogtest-a", "echo out; echo err >&2; exit 9")
+        self.assertEqual((done.rc, done.out, done.err), (9, b"out\n", b"err\n"), done)
+        self.new_recordings(2)
+
+    def test_profile_hook(self):
+        self.host.restart_sshd()
+        hook = self.host.read("/usr/share/doc/opelog/examples/profile.d/opelog.sh")
+        self.host.write("/etc/profile.d/opelog.sh", hook)
+        self.addCleanup(self.host.run, "rm", "/etc/profile.d/opelog.sh")
+        shown = self.log_in("opelogtest-b")
+        [recording] = self.new_recordings()
+        self.assertTrue(shown.endswith(recording.payload()), shown)
+        self.log_in("opelogtest-none")
+        self.new_recordings(1)
+
+
+if __name__ == "__main__":
+    sandbox.run_file()

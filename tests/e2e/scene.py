@@ -1,0 +1,59 @@
+"""What most end-to-end tests start from: a host with the recipe's policy, everybody enrolled, daemon and sshd up.
+
+    class Something(scene.Scene):            # options as class attributes, see below
+        def test_…(self): self.host.ssh("opelogtest-a", "true")
+
+One host per class, and a fresh recordings' directory is not made per test: count with self.new_recordings().
+"""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import sandbox  # noqa: E402
+
+
+class Scene(unittest.TestCase):
+    policy = sandbox.POLICY
+    enroll = True          # opelog-shell as everybody's login shell
+    sshd = ()              # extra lines of sshd's configuration
+    pam = False
+    host_options = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.host = sandbox.Host(**cls.host_options)
+        cls.addClassCleanup(cls.host.close)
+        if cls.enroll:
+            cls.host.enroll()
+        cls.prepare()
+        cls.host.start_daemon(cls.policy)
+        cls.host.start_sshd(*cls.sshd, pam=cls.pam)
+
+    @classmethod
+    def prepare(cls):
+        """For subclasses: after enrolment, before the daemon starts."""
+
+    def setUp(self):
+        self.seen = {r.name for r in self.host.recordings()}
+
+    def run(self, result=None):
+        # A failure is hard to understand without the daemon's own words.
+        before = len(result.failures) + len(result.errors) if result else 0
+        super().run(result)
+        if result and len(result.failures) + len(result.errors) > before and self.host.daemons:
+            print(f"--- opelogd's log after {self.id()}\n{self.host.daemon.log()[-6000:]}\n---", file=sys.stderr)
+
+    def new_recordings(self, count=1, user=None, ended=True):
+        """Exactly `count` recordings that were not there when the test began."""
+        def there():
+            new = [r for r in self.host.recordings(user) if r.name not in self.seen]
+            self.assertLessEqual(len(new), count, f"more recordings than sessions: {new}")
+            return new if len(new) == count and (not ended or all(r.ended() for r in new)) else None
+        return sandbox.wait_until(there, f"{count} new recordings{' with an end' if ended else ''}")
+
+    def assert_replays(self, recording, shown):
+        """What the terminal received is what scriptreplay shows, byte for byte."""
+        self.assertEqual(recording.payload(), shown)
+        self.assertEqual(recording.replay(), shown)

@@ -1,0 +1,116 @@
+"""Sessions without a terminal: commands, scp, sftp, rsync and git pass byte for byte, and are accounted for."""
+
+import hashlib
+import os
+
+import sandbox
+from scene import Scene
+
+# Every byte value, no text encoding, larger than any buffer on the way.
+BLOB = bytes(range(256)) * 64 + os.urandom(3 << 20)
+
+
+class Commands(Scene):
+    def test_stdout_and_stderr_stay_apart(self):
+        done = self.host.ssh("opelogtest-a", "echo out; echo err >&2; exit 37")
+        self.assertEqual((done.rc, done.out, done.err), (37, b"out\n", b"err\n"), done)
+        [recording] = self.new_recordings()
+        notes = recording.notes()
+        self.assertEqual(notes["EXIT_CODE"], ["37"])
+        self.assertEqual(notes["COMMAND"], ["echo out; echo err >&2; exit 37"])
+        self.assertEqual(recording.payload(), b"", "payload is recorded only where the policy says so")
+
+    def test_bytes_pass_both_ways_unchanged(self):
+        done = self.host.ssh("opelogtest-a", "tee /dev/stderr", input=BLOB, timeout=120)
+        self.assertEqual((done.rc, hashlib.sha256(done.out).digest(), hashlib.sha256(done.err).digest()),
+                         (0, hashlib.sha256(BLOB).digest(), hashlib.sha256(BLOB).digest()))
+        [recording] = self.new_recordings()
+        end = " ".join(recording.notes()["OPELOG_END"])
+        self.assertIn(str(2 * len(BLOB)), end)
+        self.assertIn(str(len(BLOB)), end)
+
+    def test_end_of_input_reaches_the_command(self):
+        done = self.host.ssh("opelogtest-a", "cat; echo end", input=b"abc")
+        self.assertEqual((done.rc, done.out), (0, b"abcend\n"), done)
+
+    def test_a_command_that_closes_its_output_early_and_one_that_reads_nothing(self):
+        done = self.host.ssh("opelogtest-a", "exec >&-; cat > /tmp/in; exit 4", input=b"x" * 100000)
+        self.assertEqual((done.rc, done.out, done.err), (4, b"", b""), done)
+        self.assertEqual(len(self.host.read("/tmp/in")), 100000)
+        done = self.host.ssh("opelogtest-a", "exit 8", input=b"x" * 1000000)
+        self.assertEqual(done.rc, 8, done)
+
+    def test_death_by_signal(self):
+        done = self.host.ssh("opelogtest-a", "kill -9 $$")
+        self.assertEqual(done.rc, 255, done)
+        [recording] = self.new_recordings()
+        self.assertRegex(" ".join(recording.notes()["OPELOG_END"]), "9|KILL")
+
+    def test_a_lost_connection_ends_the_command(self):
+        client = self.host.popen(*self.host.ssh_argv("opelogtest-a", "echo $$ > /tmp/pid; exec sleep 1000"))
+        sandbox.wait_until(lambda: self.host.exists("/tmp/pid") and self.host.read("/tmp/pid"), "the command runs")
+        pid = self.host.read("/tmp/pid").decode().strip()
+        client.signal(9)
+        # Without a terminal nobody hangs up a command that neither reads nor writes, here as without opelog; but the
+        # session's end must be stated once it is over.
+        self.host.run("kill", pid)
+        self.new_recordings()
+
+    def test_interactive_shell_without_a_terminal(self):
+        done = self.host.ssh("opelogtest-a", "bash -i", input=b"echo $((6*7)); exit 3\n")
+        self.assertEqual((done.rc, done.out), (3, b"42\n"), done)
+        self.new_recordings()
+
+
+class Copies(Scene):
+    def setUp(self):
+        super().setUp()
+        self.host.write("/root/blob", BLOB)
+        self.host.sh("rm -rf /home/opelogtest-a/got* /root/back*", check=True)
+
+    def options(self):
+        return self.host.ssh_options()
+
+    def assert_arrived(self, path):
+        self.assertEqual(hashlib.sha256(self.host.read(path)).digest(), hashlib.sha256(BLOB).digest())
+
+    def test_scp_by_sftp_and_by_the_old_protocol(self):
+        for flag in ("-q", "-qO"):
+            with self.subTest(flag=flag):
+                self.host.run("scp", flag, *self.options(), "/root/blob", "opelogtest-a@127.0.0.1:got", check=True)
+                self.assert_arrived("/home/opelogtest-a/got")
+                self.host.run("scp", flag, *self.options(), "opelogtest-a@127.0.0.1:got", "/root/back", check=True)
+                self.assert_arrived("/root/back")
+        self.new_recordings(4)
+
+    def test_sftp(self):
+        self.host.run("sftp", "-q", *self.options(), "-b", "-", "opelogtest-a@127.0.0.1",
+                      input="put /root/blob got2\nget got2 /root/back2\n", check=True)
+        self.assert_arrived("/home/opelogtest-a/got2")
+        self.assert_arrived("/root/back2")
+        self.new_recordings(1)
+
+    def test_rsync(self):
+        shell = " ".join(["ssh", *self.options()])
+        self.host.run("rsync", "-a", "-e", shell, "/root/blob", "opelogtest-a@127.0.0.1:got3", check=True)
+        self.assert_arrived("/home/opelogtest-a/got3")
+        self.host.run("rsync", "-a", "-e", shell, "opelogtest-a@127.0.0.1:got3", "/root/back3", check=True)
+        self.assert_arrived("/root/back3")
+        self.new_recordings(2)
+
+    def test_git(self):
+        ssh = " ".join(["ssh", *self.options()])
+        self.host.sh("""
+            set -e
+            git init -q --bare -b main /home/opelogtest-a/got.git; chown -R opelogtest-a: /home/opelogtest-a/got.git
+            git init -q -b main /root/back-work; cd /root/back-work; cp /root/blob .; git add blob
+            git -c user.name=t -c user.email=t@localhost commit -q -m one
+            git push -q opelogtest-a@127.0.0.1:got.git main
+            git clone -q opelogtest-a@127.0.0.1:got.git /root/back-clone
+        """, env={"GIT_SSH_COMMAND": ssh}, check=True, timeout=60)
+        self.assert_arrived("/root/back-clone/blob")
+        self.new_recordings(2)
+
+
+if __name__ == "__main__":
+    sandbox.run_file()
