@@ -1,0 +1,371 @@
+#include "app/daemon_io.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <utility>
+
+#include "core/append_only_io.h"
+#include "core/clock_io.h"
+#include "core/fd_io.h"
+#include "format/recording_directory_io.h"
+#include "record/account_io.h"
+#include "record/seqpacket_listener_io.h"
+
+namespace opelog::app {
+namespace {
+
+// How long a stop waits for waiters to leave after their sessions have been ended.
+constexpr std::int64_t kStopUs = 3 * kUsPerS;
+constexpr const char* kFileSuffix[] = {".log", ".time", ".in"};
+
+// What repairing all recordings came to; made on a worker thread.
+struct Repairs {
+  std::vector<Fact> facts;
+  int repaired = 0;
+};
+
+void repair_directory(const std::string& path, Repairs& repairs) {
+  auto names = format::list_names(path);
+  if (!names) {
+    if (names.error().code != Code::kNotFound) repairs.facts.push_back({Level::kError, "repair-failed", names.error().message, {}});
+    return;
+  }
+  auto directory = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+  if (!directory) return;
+  for (const std::string& name : *names) {
+    auto summary = format::summarise(path, name);
+    if (!summary || summary->state != format::RecordingState::kTorn) continue;
+    auto done = format::repair_tail(directory->get(), name, wall_now());
+    if (!done) {
+      if (done.error().code == Code::kExists) continue;  // live meanwhile
+      repairs.facts.push_back({Level::kError, "repair-failed", done.error().message, {{"recording", name}}});
+    } else if (!done->empty()) {
+      ++repairs.repaired;
+      repairs.facts.push_back({Level::kWarning, "recording-repaired", "an interrupted recording was completed: " + *done, {{"recording", name}}});
+    }
+  }
+}
+
+}  // namespace
+
+Daemon::Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to_stderr)
+    : paths_(std::move(paths)),
+      config_(std::move(config)),
+      log_(std::move(log)),
+      log_to_stderr_(log_to_stderr),
+      facts_([this](const Fact& fact) { log_->write(fact); }),
+      started_(wall_now()),
+      started_mono_(mono_now()),
+      loaded_(started_) {}
+
+Daemon::~Daemon() = default;
+
+Result<Fd> Daemon::listener(std::vector<record::PassedFd>& passed, const char* name, unsigned group) {
+  auto given = record::take_listener(passed, name);
+  if (!given) return std::move(given).error();
+  if (*given) return given;
+  record::ListenerOptions options;
+  options.path = paths_.run + "/" + name + ".sock";
+  options.group = group;
+  return record::listen_seqpacket(options);
+}
+
+Status Daemon::start() {
+  // Every session takes descriptors; the unit's limit may be soft only.
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+    files.rlim_cur = files.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &files);
+  }
+  auto shim_group = record::lookup_group("opelog");
+  if (!shim_group) return Error{Code::kNotFound, shim_group.error().message + "; run: groupadd --system opelog", 0};
+
+  auto passed = record::take_passed_fds();
+  if (!passed) return std::move(passed).error();
+  auto login = listener(*passed, "login", *shim_group);
+  if (!login) return std::move(login).error();
+  auto control = listener(*passed, "control", config_.file_group);
+  if (!control) return std::move(control).error();
+
+  auto guard = watch::Guard::open(loop_, facts_);
+  if (!guard) return std::move(guard).error();
+  guard_ = std::move(*guard);
+  guard_->set_live_size([this](std::uint64_t inode) -> std::optional<std::uint64_t> {
+    auto it = live_.find(inode);
+    if (it == live_.end()) return std::nullopt;
+    return it->second.first->bytes(it->second.second);
+  });
+  recorder_ = std::make_unique<record::Recorder>(
+      loop_, facts_,
+      record::RecordingHooks{[this](const format::RecordingWriter& w) { own_opened(w); },
+                             [this](const format::RecordingWriter& w) { own_closed(w); }});
+  auto logins = record::LoginServer::open(loop_, std::move(*login), facts_, *recorder_);
+  if (!logins) return std::move(logins).error();
+  logins_ = std::move(*logins);
+  auto server = record::ControlServer::start(loop_, std::move(*control), config_.file_group, *this, facts_);
+  if (!server) return std::move(server).error();
+  control_ = std::move(*server);
+
+  for (int signum : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {
+    auto signal = Signal::open(loop_, signum, [this](int which) {
+      if (which == SIGHUP) {
+        log_->reopen();
+        load_again();
+      } else if (which == SIGUSR1) {
+        state(Level::kInfo, "dump", dump());
+      } else {
+        stop();
+      }
+    });
+    if (!signal) return std::move(signal).error();
+    signals_.push_back(std::move(*signal));
+  }
+  ::signal(SIGPIPE, SIG_IGN);
+  for (auto [path, watcher] : {std::pair{&paths_.policy, &policy_watcher_}, std::pair{&paths_.enrolled, &enrolled_watcher_}}) {
+    auto opened = PolicyWatcher::open(loop_, *path, [this] { load_again(); });
+    if (opened) *watcher = std::move(*opened);
+    else state(Level::kWarning, "policy-unwatched", "changes are noticed on SIGHUP only: " + opened.error().message);
+  }
+  if (auto interval = record::watchdog_interval_ms()) {
+    watchdog_ = std::make_unique<Timer>(loop_, [] { record::notify_watchdog(); });
+    watchdog_->start(*interval, *interval);
+  }
+  apply(std::move(config_));
+  repair_then_guard();
+  state(Level::kInfo, "daemon-start", std::string("opelogd ") + OPELOG_VERSION + " records to " + config_.policy.policy.directory,
+        {{"policy", config_.policy.digest}});
+  record::notify_ready("recording to " + config_.policy.policy.directory);
+  return {};
+}
+
+int Daemon::run() {
+  loop_.run();
+  // Handles end before the loop; the loop then proves that it is empty.
+  control_.reset();
+  logins_.reset();
+  recorder_.reset();
+  guard_.reset();
+  policy_watcher_.reset();
+  enrolled_watcher_.reset();
+  signals_.clear();
+  watchdog_.reset();
+  stop_poll_.reset();
+  loop_.run();  // close callbacks, and work still under way
+  state(Level::kInfo, "daemon-stop", "opelogd has stopped");
+  return exit_code_;
+}
+
+// ---- configuration
+
+void Daemon::apply(Config config) {
+  config_ = std::move(config);
+  const Policy& p = config_.policy.policy;
+  for (const std::string& warning : config_.warnings) state(Level::kWarning, "policy-warning", warning);
+  recorder_->configure(p, config_.file_group, config_.tty_group);
+  logins_->configure({p, config_.policy.digest, config_.enrolled, paths_.shim});
+  log_->set_level(p.log.level);
+  write_fallback();
+  auto directory = record::open_recordings_directory(p.directory, config_.file_group);
+  append_only_ = directory ? (p.append_only == AppendOnly::kOff ? Status{} : probe_append_only(p.directory)) : Status{directory.error()};
+  if (!append_only_) state(Level::kError, "recordings-degraded", append_only_.error().message);
+  if (guard_ready_) configure_guard();
+}
+
+void Daemon::configure_guard() {
+  const Policy& p = config_.policy.policy;
+  std::vector<GuardedDirectory> directories = p.guard;
+  bool named = false;
+  for (const GuardedDirectory& d : directories) named = named || d.path == p.directory;
+  if (!named) directories.insert(directories.begin(), GuardedDirectory{p.directory});
+  guard_->configure(directories, p.guard_sweep_ms);
+}
+
+void Daemon::write_fallback() {
+  // Readable for the setgid shim only: it says who may log in unrecorded when we are not there.
+  auto group = record::lookup_group("opelog");
+  auto written = group ? replace_file(paths_.fallback, config_.fallback, 0640, *group) : Status{group.error()};
+  fallback_error_ = written ? "" : written.error().message;
+  if (!written) state(Level::kError, "fallback-failed", "logins while the daemon is absent follow the old policy: " + fallback_error_);
+}
+
+// Loads on a worker thread: the name service may block.
+void Daemon::load_again() {
+  if (reloading_) {
+    reload_again_ = true;
+    return;
+  }
+  reloading_ = true;
+  record::notify_reloading(mono_now());
+  auto loaded = std::make_shared<Result<Config>>(Error{});
+  auto queued = run_work(
+      loop_, [loaded, paths = paths_] { *loaded = load_config(paths); },
+      [this, loaded] {
+        reloading_ = false;
+        std::vector<Reply<std::string>> replies;
+        replies.swap(reload_replies_);
+        if (stopping_) return;
+        if (*loaded) {
+          const bool same = loaded->value().policy.digest == config_.policy.digest;
+          policy_error_.clear();
+          loaded_ = wall_now();
+          apply(std::move(*loaded).value());
+          state(same ? Level::kDebug : Level::kInfo, "policy-loaded", "the policy is in force", {{"policy", config_.policy.digest}});
+        } else {
+          policy_error_ = loaded->error().message;
+          state(Level::kError, "policy-rejected", policy_error_ + "; the policy in force stays");
+        }
+        record::notify_ready(policy_error_.empty() ? "recording to " + config_.policy.policy.directory : "policy file rejected: " + policy_error_);
+        for (auto& reply : replies) {
+          if (policy_error_.empty()) reply(config_.policy.digest);
+          else reply(loaded->error());
+        }
+        if (std::exchange(reload_again_, false)) load_again();
+      });
+  if (!queued) reloading_ = false;
+}
+
+// What a crash or power cut left is completed before the guard remembers sizes; logins need not wait for it.
+void Daemon::repair_then_guard() {
+  auto repairs = std::make_shared<Repairs>();
+  auto queued = run_work(
+      loop_, [repairs, directory = config_.policy.policy.directory] { repair_directory(directory, *repairs); },
+      [this, repairs] {
+        if (stopping_) return;
+        for (const Fact& fact : repairs->facts) facts_(fact);
+        guard_ready_ = true;
+        configure_guard();
+      });
+  if (!queued) {
+    guard_ready_ = true;
+    configure_guard();
+  }
+}
+
+// ---- the guard learns of our own files
+
+void Daemon::own_opened(const format::RecordingWriter& writer) {
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t inode = writer.inode(i);
+    if (inode == 0) continue;
+    live_[inode] = {&writer, i};
+    guard_->own_created(config_.policy.policy.directory, writer.name() + kFileSuffix[i], inode, writer.append_only());
+  }
+}
+
+void Daemon::own_closed(const format::RecordingWriter& writer) {
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t inode = writer.inode(i);
+    if (inode == 0) continue;
+    live_.erase(inode);
+    guard_->own_closed(inode, writer.bytes(i));
+  }
+}
+
+// ---- stop
+
+void Daemon::stop() {
+  if (std::exchange(stopping_, true)) {
+    loop_.stop();  // asked twice: now
+    return;
+  }
+  record::notify_stopping();
+  state(Level::kInfo, "daemon-stopping", "ending " + std::to_string(recorder_->count()) + " sessions");
+  logins_->stop();
+  recorder_->shutdown();
+  stop_deadline_ = mono_now() + kStopUs;
+  stop_poll_ = std::make_unique<Timer>(loop_, [this] {
+    if (recorder_->idle() || mono_now() >= stop_deadline_) loop_.stop();
+  });
+  stop_poll_->start(0, 10);
+}
+
+// ---- control
+
+record::StatusAnswer Daemon::status() {
+  record::StatusAnswer answer;
+  answer.version = OPELOG_VERSION;
+  answer.pid = ::getpid();
+  answer.started = started_;
+  answer.uptime_s = (mono_now() - started_mono_) / kUsPerS;
+  answer.policy.file = paths_.policy;
+  answer.policy.digest = config_.policy.digest;
+  answer.policy.loaded = loaded_;
+  answer.policy.error = policy_error_;
+  answer.sessions = static_cast<std::uint64_t>(recorder_->count());
+  answer.pending = static_cast<std::uint64_t>(logins_->pending());
+  const auto& counts = logins_->counts();
+  answer.recorded_total = counts.recorded;
+  answer.refused_total = counts.refused;
+  answer.passed_total = counts.passed;
+  answer.failed_total = counts.failed;
+  const watch::GuardStatus guard = guard_->status();
+  answer.guard.flagged = guard.flagged_total;
+  answer.guard.findings = guard.findings;
+  for (const auto& directory : guard.directories) {
+    answer.guard.directories.push_back(directory.path);
+    if (!directory.degraded.empty()) answer.degraded.push_back({directory.path + ": " + directory.degraded, directory.remedy});
+  }
+  if (!policy_error_.empty()) answer.degraded.push_back({"the policy file is rejected, the old policy stays: " + policy_error_, "correct it; check with: opelog policy check"});
+  if (!append_only_) answer.degraded.push_back({append_only_.error().message, "choose a directory on ext4, xfs or btrfs, or set recordings.append_only"});
+  if (!fallback_error_.empty()) answer.degraded.push_back({"the fallback file is not current: " + fallback_error_, "mkdir -p /var/lib/opelog && opelog reload"});
+  if (!policy_watcher_) answer.degraded.push_back({"the policy file is not watched", "run opelog reload after each change"});
+  if (guard.thawed) answer.degraded.push_back({"recordings are thawed for rotation", "opelog freeze"});
+  return answer;
+}
+
+std::vector<record::SessionRow> Daemon::sessions() {
+  std::vector<record::SessionRow> rows;
+  recorder_->each([&rows](const record::Session& s) {
+    record::SessionRow row;
+    const format::SessionInfo& info = s.info();
+    row.id = info.id;
+    row.name = s.recording();
+    row.user = info.user;
+    row.uid = info.uid;
+    row.client = info.client;
+    row.tty = info.tty;
+    row.inner_tty = info.inner_tty;
+    row.started = info.started;
+    row.terminal = info.terminal;
+    row.state = s.machine().state_word();
+    row.bytes_out = s.bytes_out();
+    row.bytes_in = s.bytes_in();
+    row.pid = s.shell_pid();
+    rows.push_back(std::move(row));
+  });
+  return rows;
+}
+
+Result<std::string> Daemon::kill(const std::string& session) { return recorder_->kill(session, "root"); }
+
+void Daemon::reload(Reply<std::string> reply) {
+  reload_replies_.push_back(std::move(reply));
+  load_again();
+}
+
+Status Daemon::reopen_log() {
+  log_->reopen();
+  return {};
+}
+
+void Daemon::thaw(int seconds, Reply<std::int64_t> reply) {
+  guard_->thaw(seconds, [reply](Result<int> files) { files ? reply(std::int64_t{*files}) : reply(files.error()); });
+}
+
+void Daemon::freeze(Reply<std::int64_t> reply) {
+  guard_->freeze([reply](Result<int> files) { files ? reply(std::int64_t{*files}) : reply(files.error()); });
+}
+
+std::string Daemon::dump() {
+  std::string text = "daemon pid=" + std::to_string(::getpid()) + " policy=" + config_.policy.digest + "\n";
+  return text + logins_->describe() + recorder_->describe() + guard_->describe();
+}
+
+void Daemon::state(Level level, const char* event, std::string text, std::vector<std::pair<std::string, std::string>> fields) {
+  facts_({level, event, std::move(text), std::move(fields)});
+}
+
+}  // namespace opelog::app

@@ -1,0 +1,89 @@
+// Daemon: puts recorder, login server, guard and control server on one loop and feeds them the configuration.
+//
+// Composition only: what each does is decided in its own room. Order of life: log, loop, then everything that
+// has handles; all of it ends before the loop does. A configuration is loaded whole on a worker thread and swapped in
+// one turn; a broken one changes nothing but the status.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "app/config_io.h"
+#include "core/fact.h"
+#include "core/log_io.h"
+#include "core/loop_io.h"
+#include "core/policy_file_io.h"
+#include "record/control_server_io.h"
+#include "record/login_server_io.h"
+#include "record/recorder_io.h"
+#include "record/systemd_io.h"
+#include "watch/guard_io.h"
+
+namespace opelog::app {
+
+class Daemon final : private record::ControlHandler {
+ public:
+  /// `config` is the first one; `log_to_stderr` overrides the policy's log target.
+  Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to_stderr);
+  ~Daemon() override;
+
+  /// Sets everything up. An error means the daemon must not run.
+  Status start();
+  /// Until SIGTERM or SIGINT and the sessions' end. Returns the exit code.
+  int run();
+
+ private:
+  // ControlHandler
+  record::StatusAnswer status() override;
+  std::vector<record::SessionRow> sessions() override;
+  Result<std::string> kill(const std::string& session) override;
+  void reload(Reply<std::string> reply) override;
+  Status reopen_log() override;
+  void thaw(int seconds, Reply<std::int64_t> reply) override;
+  void freeze(Reply<std::int64_t> reply) override;
+  std::string dump() override;
+
+  Result<Fd> listener(std::vector<record::PassedFd>& passed, const char* name, unsigned group);
+  void apply(Config config);
+  void write_fallback();
+  void load_again();
+  void repair_then_guard();
+  void configure_guard();
+  void stop();
+  void own_opened(const format::RecordingWriter& writer);
+  void own_closed(const format::RecordingWriter& writer);
+  void state(Level level, const char* event, std::string text,
+             std::vector<std::pair<std::string, std::string>> fields = {});
+
+  Paths paths_;
+  Config config_;
+  std::unique_ptr<Log> log_;
+  bool log_to_stderr_;
+  FactSink facts_;
+  WallUs started_ = 0;
+  MonoUs started_mono_ = 0;
+  WallUs loaded_ = 0;
+  std::string policy_error_, fallback_error_;
+  Status append_only_;  ///< whether the recordings' directory keeps the flag
+  bool reloading_ = false, reload_again_ = false, stopping_ = false, guard_ready_ = false;
+  std::vector<Reply<std::string>> reload_replies_;
+  /// Our files in writing, by inode: the guard asks how long they should be.
+  std::unordered_map<std::uint64_t, std::pair<const format::RecordingWriter*, int>> live_;
+  int exit_code_ = 0;
+
+  Loop loop_;
+  std::unique_ptr<watch::Guard> guard_;
+  std::unique_ptr<record::Recorder> recorder_;
+  std::unique_ptr<record::LoginServer> logins_;
+  std::unique_ptr<record::ControlServer> control_;
+  std::unique_ptr<PolicyWatcher> policy_watcher_, enrolled_watcher_;
+  std::vector<std::unique_ptr<Signal>> signals_;
+  std::unique_ptr<Timer> watchdog_, stop_poll_;
+  MonoUs stop_deadline_ = 0;
+};
+
+}  // namespace opelog::app

@@ -1,0 +1,370 @@
+#include "record/relay_io.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <pty.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <map>
+#include <random>
+
+namespace opelog::record {
+namespace {
+
+// Takes everything unless told otherwise, and notes what it is told.
+class Owner final : public RelayOwner {
+ public:
+  std::size_t accept(int flow, std::string_view bytes) override {
+    const std::size_t take = std::min(bytes.size(), allowance);
+    if (allowance != SIZE_MAX) allowance -= take;
+    seen[flow].append(bytes.substr(0, take));
+    return take;
+  }
+  void flow_ended(int flow) override { ended.push_back(flow); }
+  void outer_gone() override { ++gone; }
+  void drained() override { ++drains; }
+
+  std::size_t allowance = SIZE_MAX;
+  std::map<int, std::string> seen;
+  std::vector<int> ended;
+  int gone = 0, drains = 0;
+};
+
+struct Pair {
+  Fd ours, theirs;
+};
+
+Pair socket_pair() {
+  int fds[2];
+  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+  ::fcntl(fds[1], F_SETFL, O_NONBLOCK);
+  return {Fd(fds[0]), Fd(fds[1])};
+}
+
+Pair pipe_to_us() {
+  int fds[2];
+  EXPECT_EQ(::pipe2(fds, O_CLOEXEC), 0);
+  ::fcntl(fds[1], F_SETFL, O_NONBLOCK);
+  return {Fd(fds[0]), Fd(fds[1])};
+}
+
+Pair pipe_from_us() {
+  int fds[2];
+  EXPECT_EQ(::pipe2(fds, O_CLOEXEC), 0);
+  ::fcntl(fds[0], F_SETFL, O_NONBLOCK);
+  return {Fd(fds[1]), Fd(fds[0])};
+}
+
+std::string read_some(int fd, bool* end = nullptr) {
+  std::string out;
+  char buffer[8192];
+  for (;;) {
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n == 0 && end != nullptr) *end = true;
+    if (n <= 0) return out;
+    out.append(buffer, static_cast<std::size_t>(n));
+  }
+}
+
+// Turns the loop until `done` or for a bounded number of turns.
+template <typename F>
+bool turn(Loop& loop, F done, int turns = 2000) {
+  for (int i = 0; i < turns; ++i) {
+    if (done()) return true;
+    loop.run_once(false);
+  }
+  return done();
+}
+
+std::string random_bytes(std::size_t n) {
+  std::mt19937 random(42);
+  std::string bytes(n, '\0');
+  for (char& c : bytes) c = static_cast<char>(random());
+  return bytes;
+}
+
+// A duplex like the one sshd gives a command: outer socket <-> inner socket, two flows.
+struct Duplex {
+  Duplex() {
+    Pair outer_pair = socket_pair(), inner_pair = socket_pair();
+    outer = std::move(outer_pair.theirs);
+    inner = std::move(inner_pair.theirs);
+    const int o = *relay.add_endpoint(std::move(outer_pair.ours), EndpointKind::kSocket);
+    const int i = *relay.add_endpoint(std::move(inner_pair.ours), EndpointKind::kSocket);
+    in = relay.add_flow(o, i, FlowRole::kInput);
+    out = relay.add_flow(i, o, FlowRole::kOutput);
+    relay.start();
+  }
+  Loop loop;
+  RelayBuffer buffer;
+  Owner owner;
+  Relay relay{loop, buffer, owner};
+  Fd outer, inner;
+  int in = 0, out = 0;
+};
+
+TEST(Relay, BytesPassBothWaysUnchangedThroughASlowReader) {
+  Duplex d;
+  const std::string sent = random_bytes(3 << 20);
+  std::string got;
+  std::size_t at = 0;
+  ASSERT_TRUE(turn(
+      d.loop,
+      [&] {
+        if (at < sent.size()) {
+          const ssize_t n = ::write(d.inner.get(), sent.data() + at, sent.size() - at);
+          if (n > 0) at += static_cast<std::size_t>(n);
+        }
+        char small[1000];  // a reader that takes little at a time
+        for (int i = 0; i < 20; ++i) {
+          const ssize_t n = ::read(d.outer.get(), small, sizeof small);
+          if (n > 0) got.append(small, static_cast<std::size_t>(n));
+        }
+        return got.size() == sent.size();
+      },
+      200000));
+  EXPECT_EQ(got, sent);
+  EXPECT_EQ(d.owner.seen[d.out], sent);
+  EXPECT_EQ(d.relay.bytes(d.out), sent.size());
+}
+
+TEST(Relay, AReaderThatStopsBoundsWhatWeHoldAndWhatWeRead) {
+  Duplex d;
+  const std::string block(65536, 'x');
+  turn(
+      d.loop,
+      [&] {
+        (void)!::write(d.inner.get(), block.data(), block.size());
+        return false;
+      },
+      500);
+  EXPECT_LE(d.relay.waiting(d.out), kChunk);
+  const std::size_t seen = d.owner.seen[d.out].size();
+  turn(
+      d.loop, [] { return false; }, 100);
+  EXPECT_EQ(d.owner.seen[d.out].size(), seen) << "not read on while the outer side takes nothing";
+  ASSERT_TRUE(turn(d.loop, [&] {
+    read_some(d.outer.get());
+    return d.owner.seen[d.out].size() > seen;
+  }));
+}
+
+TEST(Relay, AStoppedReaderDoesNotStopTheOtherDirection) {
+  Duplex d;
+  const std::string block(65536, 'x');
+  turn(
+      d.loop,
+      [&] {
+        (void)!::write(d.inner.get(), block.data(), block.size());
+        return false;
+      },
+      200);
+  ASSERT_EQ(::write(d.outer.get(), "typed", 5), 5);
+  std::string got;
+  ASSERT_TRUE(turn(d.loop, [&] {
+    got += read_some(d.inner.get());
+    return got == "typed";
+  }));
+}
+
+TEST(Relay, NothingGoesOnBeforeTheOwnerTookIt) {
+  Duplex d;
+  d.owner.allowance = 3;
+  ASSERT_EQ(::write(d.inner.get(), "abcdef", 6), 6);
+  std::string got;
+  turn(
+      d.loop,
+      [&] {
+        got += read_some(d.outer.get());
+        return false;
+      },
+      100);
+  EXPECT_EQ(got, "abc");
+  EXPECT_EQ(d.relay.waiting(d.out), 3u);
+  d.relay.retry();
+  turn(
+      d.loop,
+      [&] {
+        got += read_some(d.outer.get());
+        return false;
+      },
+      100);
+  EXPECT_EQ(got, "abc") << "still refused";
+  d.owner.allowance = SIZE_MAX;
+  ASSERT_EQ(::write(d.inner.get(), "ghi", 3), 3);
+  d.relay.retry();
+  ASSERT_TRUE(turn(d.loop, [&] {
+    got += read_some(d.outer.get());
+    return got.size() == 9;
+  }));
+  EXPECT_EQ(got, "abcdefghi");
+}
+
+TEST(Relay, EndOfInputReachesTheCommandWhileItsOutputGoesOn) {
+  Duplex d;
+  ASSERT_EQ(::write(d.outer.get(), "last", 4), 4);
+  ASSERT_EQ(::shutdown(d.outer.get(), SHUT_WR), 0);
+  std::string got;
+  bool end = false;
+  ASSERT_TRUE(turn(d.loop, [&] {
+    got += read_some(d.inner.get(), &end);
+    return end;
+  }));
+  EXPECT_EQ(got, "last");
+  ASSERT_EQ(::write(d.inner.get(), "answer", 6), 6);
+  std::string answer;
+  ASSERT_TRUE(turn(d.loop, [&] {
+    answer += read_some(d.outer.get());
+    return answer == "answer";
+  }));
+  EXPECT_EQ(d.owner.ended, std::vector<int>{d.in});
+  d.inner.reset();
+  end = false;
+  ASSERT_TRUE(turn(d.loop, [&] {
+    read_some(d.outer.get(), &end);
+    return end;
+  }));
+  EXPECT_TRUE(d.relay.output_ended());
+}
+
+TEST(Relay, AReaderThatLeavesIsNoticedByTheWriter) {
+  Duplex d;
+  ::signal(SIGPIPE, SIG_IGN);
+  d.outer.reset();
+  bool broken = false;
+  ASSERT_TRUE(turn(d.loop, [&] {
+    if (::write(d.inner.get(), "xxxx", 4) < 0 && errno == EPIPE) broken = true;
+    return broken;
+  }));
+  EXPECT_TRUE(d.relay.ended(d.out));
+}
+
+TEST(Relay, PipesCloseAlongTheirDirection) {
+  Loop loop;
+  RelayBuffer buffer;
+  Owner owner;
+  Relay relay(loop, buffer, owner);
+  Pair source = pipe_to_us(), sink = pipe_from_us();
+  const int from = *relay.add_endpoint(std::move(source.ours), EndpointKind::kPipe);
+  const int to = *relay.add_endpoint(std::move(sink.ours), EndpointKind::kPipe);
+  const int flow = relay.add_flow(from, to, FlowRole::kOutput);
+  relay.start();
+  const std::string sent = random_bytes(500000);
+  std::string got;
+  std::size_t at = 0;
+  bool end = false;
+  ASSERT_TRUE(turn(
+      loop,
+      [&] {
+        if (at < sent.size()) {
+          const ssize_t n = ::write(source.theirs.get(), sent.data() + at, sent.size() - at);
+          if (n > 0) at += static_cast<std::size_t>(n);
+        } else {
+          source.theirs.reset();
+        }
+        got += read_some(sink.theirs.get(), &end);
+        return end;
+      },
+      20000));
+  EXPECT_EQ(got, sent);
+  EXPECT_EQ(owner.ended, std::vector<int>{flow});
+}
+
+struct Terminals {
+  Terminals() {
+    int m, s;
+    termios raw{};
+    ::cfmakeraw(&raw);
+    raw.c_cflag |= CS8 | CREAD;
+    EXPECT_EQ(::openpty(&m, &s, nullptr, &raw, nullptr), 0);
+    terminal = Fd(m);  // what sshd holds
+    ::fcntl(m, F_SETFL, O_NONBLOCK);
+    Fd outer(s);
+    EXPECT_EQ(::openpty(&m, &s, nullptr, &raw, nullptr), 0);
+    slave = Fd(s);
+    const int o = *relay.add_endpoint(std::move(outer), EndpointKind::kOuterTerminal);
+    master = *relay.add_endpoint(Fd(m), EndpointKind::kMaster);
+    out = relay.add_flow(master, o, FlowRole::kOutput);
+    in = relay.add_flow(o, master, FlowRole::kInput);
+    relay.start();
+  }
+  Loop loop;
+  RelayBuffer buffer;
+  Owner owner;
+  Relay relay{loop, buffer, owner};
+  Fd terminal, slave;
+  int master = 0, out = 0, in = 0;
+};
+
+TEST(Relay, DrainingShowsEverythingThatWasWrittenBeforeTheEnd) {
+  Terminals t;
+  const std::string last(3000, 'z');
+  ASSERT_EQ(::write(t.slave.get(), last.data(), last.size()), static_cast<ssize_t>(last.size()));
+  t.relay.drain();
+  std::string got;
+  ASSERT_TRUE(turn(
+      t.loop,
+      [&] {
+        got += read_some(t.terminal.get());
+        return t.owner.drains == 1 && got.size() == last.size();
+      },
+      200000));
+  EXPECT_EQ(got, last);
+  EXPECT_EQ(t.owner.drains, 1);
+}
+
+TEST(Relay, DrainingWaitsForAReaderThatIsSlow) {
+  Terminals t;
+  std::string sent;
+  const std::string block(4000, 'q');
+  // Fill until nothing moves any more: outer buffer full, a chunk waiting.
+  ::fcntl(t.slave.get(), F_SETFL, O_NONBLOCK);
+  for (int i = 0; i < 3000; ++i) {
+    const ssize_t n = ::write(t.slave.get(), block.data(), block.size());
+    if (n > 0) sent.append(block, 0, static_cast<std::size_t>(n));
+    t.loop.run_once(false);
+  }
+  t.relay.drain();
+  turn(
+      t.loop, [] { return false; }, 200);
+  EXPECT_EQ(t.owner.drains, 0) << "the outer side has not taken all";
+  std::string got;
+  ASSERT_TRUE(turn(
+      t.loop,
+      [&] {
+        got += read_some(t.terminal.get());
+        return t.owner.drains == 1 && got.size() == sent.size();
+      },
+      500000));
+  EXPECT_EQ(got.size(), sent.size());
+}
+
+TEST(Relay, ATerminalThatGoesAwayIsToldOnceOrMoreAndNothingSpins) {
+  Terminals t;
+  t.terminal.reset();
+  ASSERT_TRUE(turn(t.loop, [&] { return t.owner.gone > 0; }));
+  const int before = t.owner.gone;
+  turn(
+      t.loop, [] { return false; }, 100);
+  EXPECT_LE(t.owner.gone, before + 1);
+}
+
+TEST(Relay, InjectedBytesGoTheSameWay) {
+  Terminals t;
+  ASSERT_TRUE(t.relay.inject(t.out, "notice\r\n"));
+  std::string got;
+  ASSERT_TRUE(turn(
+      t.loop,
+      [&] {
+        got += read_some(t.terminal.get());
+        return got == "notice\r\n";
+      },
+      20000));
+  EXPECT_EQ(t.owner.seen[t.out], "notice\r\n");
+  t.relay.close_endpoint(t.master);
+}
+
+}  // namespace
+}  // namespace opelog::record

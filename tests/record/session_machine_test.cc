@@ -1,0 +1,217 @@
+#include "record/session_machine.h"
+
+#include <gtest/gtest.h>
+
+namespace opelog::record {
+namespace {
+
+using Kind = SessionEvent::Kind;
+using format::EndReason;
+
+constexpr MonoUs kS = kUsPerS;
+
+SessionLimits limits(OnFailure on_failure = OnFailure::kHold) {
+  return {on_failure, 10 * kS, 60 * kS, 2 * kS};
+}
+
+SessionMachine running(bool terminal, OnFailure on_failure = OnFailure::kHold) {
+  SessionMachine machine(terminal, limits(on_failure), 0);
+  machine.step({Kind::kStarted, false, 0, {}}, 1);
+  return machine;
+}
+
+TEST(SessionMachine, ARunningSessionHasNoDeadline) {
+  SessionMachine machine(true, limits(), 100);
+  EXPECT_EQ(machine.deadline(), 100 + 10 * kS);
+  machine.step({Kind::kStarted, false, 0, {}}, 200);
+  EXPECT_FALSE(machine.deadline());
+  EXPECT_STREQ(machine.state_word(), "running");
+}
+
+TEST(SessionMachine, AShimThatNeverStartsAShellIsClosedInTime) {
+  SessionMachine machine(true, limits(), 0);
+  EXPECT_FALSE(machine.step({Kind::kTick, false, 0, {}}, 10 * kS - 1).close);
+  const auto actions = machine.step({Kind::kTick, false, 0, {}}, 10 * kS);
+  EXPECT_TRUE(actions.close);
+  EXPECT_EQ(machine.end().reason, EndReason::kShim);
+}
+
+TEST(SessionMachine, TheShellsEndIsDrainedBeforeTheSessionCloses) {
+  auto machine = running(true);
+  const auto ended = machine.step({Kind::kShellEnded, true, 37, {}}, 5);
+  EXPECT_TRUE(ended.drain);
+  EXPECT_FALSE(ended.close);
+  EXPECT_FALSE(ended.hang_up);
+  const auto drained = machine.step({Kind::kDrained, false, 0, {}}, 6);
+  EXPECT_TRUE(drained.close);
+  EXPECT_EQ(machine.end().reason, EndReason::kExit);
+  EXPECT_EQ(machine.end().exit_code, 37);
+  EXPECT_FALSE(machine.end().signal);
+}
+
+TEST(SessionMachine, AFatalSignalIsKeptAsSignal) {
+  auto machine = running(true);
+  machine.step({Kind::kShellEnded, false, 9, {}}, 5);
+  machine.step({Kind::kDrained, false, 0, {}}, 6);
+  EXPECT_EQ(machine.end().signal, 9);
+  EXPECT_FALSE(machine.end().exit_code);
+}
+
+TEST(SessionMachine, AReaderThatNeverTakesTheRestIsWaitedForOnlyTheGrace) {
+  auto machine = running(true);
+  machine.step({Kind::kShellEnded, true, 0, {}}, 5);
+  EXPECT_EQ(machine.deadline(), 5 + 2 * kS);
+  EXPECT_TRUE(machine.step({Kind::kTick, false, 0, {}}, 5 + 2 * kS).close);
+}
+
+TEST(SessionMachine, StreamsReleaseTheShimAtOnceAndLingerUntilTheirOutputEnds) {
+  auto machine = running(false);
+  const auto ended = machine.step({Kind::kShellEnded, true, 0, {}}, 5);
+  EXPECT_TRUE(ended.release_shim);
+  EXPECT_FALSE(ended.close);
+  EXPECT_FALSE(machine.deadline()) << "a background process may keep the stream open as long as it likes";
+  machine.step({Kind::kShimGone, false, 0, {}}, 6);
+  EXPECT_FALSE(machine.closed()) << "the shim leaves when told";
+  EXPECT_TRUE(machine.step({Kind::kOutputEnded, false, 0, {}}, 7).close);
+  EXPECT_EQ(machine.end().reason, EndReason::kExit);
+}
+
+TEST(SessionMachine, ALostConnectionHangsUpAndKillsAShellThatStays) {
+  auto machine = running(true);
+  const auto gone = machine.step({Kind::kOuterGone, false, 0, {}}, 10);
+  EXPECT_TRUE(gone.hang_up);
+  EXPECT_FALSE(gone.kill_shell);
+  const auto late = machine.step({Kind::kTick, false, 0, {}}, 10 + 2 * kS);
+  EXPECT_TRUE(late.kill_shell);
+  EXPECT_FALSE(late.close);
+  EXPECT_TRUE(machine.step({Kind::kTick, false, 0, {}}, 10 + 4 * kS).close);
+  EXPECT_EQ(machine.end().reason, EndReason::kHangup);
+}
+
+TEST(SessionMachine, TheShellsStatusAfterAHangUpIsStillRecorded) {
+  auto machine = running(true);
+  machine.step({Kind::kOuterGone, false, 0, {}}, 10);
+  EXPECT_TRUE(machine.step({Kind::kShellEnded, false, 1, {}}, 11).close);
+  EXPECT_EQ(machine.end().reason, EndReason::kHangup);
+  EXPECT_EQ(machine.end().signal, 1);
+}
+
+TEST(SessionMachine, AKilledShimNeverLeavesAShellBehind) {
+  auto machine = running(true);
+  const auto gone = machine.step({Kind::kShimGone, false, 0, {}}, 10);
+  EXPECT_TRUE(gone.hang_up);
+  EXPECT_TRUE(gone.kill_shell);
+  EXPECT_TRUE(gone.close);
+  EXPECT_EQ(machine.end().reason, EndReason::kShim);
+}
+
+TEST(SessionMachine, AStoppedWaiterDoesNotKeepAnEndedSessionOpen) {
+  auto machine = running(true);
+  machine.step({Kind::kShellGone, false, 0, {}}, 10);
+  EXPECT_TRUE(machine.step({Kind::kTick, false, 0, {}}, 10 + 2 * kS).drain);
+  EXPECT_TRUE(machine.step({Kind::kDrained, false, 0, {}}, 10 + 2 * kS + 1).close);
+  EXPECT_EQ(machine.end().reason, EndReason::kShim);
+  EXPECT_FALSE(machine.end().exit_code);
+}
+
+TEST(SessionMachine, AWaiterThatReportsAfterThePidfdIsNormal) {
+  auto machine = running(true);
+  machine.step({Kind::kShellGone, false, 0, {}}, 10);
+  machine.step({Kind::kShellEnded, true, 3, {}}, 11);
+  machine.step({Kind::kDrained, false, 0, {}}, 12);
+  EXPECT_EQ(machine.end().reason, EndReason::kExit);
+  EXPECT_EQ(machine.end().exit_code, 3);
+}
+
+TEST(SessionMachine, HoldShowsNothingAndGoesOnWhenTheRecordAcceptsAgain) {
+  auto machine = running(true, OnFailure::kHold);
+  EXPECT_TRUE(machine.step({Kind::kRecordFailed, false, 0, "disk full"}, 10).hold);
+  EXPECT_TRUE(machine.holding());
+  EXPECT_EQ(machine.deadline(), 10 + 60 * kS);
+  EXPECT_FALSE(machine.step({Kind::kRecordFailed, false, 0, "disk full"}, 20).hold) << "stated once";
+  EXPECT_EQ(machine.deadline(), 10 + 60 * kS) << "failing again does not prolong it";
+  EXPECT_TRUE(machine.step({Kind::kRecordAccepted, false, 0, {}}, 30).go_on);
+  EXPECT_FALSE(machine.deadline());
+}
+
+TEST(SessionMachine, HoldingEndsTheSessionAfterItsLimit) {
+  auto machine = running(true, OnFailure::kHold);
+  machine.step({Kind::kRecordFailed, false, 0, "disk full"}, 10);
+  const auto late = machine.step({Kind::kTick, false, 0, {}}, 10 + 60 * kS);
+  EXPECT_TRUE(late.hang_up);
+  EXPECT_FALSE(late.say.empty());
+  machine.step({Kind::kShellEnded, false, 1, {}}, 11 + 60 * kS);
+  EXPECT_EQ(machine.end().reason, EndReason::kFailure);
+}
+
+TEST(SessionMachine, CutEndsTheSessionAndSaysWhy) {
+  auto machine = running(true, OnFailure::kCut);
+  const auto actions = machine.step({Kind::kRecordFailed, false, 0, "No space left on device"}, 10);
+  EXPECT_TRUE(actions.hang_up);
+  EXPECT_NE(actions.say.find("No space left on device"), std::string::npos);
+}
+
+TEST(SessionMachine, ContinueIsDecidedOnce) {
+  auto machine = running(true, OnFailure::kContinue);
+  EXPECT_TRUE(machine.step({Kind::kRecordFailed, false, 0, "x"}, 10).unrecorded);
+  EXPECT_FALSE(machine.step({Kind::kRecordFailed, false, 0, "x"}, 11).unrecorded);
+  EXPECT_STREQ(machine.state_word(), "unrecorded");
+}
+
+TEST(SessionMachine, AnAdministratorsKillNamesHim) {
+  auto machine = running(true);
+  const auto actions = machine.step({Kind::kKill, false, 0, "root"}, 10);
+  EXPECT_TRUE(actions.hang_up);
+  EXPECT_NE(actions.say.find("root"), std::string::npos);
+  machine.step({Kind::kShellEnded, false, 1, {}}, 11);
+  EXPECT_EQ(machine.end().reason, EndReason::kKilled);
+}
+
+TEST(SessionMachine, AStopWritesTheEndAtOnce) {
+  auto machine = running(true);
+  const auto actions = machine.step({Kind::kShutdown, false, 0, {}}, 10);
+  EXPECT_TRUE(actions.close);
+  EXPECT_TRUE(actions.hang_up);
+  EXPECT_EQ(machine.end().reason, EndReason::kShutdown);
+}
+
+TEST(SessionMachine, NothingHappensAfterTheEnd) {
+  auto machine = running(true);
+  machine.step({Kind::kShutdown, false, 0, {}}, 10);
+  for (int kind = 0; kind <= static_cast<int>(Kind::kTick); ++kind) {
+    const auto actions = machine.step({static_cast<Kind>(kind), true, 1, "x"}, 1000 * kS);
+    EXPECT_FALSE(actions.close || actions.hang_up || actions.drain || actions.kill_shell ||
+                 !actions.say.empty())
+        << kind;
+  }
+  EXPECT_EQ(machine.end().reason, EndReason::kShutdown);
+}
+
+// Whatever comes in whatever order, a session that is told its deadlines ends, and closes once.
+TEST(SessionMachine, EveryOrderOfEventsEndsAndClosesOnce) {
+  unsigned seed = 12345;
+  const auto random = [&seed](unsigned n) {
+    seed = seed * 1103515245u + 12345u;
+    return (seed >> 16) % n;
+  };
+  for (int round = 0; round < 20000; ++round) {
+    SessionMachine machine(random(2) == 0, limits(static_cast<OnFailure>(random(3))), 0);
+    MonoUs now = 0;
+    int closed = 0;
+    for (int i = 0; i < 12; ++i) {
+      now += random(5) * kS;
+      const auto kind = static_cast<Kind>(random(static_cast<unsigned>(Kind::kTick) + 1));
+      closed += machine.step({kind, random(2) == 0, static_cast<int>(random(128)), "x"}, now).close;
+    }
+    closed += machine.step({Kind::kKill, false, 0, "root"}, now).close;
+    closed += machine.step({Kind::kOutputEnded, false, 0, {}}, now).close;
+    for (int i = 0; i < 10 && machine.deadline(); ++i) {
+      now = *machine.deadline();
+      closed += machine.step({Kind::kTick, false, 0, {}}, now).close;
+    }
+    ASSERT_EQ(closed, 1) << "round " << round << ": " << machine.describe();
+  }
+}
+
+}  // namespace
+}  // namespace opelog::record
