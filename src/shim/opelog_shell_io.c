@@ -35,7 +35,8 @@ static void rebuild_environment(struct opelog_environment* environment, int argc
   opelog_leave(OPELOG_EXIT_UNAVAILABLE, "opelog: out of memory");
 }
 
-/* For the record. Words may be longer together than execve takes a single string: told as far as a frame goes. */
+/* For the record. Words may be longer together than execve takes a single string: told as far as a frame
+ * goes. */
 static const char* command_text(const struct opelog_invocation* invocation) {
   char* text = NULL;
   if (invocation->how == OPELOG_HOW_COMMAND && invocation->positional[0] != NULL)

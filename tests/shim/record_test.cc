@@ -1,0 +1,387 @@
+// Recorded sessions: the child on what the daemon gave, the waiter beside it, and every way they can part.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "sandbox.h"
+
+namespace {
+
+// A terminal session as the daemon makes it: the outer terminal revoked and given anew, an inner one.
+struct TerminalSession {
+  explicit TerminalSession(Sandbox& sandbox, const std::string& command,
+                           VerdictSpec spec = terminal_verdict(),
+                           std::vector<std::string> environment = {"PATH=/usr/bin:/bin"})
+      : child([&] {
+          Start start;
+          start.arguments = {"opelog-shell", "-c", command};
+          start.environment = std::move(environment);
+          for (int& fd : start.descriptors) fd = outer.slave.get();
+          start.terminal = true;
+          return start;
+        }()),
+        talk(sandbox.accept()) {
+    greeting = talk.greeting();
+    Hold before(::open(outer.path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+    ::ioctl(before.get(), TIOCVHANGUP);  // kills every descriptor of it, ours too
+    outer.slave = Hold(::open(outer.path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+    talk.send(verdict(spec), {inner.slave.get(), outer.slave.get()});
+  }
+  static VerdictSpec terminal_verdict() {
+    VerdictSpec spec;
+    spec.action = OPELOG_RECORD_TERMINAL;
+    spec.shell = "/bin/sh";
+    return spec;
+  }
+  Pty outer, inner;
+  Child child;
+  Talk talk;
+  Greeting greeting;
+};
+
+struct StreamSession {
+  explicit StreamSession(Sandbox& sandbox, const std::string& command)
+      : child([&] {
+          Start start;
+          start.arguments = {"opelog-shell", "-c", command};
+          return start;
+        }()),
+        talk(sandbox.accept()) {
+    (void)talk.greeting();
+    VerdictSpec spec;
+    spec.action = OPELOG_RECORD_STREAMS;
+    spec.shell = "/bin/sh";
+    talk.send(verdict(spec), {in.read_end.get(), out.write_end.get(), err.write_end.get()});
+    in.read_end.close();
+    out.write_end.close();
+    err.write_end.close();
+  }
+  Pipe in, out, err;
+  Child child;
+  Talk talk;
+};
+
+TEST(Terminal, TheShellRunsOnTheInnerTerminalAsItsControllingOne) {
+  Sandbox sandbox;
+  sandbox.listen();
+  TerminalSession s(sandbox,
+                    "tty; test -c /dev/tty && echo ctty >/dev/tty; id -g; echo $OPELOG_SESSION; kill -0 -$$ "
+                    "&& echo leader");
+  EXPECT_EQ(s.greeting.head.rows, 24);
+  EXPECT_EQ(s.greeting.head.cols, 80);
+  EXPECT_EQ(read_until(s.inner.master.get(), "leader\r\n"),
+            s.inner.path + "\r\nctty\r\n54321\r\ns1\r\nleader\r\n");
+  s.talk.started();
+  const opelog_ended ended = s.talk.ended();
+  EXPECT_EQ(ended.exited, 1);
+  EXPECT_EQ(ended.status, 0);
+  s.talk.done();
+  EXPECT_EQ(s.child.wait(), 0);
+}
+
+TEST(Terminal, StartedNamesAChildOfTheShim) {
+  Sandbox sandbox;
+  sandbox.listen();
+  TerminalSession s(sandbox, "echo $$; read x");
+  const opelog_started started = s.talk.started();
+  EXPECT_EQ(read_until(s.inner.master.get(), "\n"), std::to_string(started.pid) + "\r\n");
+  const std::string stat = read_text("/proc/" + std::to_string(started.pid) + "/stat");
+  EXPECT_NE(stat.find(") S " + std::to_string(s.child.pid()) + " "), std::string::npos) << stat;
+}
+
+TEST(Terminal, TheNoticeComesFirstAndThroughTheRecord) {
+  Sandbox sandbox;
+  sandbox.listen();
+  VerdictSpec spec = TerminalSession::terminal_verdict();
+  spec.message = "recorded\x1b[2J";
+  TerminalSession s(sandbox, "echo shell", spec);
+  EXPECT_EQ(read_until(s.inner.master.get(), "shell\r\n"), "recorded?[2J\r\nshell\r\n");
+}
+
+TEST(Terminal, OnlyTheDescriptorsOfTheMaskAreReplaced) {
+  Sandbox sandbox;
+  sandbox.listen();
+  Pty outer;
+  Pty inner;
+  Pipe err;
+  Start start;
+  start.arguments = {"opelog-shell", "-c", "echo out; echo err >&2"};
+  start.descriptors[0] = start.descriptors[1] = outer.slave.get();
+  start.descriptors[2] = err.write_end.get();
+  start.terminal = true;
+  Child child(start);
+  Talk talk = sandbox.accept();
+  (void)talk.greeting();
+  VerdictSpec spec = TerminalSession::terminal_verdict();
+  spec.replace = 3;
+  talk.send(verdict(spec), {inner.slave.get(), outer.slave.get()});
+  EXPECT_EQ(read_until(inner.master.get(), "out\r\n"), "out\r\n");
+  talk.started();
+  talk.ended();
+  talk.done();
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_EQ(err.all(), "err\n");
+}
+
+TEST(Terminal, AnotherWindowSizeIsToldThoughTheOldTerminalWasRevoked) {
+  Sandbox sandbox;
+  sandbox.listen();
+  TerminalSession s(sandbox, "echo up; read x");
+  s.talk.started();
+  (void)read_until(s.inner.master.get(), "up");
+  // The waiter is there as soon as it has taken the shim's place; a change before waits for it, blocked.
+  for (const unsigned short rows : {static_cast<unsigned short>(40), static_cast<unsigned short>(41)}) {
+    const winsize size{rows, 100, 0, 0};
+    ASSERT_EQ(::ioctl(s.outer.master.get(), TIOCSWINSZ, &size), 0);
+    s.talk.resized();
+  }
+}
+
+// opelog rec: our terminal stays the caller's, nothing is revoked, one descriptor comes.
+TEST(Terminal, ARecordingAtOnesOwnWishKeepsTheTerminal) {
+  Sandbox sandbox;
+  sandbox.listen();
+  Pty outer;
+  Pty inner;
+  Start start;
+  start.arguments = {"opelog-shell", "--rec", "--", "sh", "-c", "echo \"$0|$1\"; read x", "a b", "c'd"};
+  for (int& fd : start.descriptors) fd = outer.slave.get();
+  start.terminal = true;
+  Child child(start);
+  Talk talk = sandbox.accept();
+  EXPECT_EQ(talk.greeting().command, "sh -c 'echo \"$0|$1\"; read x' 'a b' 'c'\\''d'");
+  talk.send(verdict(TerminalSession::terminal_verdict()), {inner.slave.get()});
+  EXPECT_EQ(read_until(inner.master.get(), "d\r\n"), "a b|c'd\r\n");
+  talk.started();
+  const winsize size{40, 100, 0, 0};
+  ASSERT_EQ(::ioctl(outer.master.get(), TIOCSWINSZ, &size), 0);
+  talk.resized();
+  // The daemon dies and leaves the terminal raw: the waiter puts it back.
+  termios before{};
+  ASSERT_EQ(::tcgetattr(outer.slave.get(), &before), 0);
+  termios raw = before;
+  ::cfmakeraw(&raw);
+  ASSERT_EQ(::tcsetattr(outer.slave.get(), TCSANOW, &raw), 0);
+  talk.close();
+  EXPECT_NE(read_until(outer.master.get(), "ends").find("the recorder is gone"), std::string::npos);
+  EXPECT_EQ(WEXITSTATUS(child.wait()), OPELOG_EXIT_UNAVAILABLE);
+  termios after{};
+  ASSERT_EQ(::tcgetattr(outer.slave.get(), &after), 0);
+  EXPECT_EQ(after.c_lflag, before.c_lflag);
+  EXPECT_EQ(after.c_oflag, before.c_oflag);
+  EXPECT_EQ(after.c_iflag, before.c_iflag);
+}
+
+TEST(Streams, AreTheOnesTheDaemonGaveAndStayApart) {
+  Sandbox sandbox;
+  sandbox.listen();
+  StreamSession s(sandbox, "cat; echo e >&2; id -g; exit 37");
+  ASSERT_EQ(::write(s.in.write_end.get(), "in\n", 3), 3);
+  s.in.write_end.close();
+  EXPECT_EQ(s.out.all(), "in\n54321\n");
+  EXPECT_EQ(s.err.all(), "e\n");
+  s.talk.started();
+  const opelog_ended ended = s.talk.ended();
+  EXPECT_EQ(ended.exited, 1);
+  EXPECT_EQ(ended.status, 37);
+  s.talk.done();
+  EXPECT_EQ(WEXITSTATUS(s.child.wait()), 37);
+}
+
+TEST(Streams, SignalsAndDispositionsAreWhatTheShimWasGiven) {
+  Sandbox sandbox;
+  sandbox.listen();
+  Pipe out;
+  Start start;
+  start.arguments = {"-opelog-shell"};
+  start.before_exec = [] {
+    ::signal(SIGCHLD, SIG_IGN);
+    ::signal(SIGINT, SIG_IGN);
+  };
+  Child child(start);
+  Talk talk = sandbox.accept();
+  (void)talk.greeting();
+  VerdictSpec spec;
+  spec.action = OPELOG_RECORD_STREAMS;
+  Hold null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  talk.send(verdict(spec), {null.get(), out.write_end.get(), null.get()});
+  talk.started();
+  const std::string text = out.all();
+  EXPECT_NE(text.find("signal 2 ignored\nsignal 17 ignored\nlimit"), std::string::npos) << text;
+  EXPECT_EQ(text.find("fd 3 "), std::string::npos) << text;
+  EXPECT_EQ(talk.ended().exited, 1) << "although SIGCHLD was ignored";
+  talk.done();
+  EXPECT_EQ(child.wait(), 0);
+}
+
+TEST(Waiter, LeavesWithTheShellsCodeOrSignal) {
+  Sandbox sandbox;
+  sandbox.listen();
+  const struct {
+    const char* command;
+    int exited, status;
+  } rows[] = {{"exit 0", 1, 0},     {"exit 37", 1, 37},       {"exit 255", 1, 255},
+              {"kill -9 $$", 0, 9}, {"kill -TERM $$", 0, 15}, {"kill -HUP $$", 0, 1}};
+  for (const auto& row : rows) {
+    StreamSession s(sandbox, row.command);
+    s.talk.started();
+    const opelog_ended ended = s.talk.ended();
+    EXPECT_EQ(ended.exited, row.exited) << row.command;
+    EXPECT_EQ(ended.status, row.status) << row.command;
+    s.talk.done();
+    const int status = s.child.wait();
+    if (row.exited == 1) {
+      EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == row.status) << row.command;
+    } else {
+      EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == row.status && !WCOREDUMP(status)) << row.command;
+    }
+  }
+}
+
+// sshd cuts off output that is still on its way when its child has gone.
+TEST(Waiter, DoesNotLeaveBeforeDone) {
+  Sandbox sandbox;
+  sandbox.listen();
+  StreamSession s(sandbox, "exit 5");
+  s.talk.started();
+  s.talk.ended();
+  // It has nothing else to do now: wait until it sleeps, which it would not if it were on its way out.
+  const std::string stat = "/proc/" + std::to_string(s.child.pid()) + "/stat";
+  EXPECT_TRUE(eventually([&] { return read_text(stat).find(") S ") != std::string::npos; }));
+  EXPECT_TRUE(s.child.running());
+  s.talk.done();
+  EXPECT_EQ(WEXITSTATUS(s.child.wait()), 5);
+}
+
+TEST(Waiter, LeavesWithTheStatusWhenTheDaemonVanishesAfterTheEnd) {
+  Sandbox sandbox;
+  sandbox.listen();
+  StreamSession s(sandbox, "exit 5");
+  s.talk.started();
+  s.talk.ended();
+  s.talk.close();
+  EXPECT_EQ(WEXITSTATUS(s.child.wait()), 5);
+}
+
+TEST(Waiter, ABrokenConnectionEndsTheSessionAndSaysSo) {
+  Sandbox sandbox;
+  sandbox.listen();
+  TerminalSession s(sandbox, "echo up; read x");
+  const pid_t shell = s.talk.started().pid;
+  (void)read_until(s.inner.master.get(), "up");
+  s.talk.close();
+  EXPECT_NE(read_until(s.outer.master.get(), "ends").find("opelog: the recorder is gone; this session ends"),
+            std::string::npos);
+  EXPECT_EQ(WEXITSTATUS(s.child.wait()), OPELOG_EXIT_UNAVAILABLE);
+  EXPECT_TRUE(eventually([&] { return !process_exists(shell); }));
+}
+
+TEST(Waiter, AShellThatIgnoresTheHangUpIsKilled) {
+  Sandbox sandbox;
+  sandbox.listen();
+  for (const bool terminal : {true, false}) {
+    const std::string command = "trap '' HUP TERM; echo up; while :; do read x </dev/null; sleep 0.1; done";
+    std::unique_ptr<TerminalSession> t;
+    std::unique_ptr<StreamSession> s;
+    if (terminal)
+      t = std::make_unique<TerminalSession>(sandbox, command);
+    else
+      s = std::make_unique<StreamSession>(sandbox, command);
+    Talk& talk = terminal ? t->talk : s->talk;
+    const pid_t shell = talk.started().pid;
+    EXPECT_NE(read_until(terminal ? t->inner.master.get() : s->out.read_end.get(), "up"), "");
+    talk.close();
+    EXPECT_EQ(WEXITSTATUS((terminal ? t->child : s->child).wait()), OPELOG_EXIT_UNAVAILABLE);
+    EXPECT_TRUE(eventually([&] { return !process_exists(shell); }));
+  }
+}
+
+// The daemon has said why itself.
+TEST(Waiter, AnEarlyDoneEndsTheSessionQuietly) {
+  Sandbox sandbox;
+  sandbox.listen();
+  TerminalSession s(sandbox, "echo up; read x");
+  const pid_t shell = s.talk.started().pid;
+  (void)read_until(s.inner.master.get(), "up");
+  s.talk.done();
+  EXPECT_EQ(WEXITSTATUS(s.child.wait()), OPELOG_EXIT_UNAVAILABLE);
+  EXPECT_TRUE(eventually([&] { return !process_exists(shell); }));
+  ASSERT_EQ(::write(s.outer.slave.get(), "mark", 4), 4);
+  EXPECT_EQ(read_until(s.outer.master.get(), "mark"), "mark");
+}
+
+TEST(Waiter, ItsDeathIsTheShells) {
+  Sandbox sandbox;
+  sandbox.listen();
+  for (const int number : {SIGKILL, SIGTERM}) {
+    StreamSession s(sandbox, "trap '' HUP; echo up; while :; do read x </dev/null; sleep 0.1; done");
+    const pid_t shell = s.talk.started().pid;
+    EXPECT_EQ(read_until(s.out.read_end.get(), "up"), "up\n");
+    ASSERT_EQ(::kill(s.child.pid(), number), 0);
+    EXPECT_EQ(s.talk.packet(), "") << "the daemon sees the end";
+    EXPECT_TRUE(eventually([&] { return !process_exists(shell); }));
+  }
+}
+
+TEST(Waiter, TheKeyboardsSignalsDoNotTouchIt) {
+  Sandbox sandbox;
+  sandbox.listen();
+  TerminalSession s(sandbox, "echo up; read x; exit 3");
+  s.talk.started();
+  (void)read_until(s.inner.master.get(), "up");
+  for (const int number : {SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE})
+    ASSERT_EQ(::kill(s.child.pid(), number), 0);
+  ASSERT_EQ(::write(s.inner.master.get(), "\n", 1), 1);
+  EXPECT_EQ(s.talk.ended().status, 3);
+  s.talk.done();
+  EXPECT_EQ(WEXITSTATUS(s.child.wait()), 3);
+}
+
+TEST(Waiter, ManyWindowSizesMergeWhileNobodyListens) {
+  Sandbox sandbox;
+  sandbox.listen();
+  TerminalSession s(sandbox, "echo up; read x; exit 4");
+  s.talk.started();
+  (void)read_until(s.inner.master.get(), "up");
+  for (int i = 0; i < 100000 && s.child.running(); ++i) ::kill(s.child.pid(), SIGWINCH);
+  ASSERT_EQ(::write(s.inner.master.get(), "\n", 1), 1);
+  std::string packet;
+  do packet = s.talk.packet();
+  while (packet.size() == sizeof(opelog_frame));
+  ASSERT_EQ(packet.size(), sizeof(opelog_ended));
+  s.talk.done();
+  EXPECT_EQ(WEXITSTATUS(s.child.wait()), 4);
+}
+
+TEST(Waiter, WithoutItNoShellRuns) {
+  Sandbox sandbox;
+  sandbox.listen();
+  ASSERT_EQ(::unlink(kWaiter), 0);
+  StreamSession s(sandbox, "trap '' HUP TERM; exec sleep 1000");
+  const pid_t shell = s.talk.started().pid;
+  EXPECT_EQ(WEXITSTATUS(s.child.wait()), OPELOG_EXIT_UNAVAILABLE);
+  EXPECT_FALSE(process_exists(shell));
+  EXPECT_EQ(s.talk.packet(), "");
+}
+
+TEST(Waiter, HoldsNothingButTheConnection) {
+  Sandbox sandbox;
+  sandbox.listen();
+  TerminalSession s(sandbox, "echo up; read x");
+  s.talk.started();
+  (void)read_until(s.inner.master.get(), "up");
+  const std::string at = "/proc/" + std::to_string(s.child.pid()) + "/fd/";
+  EXPECT_TRUE(eventually([&] { return ::access((at + "4").c_str(), F_OK) == 0; })) << "the signalfd";
+  char link[256];
+  for (int fd = 0; fd < 3; ++fd) {
+    const ssize_t n = ::readlink((at + std::to_string(fd)).c_str(), link, sizeof link);
+    EXPECT_EQ(std::string(link, n > 0 ? static_cast<std::size_t>(n) : 0), "/dev/null");
+  }
+  for (int fd = 5; fd < 64; ++fd) EXPECT_NE(::access((at + std::to_string(fd)).c_str(), F_OK), 0) << fd;
+}
+
+}  // namespace
