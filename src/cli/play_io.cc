@@ -1,0 +1,87 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands_io.h"
+#include "cli/find_io.h"
+#include "cli/show_play_io.h"
+#include "cli/time_text.h"
+#include "replay/keys.h"
+
+namespace opelog::cli {
+namespace {
+
+struct PlayArguments {
+  std::string session, at, max_idle;
+  double speed = 1;
+  bool follow = false, paused = false, raw = false, bell = false, resize = false;
+  CLI::Option* speed_given = nullptr;
+};
+
+ExitCode bad_length(const char* option, const std::string& text) {
+  remark(std::string(option) + " " + text +
+         ": not a length of time; write 90, 1:30, 1:02:03, 1m30s or 500ms");
+  return kUsage;
+}
+
+ExitCode run_play(const PlayArguments& arguments, const Context& context) {
+  replay::PlayOptions options;
+  // To a file or a program nobody watches: no pauses, unless a speed is asked for.
+  const bool given = arguments.speed_given->count() > 0;
+  options.speed = given || replay::output_is_terminal() ? arguments.speed : 0;
+  options.follow = arguments.follow;
+  options.paused = arguments.paused;
+  options.raw = arguments.raw;
+  options.bell = arguments.bell;
+  options.resize = arguments.resize;
+  if (!arguments.at.empty()) {
+    const auto at = parse_length(arguments.at);
+    if (!at) return bad_length("--at", arguments.at);
+    options.start_us = *at;
+  }
+  if (!arguments.max_idle.empty()) {
+    options.max_idle_us = parse_length(arguments.max_idle);
+    if (!options.max_idle_us) return bad_length("--max-idle", arguments.max_idle);
+  }
+  auto reader = open_session(context, arguments.session);
+  if (!reader) return complain(reader.error());
+  remark_size(**reader, options);
+  return show_play(**reader, options);
+}
+
+}  // namespace
+
+void add_play(CLI::App& app, const Context& context, int& exit) {
+  auto arguments = std::make_shared<PlayArguments>();
+  auto* command = app.add_subcommand("play", "Replay a session on this terminal");
+  command->add_option("SESSION", arguments->session, "Beginning of a name or id, or a path")->required();
+  arguments->speed_given =
+      command->add_option("-s,--speed", arguments->speed, "Times as fast; 0 without pauses")
+          ->type_name("X")
+          ->check(CLI::Range(0.0, replay::kFastest));
+  command->add_option("-i,--max-idle", arguments->max_idle, "Cut longer pauses to this")->type_name("LENGTH");
+  command->add_option("--at", arguments->at, "Begin this far into the session")->type_name("LENGTH");
+  command->add_flag("-f,--follow", arguments->follow, "At the end of a live session wait for more");
+  command->add_flag("--paused", arguments->paused, "Begin paused");
+  command->add_flag("--resize", arguments->resize,
+                    "Ask the terminal to take the recorded window size (CSI 8 t)");
+  command->add_flag("--bell", arguments->bell, "Let the bell ring");
+  command->add_flag("--raw", arguments->raw,
+                    "Every byte as recorded: the recording can then set titles, write the clipboard and make "
+                    "the terminal answer");
+  command->footer(
+      std::string(replay::key_help()) +
+      "\n"
+      "Only what draws is let through unless --raw is given; docs/reading.md lists it. To a file or a pipe "
+      "the\n"
+      "session goes without pauses, unless --speed is given. The terminal is restored on every exit.\n"
+      "\n"
+      "Examples:\n"
+      "  opelog play alice_2026\n"
+      "  opelog play -s 4 -i 2 3fa9           four times as fast, no pause above 2 s\n"
+      "  opelog play --at 12:30 3fa9\n"
+      "  opelog play -f 3fa9                  from its beginning, then live\n"
+      "  opelog play --raw 3fa9 > output.bin  the recorded bytes\n");
+  command->callback([arguments, &context, &exit] { exit = run_play(*arguments, context); });
+}
+
+}  // namespace opelog::cli

@@ -1,0 +1,95 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+
+#include "cli/commands_io.h"
+#include "core/fd_io.h"
+
+namespace opelog::cli {
+namespace {
+
+constexpr const char* kDescription = "Reads what opelog has recorded, and looks after the installation.";
+constexpr const char* kFooter =
+    "A SESSION is the beginning of a session's name or id, as `opelog ls` shows them, if only one begins "
+    "so;\n"
+    "or the path of a recording, also of one made by script(1).\n"
+    "\n"
+    "Examples:\n"
+    "  opelog ls --since today            who was here today\n"
+    "  opelog play alice_2026             replay the one session that begins so\n"
+    "  opelog tail -f 3fa9                watch a live session\n"
+    "  opelog doctor                      is everything in order?\n"
+    "\n"
+    "Exit codes: 0 done, 1 no or something found, 2 usage, 3 not found, 4 denied, 5 invalid, 6 daemon not\n"
+    "reachable, 7 failed. `opelog COMMAND --help` tells more.\n";
+
+int usage(const CLI::ParseError& error, const CLI::App& app) {
+  const CLI::App* at = &app;  // the innermost command that was named
+  std::string name = "opelog";
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    name += ' ' + at->get_name();
+  }
+  remark(std::string(error.what()) + "; `" + name + " --help` tells what is possible");
+  return kUsage;
+}
+
+int run_parsed(int argc, char** argv) {
+  Context context;
+  int exit = kOk;
+  CLI::App app(kDescription, "opelog");
+  app.footer(kFooter);
+  app.set_version_flag("--version", "opelog " OPELOG_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();  // the three below may stand behind the subcommand too; subcommands inherit this
+  app.add_option("--config", context.config, "Policy file")->type_name("FILE")->capture_default_str();
+  app.add_option("--directory", context.directory, "Directory of recordings instead of the policy's")
+      ->type_name("DIR");
+  app.add_option("--control", context.control, "Control socket of the daemon")
+      ->type_name("SOCKET")
+      ->capture_default_str();
+  add_ls(app, context, exit);
+  add_play(app, context, exit);
+  add_show(app, context, exit);
+  add_tail(app, context, exit);
+  add_status(app, context, exit);
+  add_kill(app, context, exit);
+  add_policy(app, context, exit);
+  add_rec(app, context, exit);
+  add_enroll(app, context, exit);
+  add_doctor(app, context, exit);
+  add_guard(app, context, exit);
+  add_daemon(app, context, exit);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const CLI::App* at = &app;
+    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+    return print(at->help());
+  } catch (const CLI::CallForAllHelp&) {
+    return print(app.help("", CLI::AppFormatMode::All));
+  } catch (const CLI::CallForVersion&) {
+    return print("opelog " OPELOG_VERSION "\n");
+  } catch (const CLI::ParseError& error) {
+    return usage(error, app);
+  }
+  return exit;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) noexcept {
+  try {
+    return run_parsed(argc, argv);
+  } catch (const std::exception& error) {
+    try {
+      remark(std::string("internal error: ") + error.what() + "; please report it with the command line");
+    } catch (const std::exception&) {
+      return kFailed;
+    }
+  }
+  return kFailed;
+}
+
+}  // namespace opelog::cli

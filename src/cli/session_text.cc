@@ -1,0 +1,94 @@
+#include "cli/session_text.h"
+
+#include <cstring>
+
+#include "format/json_text.h"
+
+namespace opelog::cli {
+
+const char* state_word(format::RecordingState state) noexcept {
+  switch (state) {
+    case format::RecordingState::kLive:
+      return "live";
+    case format::RecordingState::kEnded:
+      return "ended";
+    case format::RecordingState::kTorn:
+      return "torn";
+    case format::RecordingState::kForeign:
+      return "foreign";
+    case format::RecordingState::kCorrupt:
+      return "corrupt";
+  }
+  return "corrupt";
+}
+
+const char* state_colour(format::RecordingState state) noexcept {
+  switch (state) {
+    case format::RecordingState::kLive:
+      return "32";
+    case format::RecordingState::kTorn:
+      return "33";
+    case format::RecordingState::kCorrupt:
+      return "31";
+    default:
+      return "";
+  }
+}
+
+std::string exit_text(const std::optional<format::EndInfo>& end) {
+  if (!end) return "-";
+  if (end->exit_code) return std::to_string(*end->exit_code);
+  if (end->signal) {
+    const char* name = ::sigabbrev_np(*end->signal);
+    return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(*end->signal);
+  }
+  return format::end_reason_word(end->reason);
+}
+
+std::string summary_json(const format::RecordingSummary& summary) {
+  const auto& info = summary.info;
+  format::JsonObject json;
+  json.text("id", info.id)
+      .text("name", summary.name)
+      .text("path", summary.path)
+      .text("state", state_word(summary.state));
+  json.text("user", info.user).number_u("uid", info.uid).number_u("gid", info.gid);
+  json.text("client", info.client)
+      .number_u("client_port", info.client_port)
+      .boolean("client_claimed", info.client_claimed);
+  if (info.started != 0)
+    json.text("started", format_utc(info.started, 6));
+  else
+    json.raw("started", "null");
+  json.number("duration_us", summary.duration_us).number_u("log_bytes", summary.log_bytes);
+  json.text("how", info.how).boolean("terminal", info.terminal).text("tty", info.tty).text("term", info.term);
+  json.number("rows", info.rows).number("cols", info.cols).text("shell", info.shell);
+  info.command ? json.text("command", *info.command) : json.raw("command", "null");
+  info.original ? json.text("original_command", *info.original) : json.raw("original_command", "null");
+  json.text("host", info.host).text("host_id", info.host_id).text("boot_id", info.boot_id);
+  json.text("rule", info.rule).text("policy_digest", info.policy_digest);
+  json.boolean("records_input", info.records_input).boolean("records_payload", info.records_payload);
+  std::string ancestry = "[";
+  for (const auto& a : info.ancestry) {
+    if (ancestry.size() > 1) ancestry += ',';
+    format::JsonObject one;
+    one.number("pid", a.pid).number_u("uid", a.uid).text("exe", a.exe);
+    ancestry += std::move(one).take();
+  }
+  json.raw("ancestry", ancestry + "]");
+  if (summary.end) {
+    const auto& end = *summary.end;
+    json.text("end_reason", format::end_reason_word(end.reason));
+    end.exit_code ? json.number("exit_code", *end.exit_code) : json.raw("exit_code", "null");
+    end.signal ? json.number("signal", *end.signal) : json.raw("signal", "null");
+    json.number_u("bytes_out", end.bytes_out)
+        .number_u("bytes_err", end.bytes_err)
+        .number_u("bytes_in", end.bytes_in);
+  } else {
+    json.raw("end_reason", "null").raw("exit_code", "null").raw("signal", "null");
+  }
+  if (!summary.problem.empty()) json.text("problem", summary.problem);
+  return std::move(json).take();
+}
+
+}  // namespace opelog::cli

@@ -1,0 +1,21 @@
+// How a recording is told to people and to programs: `ls`, `show`. Pure.
+#pragma once
+
+#include <string>
+
+#include "format/recording_directory_io.h"
+
+namespace opelog::cli {
+
+/// live, ended, torn, foreign, corrupt
+const char* state_word(format::RecordingState state) noexcept;
+/// SGR parameters for it, "" for the ordinary ones.
+const char* state_colour(format::RecordingState state) noexcept;
+
+/// "0", "137", "SIGKILL", "hangup", "-" while unknown.
+std::string exit_text(const std::optional<format::EndInfo>& end);
+
+/// One JSON object on one line, without LF; pure ASCII.
+std::string summary_json(const format::RecordingSummary& summary);
+
+}  // namespace opelog::cli

@@ -1,0 +1,93 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands_io.h"
+#include "cli/find_io.h"
+#include "cli/session_text.h"
+#include "cli/time_text.h"
+#include "core/clock_io.h"
+#include "core/fact.h"
+
+namespace opelog::cli {
+namespace {
+
+struct ShowArguments {
+  std::string session;
+  bool json = false;
+};
+
+std::string lines_of(const format::RecordingSummary& s) {
+  const auto& info = s.info;
+  std::string out;
+  const auto line = [&out](const std::string& name, const std::string& value) {
+    if (!value.empty())
+      out += name + std::string(name.size() < 12 ? 12 - name.size() : 1, ' ') + printable(value) + "\n";
+  };
+  line("name", s.name);
+  line("id", info.id);
+  line("state", state_word(s.state) + (s.problem.empty() ? std::string() : ": " + s.problem));
+  line("user", info.id.empty() ? info.user : info.user + " (uid " + std::to_string(info.uid) + ")");
+  if (info.loginuid != 0xffffffff) line("loginuid", std::to_string(info.loginuid));
+  std::string from = info.client;
+  if (info.client_port != 0) from += " port " + std::to_string(info.client_port);
+  if (info.client_claimed) from += " (claimed by the client, not seen by the kernel)";
+  line("from", from);
+  if (info.started != 0) line("started", format_local(info.started, "%Y-%m-%d %H:%M:%S %z"));
+  line("length", format_length(s.duration_us));
+  line("output", format_size(s.log_bytes) + " (" + std::to_string(s.log_bytes) + " bytes)");
+  line("how", info.how);
+  line("command", info.command.value_or(""));
+  line("original", info.original.value_or(""));
+  line("shell", info.shell);
+  line("terminal", info.terminal     ? info.tty + (info.inner_tty.empty() ? "" : ", inner " + info.inner_tty)
+                   : info.id.empty() ? ""
+                                     : "none");
+  if (info.rows > 0) line("size", std::to_string(info.cols) + "x" + std::to_string(info.rows));
+  line("TERM", info.term);
+  for (const auto& a : info.ancestry)
+    line("started by", a.exe + " (pid " + std::to_string(a.pid) + ", uid " + std::to_string(a.uid) + ")");
+  line("host", info.host + (info.host_id.empty() ? "" : " " + info.host_id));
+  line("boot", info.boot_id);
+  line("rule", info.rule);
+  line("policy", info.policy_digest);
+  if (!info.id.empty()) {
+    line("records", std::string("output") + (info.records_input ? ", input" : "") +
+                        (info.records_payload ? ", payload" : ""));
+  }
+  if (s.end) {
+    line("end", std::string(format::end_reason_word(s.end->reason)) + ", " + exit_text(s.end));
+    line("bytes", std::to_string(s.end->bytes_out) + " out, " + std::to_string(s.end->bytes_err) +
+                      " of them stderr, " + std::to_string(s.end->bytes_in) + " in");
+  }
+  return out;
+}
+
+ExitCode run_show(const ShowArguments& arguments, const Context& context) {
+  const auto found = find_session(context, arguments.session);
+  if (!found) return complain(found.error());
+  const auto summary = format::summarise(found->directory, found->name);
+  if (!summary) return complain(summary.error());
+  const ExitCode printed = print(arguments.json ? summary_json(*summary) + "\n" : lines_of(*summary));
+  if (printed != kOk) return printed;
+  if (summary->state == format::RecordingState::kCorrupt) return kInvalid;
+  return summary->state == format::RecordingState::kTorn ? kNo : kOk;
+}
+
+}  // namespace
+
+void add_show(CLI::App& app, const Context& context, int& exit) {
+  auto arguments = std::make_shared<ShowArguments>();
+  auto* command = app.add_subcommand("show", "What a recording says about its session");
+  command->add_option("SESSION", arguments->session, "Beginning of a name or id, or a path")->required();
+  command->add_flag("--json", arguments->json, "One object; docs/reading.md names the members");
+  command->footer(
+      "Exit code 1 for a recording without an end, 5 for a corrupt one.\n"
+      "\n"
+      "Examples:\n"
+      "  opelog show alice_2026\n"
+      "  opelog show --json 3fa9 | jq .client\n"
+      "  opelog show /mnt/old/bob_20240101120000_192.0.2.7.time\n");
+  command->callback([arguments, &context, &exit] { exit = run_show(*arguments, context); });
+}
+
+}  // namespace opelog::cli
