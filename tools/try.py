@@ -45,7 +45,7 @@ def log_in(host):
     print(f"$ ssh {USER}@127.0.0.1", flush=True)
     term = host.ssh_pty(USER, env={"TERM": "dumb"})
     for line in ("id -un; tty", "echo this will be in the record | tr a-z A-Z", "exit 37"):
-        term.expect(r"\$ $")
+        term.expect(sandbox.PROMPT)
         term.send(line + "\r")
     status = term.wait()
     shown(term.output)

@@ -11,7 +11,7 @@ class TheUsersOwnRecording(Scene):
 
     def test_both_files_carry_the_flag_from_the_start_to_after_the_end(self):
         term = self.host.ssh_pty("opelogtest-a")
-        term.expect(r"\$ $")
+        term.expect(sandbox.PROMPT)
         [recording] = self.new_recordings(ended=False)
         self.assertTrue(all("a" in f for f in self.flags(recording)), self.flags(recording))
         term.send("exit\r")
@@ -29,7 +29,7 @@ class TheUsersOwnRecording(Scene):
 
     def test_the_user_can_do_nothing_to_it(self):
         term = self.host.ssh_pty("opelogtest-a")
-        term.expect(r"\$ $")
+        term.expect(sandbox.PROMPT)
         [recording] = self.new_recordings(ended=False)
         before = recording.log
         path = f"{sandbox.LOG_DIR}/{recording.name}.log"

@@ -50,7 +50,7 @@ class NotATarget(Scene):
         for shell in ("/bin/bash", "/usr/bin/opelog-shell"):
             self.host.set_shell("opelogtest-none", shell)
             term = self.host.ssh_pty("opelogtest-none")
-            term.expect(r"\$ $")
+            term.expect(sandbox.PROMPT)
             term.send(". /tmp/look; exit 41\r")
             self.assertEqual(term.wait(), 41)
             seen.append(term.output)

@@ -77,10 +77,10 @@ class WhatAHostHas(unittest.TestCase):
 
     def test_interactive_login_follows_the_window(self):
         term = self.host.ssh_pty("opelogtest-b", rows=30, cols=100)
-        term.expect(r"\$ $")
+        term.expect(sandbox.PROMPT)
         term.send("stty size\r")
         term.expect(r"\n30 100\r")
-        term.expect(r"\$ $")
+        term.expect(sandbox.PROMPT)
         term.resize(10, 40)
         term.send("trap 'echo got size' WINCH; until [ \"$(stty size)\" = '10 40' ]; do :; done; echo seen\r")
         term.expect(r"\nseen\r")
@@ -89,9 +89,9 @@ class WhatAHostHas(unittest.TestCase):
 
     def test_a_lost_connection_ends_the_session(self):
         term = self.host.ssh_pty("opelogtest-b")
-        term.expect(r"\$ $")
+        term.expect(sandbox.PROMPT)
         term.send("echo $$ > /tmp/shell\r")
-        term.expect(r"\$ $")
+        term.expect(sandbox.PROMPT)
         shell = self.host.read("/tmp/shell").decode().strip()
         term.hang_up()
         sandbox.wait_until(lambda: not self.host.exists(f"/proc/{shell}"), "the shell ended")

@@ -32,7 +32,7 @@ class GoodTreesPass(unittest.TestCase):
             "record/a.cc": '#include "format/a.h"\n',
             "cli/a.cc": '#include "replay/a.h"\n',
             "app/a.cc": '#include "record/a.h"\n#include "watch/a.h"\n',
-            "shim/a.c": '#include <unistd.h>\n#include "record/login_protocol.h"\n#include "a.h"\n',
+            "shim/a_io.c": '#include <unistd.h>\n#include "record/login_protocol.h"\n#include "shim/a.h"\n',
         })
         self.assertEqual((rc, out), (0, "layering: holds\n"))
 
