@@ -100,6 +100,8 @@ std::string time_text(WallUs when) {
 
 Result<ControlRequest> decode_request(std::string_view packet) {
   if (packet.size() > kMaxRequest) return invalid("longer than " + std::to_string(kMaxRequest) + " bytes");
+  // The JSON library takes a zero byte for the end of its input and would not see what follows.
+  if (packet.find('\0') != std::string_view::npos) return invalid("a zero byte");
   RequestReader reader;
   const bool whole = nlohmann::json::sax_parse(packet.begin(), packet.end(), &reader);
   if (!whole) return invalid(reader.wrong.empty() ? "broken JSON" : reader.wrong);
