@@ -55,16 +55,16 @@ std::string printable(std::string_view bytes) {
 std::string format_fact(const Fact& fact) {
   std::string line = fact.event + ": " + printable(fact.text);
   for (const auto& [key, value] : fact.fields) {
-    std::string safe = printable(value);
-    const bool quote = safe.empty() || safe.find_first_of(" =\"") != std::string::npos;
-    line += ' ' + key + '=';
-    if (!quote) { line += safe; continue; }
-    line += '"';
-    for (char c : safe) {
-      if (c == '"') line += '\\';
-      line += c;
+    // A quote or backslash of the value as \xNN too: then a quote in the line is always ours.
+    std::string plain;
+    for (const char c : value) {
+      if (c == '"') plain += "\\x22";
+      else if (c == '\\') plain += "\\x5c";
+      else plain += c;
     }
-    line += '"';
+    const std::string safe = printable(plain);
+    const char* quote = safe.empty() || safe.find_first_of(" =") != std::string::npos ? "\"" : "";
+    line += ' ' + key + '=' + quote + safe + quote;
   }
   return line;
 }

@@ -24,7 +24,8 @@ struct Fact {
 /// Where facts go. Never throws, never blocks for long.
 using FactSink = std::function<void(const Fact&)>;
 
-/// "text key=value key="va lue"": control characters, quotes and invalid UTF-8 come out as \xNN.
+/// "text key=value key="va lue"": control characters, quotes, backslashes and invalid UTF-8 of a value come
+/// out as \xNN, so that no value can look like another field.
 std::string format_fact(const Fact& fact);
 
 /// Makes any bytes fit one printed line: C0, DEL, C1, bidi controls and invalid UTF-8 become \xNN.

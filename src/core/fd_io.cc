@@ -68,15 +68,29 @@ Status write_all(int fd, std::string_view data) {
   return {};
 }
 
-Status replace_file(const std::string& path, std::string_view data, unsigned mode) {
+Status replace_file(const std::string& path, std::string_view data, unsigned mode, unsigned group) {
   const std::string temporary = path + ".new";
   ::unlink(temporary.c_str());
   auto fd = open_at(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
   if (!fd) return std::move(fd).error();
-  if (::fchmod(fd->get(), mode) != 0) return error_from_errno(errno, temporary);  // whatever the umask
-  if (auto written = write_all(fd->get(), data); !written) return Error{written.error().code, temporary + ": " + written.error().message, written.error().err};
-  if (::fsync(fd->get()) != 0) return error_from_errno(errno, temporary);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return error_from_errno(errno, path);
+  const auto fail = [&](Error error) -> Status {
+    ::unlink(temporary.c_str());
+    return error;
+  };
+  if (group != kKeepGroup && ::fchown(fd->get(), static_cast<uid_t>(-1), group) != 0) {
+    return fail(error_from_errno(errno, temporary));
+  }
+  if (::fchmod(fd->get(), mode) != 0) return fail(error_from_errno(errno, temporary));  // whatever the umask
+  if (auto written = write_all(fd->get(), data); !written) {
+    return fail(Error{written.error().code, temporary + ": " + written.error().message, written.error().err});
+  }
+  if (::fsync(fd->get()) != 0) return fail(error_from_errno(errno, temporary));
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return fail(error_from_errno(errno, path));
+  // The name too survives a power cut only once its directory is on the disk.
+  const std::size_t slash = path.rfind('/');
+  auto directory = open_at(AT_FDCWD, slash == std::string::npos ? "." : path.substr(0, slash + 1), O_RDONLY | O_DIRECTORY);
+  if (!directory) return std::move(directory).error();
+  if (::fsync(directory->get()) != 0) return error_from_errno(errno, path);
   return {};
 }
 

@@ -28,6 +28,12 @@ void add_field(std::string& entry, std::string_view name, std::string_view raw) 
 
 }  // namespace
 
+Fact cut_fact(const Fact& fact) {
+  Fact shorter{fact.level, cut(fact.event), cut(fact.text), {}};
+  for (const auto& [key, value] : fact.fields) shorter.fields.emplace_back(key, cut(value));
+  return shorter;
+}
+
 int syslog_priority(Level level) noexcept {
   switch (level) {
     case Level::kDebug:
@@ -58,7 +64,7 @@ std::string journal_field_name(std::string_view key) {
 
 std::string encode_journal_entry(const Fact& fact, std::string_view program) {
   std::string entry;
-  add_field(entry, "MESSAGE", printable(fact.text));
+  add_field(entry, "MESSAGE", printable(cut(fact.text)));
   add_field(entry, "PRIORITY", std::to_string(syslog_priority(fact.level)));
   add_field(entry, "SYSLOG_IDENTIFIER", program);
   add_field(entry, "EVENT", fact.event);
@@ -74,7 +80,7 @@ std::string encode_syslog_line(const Fact& fact, std::string_view program, int p
   line += ' ';
   line += program;
   line += "[" + std::to_string(pid) + "]: ";
-  line += format_fact(fact);
+  line += format_fact(cut_fact(fact));
   if (line.size() > kLogValueMaxBytes) line = line.substr(0, kLogValueMaxBytes - 3) + "...";
   return line;
 }

@@ -19,6 +19,9 @@ namespace opelog {
 constexpr std::size_t kLogValueMaxBytes = 4096;
 constexpr std::size_t kLogEntryMaxBytes = 65536;
 
+/// The fact with every text cut to kLogValueMaxBytes, before anything costly is done with it.
+Fact cut_fact(const Fact& fact);
+
 /// Syslog's severity: 7 debug, 6 info, 4 warning, 3 error.
 int syslog_priority(Level level) noexcept;
 

@@ -214,7 +214,7 @@ void Log::Native::write(const Fact& fact) {
     const std::string when = format_local(wall_now(), "%b %e %H:%M:%S");
     if (send(syslog, encode_syslog_line(fact, name, ::getpid(), when), "stderr")) return;
   }
-  logger->log(spdlog_level(fact.level), format_fact(fact));
+  logger->log(spdlog_level(fact.level), format_fact(cut_fact(fact)));
 }
 
 Log::Log(std::unique_ptr<Native> native) : native_(std::move(native)) {}

@@ -10,6 +10,7 @@ namespace opelog {
 
 struct Loop::Native {
   uv_loop_t loop;
+  int works = 0;  ///< of run_work(), not yet done
 };
 
 namespace {
@@ -41,6 +42,8 @@ Loop::Loop() : native_(std::make_unique<Native>()) {
 }
 
 Loop::~Loop() {
+  // Work on the thread pool cannot be taken back and would report to a loop that is gone: wait for it.
+  while (native_->works > 0) uv_run(&native_->loop, UV_RUN_ONCE);
   // Closing handles still need their close callback; anything active here is our own mistake.
   uv_run(&native_->loop, UV_RUN_NOWAIT);
   if (uv_loop_close(&native_->loop) != 0) {
@@ -164,21 +167,25 @@ Status run_work(Loop& loop, std::function<void()> work, std::function<void()> do
   struct Request {
     uv_work_t request{};
     std::function<void()> work, done;
+    Loop::Native* loop = nullptr;
   };
   auto* r = new Request;
   r->work = std::move(work);
   r->done = std::move(done);
   r->request.data = r;
+  r->loop = &loop.native();
   const int rc = uv_queue_work(
       &loop.native().loop, &r->request, [](uv_work_t* q) { static_cast<Request*>(q->data)->work(); },
       [](uv_work_t* q, int) {
         std::unique_ptr<Request> self(static_cast<Request*>(q->data));
+        --self->loop->works;
         self->done();
       });
   if (rc != 0) {
     delete r;
     return uv_error(rc, "queue work");
   }
+  ++loop.native().works;
   return {};
 }
 

@@ -98,7 +98,7 @@ class Signal {
 
 /// Runs `work` on libuv's thread pool, then `done` on the loop, exactly once each. `work` may block
 /// (name service, /proc) and must own all it touches. Not cancellable; when the caller dies meanwhile, `done`
-/// must notice by itself (a weak token), because it will be called.
+/// must notice by itself (a weak token), because it will be called, if need be by ~Loop, which waits for it.
 Status run_work(Loop& loop, std::function<void()> work, std::function<void()> done);
 
 }  // namespace opelog

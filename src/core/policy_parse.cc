@@ -329,8 +329,9 @@ constexpr Field<Policy> kLog[] = {
 constexpr Field<Policy> kTop[] = {
     {"version",
      [](Reader& r, const YamlNode& n, Policy&) {
-       int version = 0;
-       r.integer(n, 1, 1, version);
+       if (n.kind != YamlNode::Kind::kScalar || n.quoted || n.text != "1") {
+         r.fail(n, "not a version this opelog knows; write 1");
+       }
      }},
     {"recordings", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kRecordings, p); }},
     {"rules", read_rules},

@@ -51,6 +51,25 @@ class Lines {
     return {line + 1, static_cast<int>(characters) + 1};
   }
 
+  /// Where a value is missing yaml-cpp marks what comes next, lines later; people look at the line that lacks
+  /// it.
+  [[nodiscard]] YamlMark mark_of_absent(int line, int bytes) const {
+    const YamlMark as_given = mark(line, bytes);
+    if (line < 0) return as_given;
+    auto at = std::min(static_cast<std::size_t>(line), starts_.size() - 1);
+    const std::string_view before = text(at).substr(0, static_cast<std::size_t>(std::max(bytes, 0)));
+    if (before.find_first_not_of(" -") != std::string_view::npos) return as_given;  // on the line itself
+    while (at > 0) {
+      const std::string_view row = text(--at);
+      const std::size_t first = row.find_first_not_of(' ');
+      if (first == std::string_view::npos || row[first] == '#') continue;
+      const std::size_t comment = row.find(" #");
+      const std::size_t last = row.substr(0, comment).find_last_not_of(' ');
+      return mark(static_cast<int>(at), static_cast<int>(last));
+    }
+    return as_given;
+  }
+
  private:
   std::string_view yaml_;
   std::vector<std::size_t> starts_{0};
@@ -104,7 +123,9 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    add(node(YamlNode::Kind::kNull, mark, "", anchor));
+    YamlNode n = node(YamlNode::Kind::kNull, mark, "", anchor);
+    n.mark = lines_.mark_of_absent(mark.line, mark.column);
+    add(std::move(n));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     throw Refusal(at(mark), "an alias ('*name'); write the value out in full");
