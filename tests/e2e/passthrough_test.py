@@ -12,14 +12,16 @@ readlink /proc/$$/exe
 env | grep -v -e '^SSH_' -e '^_=' -e '^SHLVL=' | sort
 id
 umask; ulimit -a
-ls -l /proc/$$/fd | awk '{print $9, $10, $11}' | sed 's/\[.*\]/[n]/' | sed 's/[0-9]*\/fd/fd/'
+(ls -l /proc/self/fd) > /tmp/descriptors 2>&1
+awk '{print $9, $10, $11}' /tmp/descriptors | sed -e 's/\[.*\]/[n]/' -e 's/[0-9]*\/fd/fd/'
 grep -E '^(Sig|Groups|NoNewPrivs|Cap|Seccomp:|Threads)' /proc/$$/status
-ps -o ppid=,pgid=,sid= -p $$ | awk -v me=$$ '{print ($2 == me), ($3 == me)}'
+ps -o pgid=,sid= -p $$ | awk -v me=$$ '{print ($1 == me), ($2 == me)}'
 """
 
 
 class NotATarget(Scene):
     enroll = False
+    maxDiff = None
 
     def look(self, *command, tty=False):
         """Output and status of a login of the 2000 user with each login shell."""

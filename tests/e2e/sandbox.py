@@ -719,6 +719,8 @@ class Host:
         if pack.wait():
             raise SandboxError(f"cannot pack {stage}")
         self.run("/usr/lib/opelog/opelog-setup", check=True)
+        # The mount point was there before, so the set-up left it as it is.
+        self.sh(f"chown root:opelog-audit {LOG_DIR}; chmod 750 {LOG_DIR}", check=True)
 
     def add_user(self, name, uid, shell="/bin/bash", groups=()):
         extra = ["-G", ",".join(groups)] if groups else []

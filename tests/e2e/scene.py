@@ -46,7 +46,10 @@ class Scene(unittest.TestCase):
             print(f"--- opelogd's log after {self.id()}\n{self.host.daemon.log()[-6000:]}\n---", file=sys.stderr)
 
     def new_recordings(self, count=1, user=None, ended=True):
-        """Exactly `count` recordings that were not there when the test began."""
+        """Exactly `count` recordings that were not there when the test began. For none, look after the sessions' end."""
+        if count == 0:
+            return self.assertEqual([r for r in self.host.recordings(user) if r.name not in self.seen], [])
+
         def there():
             new = [r for r in self.host.recordings(user) if r.name not in self.seen]
             self.assertLessEqual(len(new), count, f"more recordings than sessions: {new}")

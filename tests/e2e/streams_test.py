@@ -21,13 +21,17 @@ class Commands(Scene):
         self.assertEqual(recording.payload(), b"", "payload is recorded only where the policy says so")
 
     def test_bytes_pass_both_ways_unchanged(self):
-        done = self.host.ssh("opelogtest-a", "tee /dev/stderr", input=BLOB, timeout=120)
+        done = self.host.ssh("opelogtest-a", "tee >(cat >&2); wait", input=BLOB, timeout=120)
         self.assertEqual((done.rc, hashlib.sha256(done.out).digest(), hashlib.sha256(done.err).digest()),
                          (0, hashlib.sha256(BLOB).digest(), hashlib.sha256(BLOB).digest()))
         [recording] = self.new_recordings()
         end = " ".join(recording.notes()["OPELOG_END"])
         self.assertIn(str(2 * len(BLOB)), end)
         self.assertIn(str(len(BLOB)), end)
+
+    def test_the_command_may_open_its_own_streams_by_name(self):
+        done = self.host.ssh("opelogtest-a", "cat /dev/stdin > /dev/stdout; echo err > /dev/stderr", input=b"in")
+        self.assertEqual((done.rc, done.out, done.err), (0, b"in", b"err\n"), done)
 
     def test_end_of_input_reaches_the_command(self):
         done = self.host.ssh("opelogtest-a", "cat; echo end", input=b"abc")
