@@ -58,7 +58,7 @@ const struct {
     {"PTRACE_SEIZE", seize},
     {"pidfd_getfd", steal_descriptor},
     {"list /proc/PID/fd", list_descriptors},
-    {"open /proc/PID/fd/3", [](pid_t t) { return open_in_proc(t, "fd/3", O_RDWR); }},
+    {"open /proc/PID/fd/3", [](pid_t t) { return open_in_proc(t, "fd/3", O_RDONLY); }},
     {"read /proc/PID/mem", [](pid_t t) { return open_in_proc(t, "mem", O_RDWR); }},
     {"read /proc/PID/environ", [](pid_t t) { return open_in_proc(t, "environ", O_RDONLY); }},
     {"read /proc/PID/maps", [](pid_t t) { return open_in_proc(t, "maps", O_RDONLY); }},

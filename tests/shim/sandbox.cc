@@ -57,6 +57,11 @@ void copy_file(const std::string& from, const std::string& to, mode_t mode, gid_
   for (int fd = 0; fd < 3; ++fd)
     if (::dup2(50 + fd, fd) < 0) ::_exit(122);
   ::close_range(3, ~0U, 0);
+  // As from sshd, whatever the test runner itself was started with (nohup ignores SIGHUP).
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::setsid();
   if (start.terminal && ::ioctl(0, TIOCSCTTY, 0) != 0) ::_exit(123);
   if (::setgroups(start.groups.size(), start.groups.data()) != 0 ||

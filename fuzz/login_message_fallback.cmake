@@ -1,0 +1,1 @@
+opelog_fuzzer(login_message_fallback ${CMAKE_CURRENT_LIST_DIR}/login_message_fallback_fuzz.cc opelog_shim)

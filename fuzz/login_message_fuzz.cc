@@ -1,0 +1,29 @@
+// What a shim may send, as opelogd reads it: byte 0 chooses the decoder and the number of descriptors.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "record/login_message.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string_view packet(reinterpret_cast<const char*>(data + 1), size - 1);
+  if ((data[0] & 0x80) != 0) {
+    auto frame = opelog::record::decode_client_frame(packet);
+    if (frame && frame->type == OPELOG_STARTED && frame->pid <= 1) std::abort();
+    return 0;
+  }
+  auto hello = opelog::record::decode_hello(packet, data[0] & 0x0f);
+  if (!hello) {
+    if (hello.error().message.empty()) std::abort();
+    return 0;
+  }
+  // What was taken is no longer than what came, and holds nothing that TERM must not hold.
+  std::size_t total = hello->term.size() + hello->claim.size() + (hello->original ? hello->original->size() : 0);
+  if (hello->how != OPELOG_HOW_FORCE && hello->command) total += hello->command->size();
+  if (total + sizeof(opelog_hello) != packet.size()) std::abort();
+  for (const char c : hello->term + hello->claim)
+    if (c < 0x20 || c > 0x7e) std::abort();
+  return 0;
+}

@@ -1,0 +1,1 @@
+opelog_fuzzer(login_message_verdict ${CMAKE_CURRENT_LIST_DIR}/login_message_verdict_fuzz.cc opelog_shim)
