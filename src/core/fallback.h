@@ -1,4 +1,4 @@
-// /run/opelog/fallback: what opelog-shell does for whom while the daemon cannot be reached.
+// /var/lib/opelog/fallback: what opelog-shell does for whom while the daemon cannot be reached.
 //
 // The shim knows only its real uid and groups then, not what the daemon would see, so the file errs on the
 // side of refusing: whoever the policy may record or refuse is refused, and only who surely passes passes.

@@ -61,43 +61,61 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Result<std::string> read_all(int fd, const std::string& path) {
+struct Content {
   std::string bytes;
+  struct stat st {};
+};
+
+// Through one descriptor: what was checked is what is read.
+Result<Content> read_checked(const std::string& path, Trust trust, std::size_t limit) {
+  // O_NONBLOCK: a FIFO in its place must not stop the loop.
+  auto fd = open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (!fd) return std::move(fd).error();
+  Content content;
+  if (::fstat(fd->get(), &content.st) != 0) return error_from_errno(errno, path);
+  if (!S_ISREG(content.st.st_mode)) {
+    return Error{Code::kInvalid, path + ": not a regular file; it must be a text file", 0};
+  }
+  if (trust == Trust::kRoot) {
+    if (auto trusted = check_trust(path, content.st); !trusted) return trusted.error();
+  }
   char buffer[16384];
   for (;;) {
-    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    const ssize_t n = ::read(fd->get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return error_from_errno(errno, path);
-    if (n == 0) return bytes;
-    bytes.append(buffer, static_cast<std::size_t>(n));
-    if (bytes.size() > kYamlMaxBytes) return bytes;  // the parser has the words for that
+    if (n == 0) break;
+    content.bytes.append(buffer, static_cast<std::size_t>(n));
+    if (content.bytes.size() > limit) {
+      return Error{
+          Code::kLimit,
+          path + ": larger than " + std::to_string(limit) + " bytes; check that this is the right file", 0};
+    }
   }
+  struct stat after {};
+  if (::fstat(fd->get(), &after) != 0) return error_from_errno(errno, path);
+  if (!(signature(content.st) == signature(after))) {
+    return Error{Code::kIo, path + ": changed while being read; try again", 0};
+  }
+  return content;
 }
 
 }  // namespace
 
+Result<std::string> read_root_file(const std::string& path, std::size_t limit) {
+  auto content = read_checked(path, Trust::kRoot, limit);
+  if (!content) return std::move(content).error();
+  return std::move(content->bytes);
+}
+
 Result<LoadedPolicy> load_policy(const std::string& path, Trust trust) {
-  // O_NONBLOCK: a FIFO in its place must not stop the loop.
-  auto fd = open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!fd) return std::move(fd).error();
-  struct stat before {};
-  if (::fstat(fd->get(), &before) != 0) return error_from_errno(errno, path);
-  if (!S_ISREG(before.st_mode))
-    return Error{Code::kInvalid, path + ": not a regular file; the policy is a text file", 0};
-  if (trust == Trust::kRoot) {
-    if (auto trusted = check_trust(path, before); !trusted) return trusted.error();
-  }
-  auto bytes = read_all(fd->get(), path);
-  if (!bytes) return std::move(bytes).error();
-  struct stat after {};
-  if (::fstat(fd->get(), &after) != 0) return error_from_errno(errno, path);
-  if (!(signature(before) == signature(after))) {
-    return Error{Code::kIo, path + ": changed while being read; try again", 0};
-  }
-  auto policy = parse_policy(*bytes, path);
+  auto content = read_checked(path, trust, kYamlMaxBytes);
+  if (!content) return std::move(content).error();
+  auto policy = parse_policy(content->bytes, path);
   if (!policy) return std::move(policy).error();
-  const WallUs mtime = static_cast<WallUs>(after.st_mtim.tv_sec) * kUsPerS + after.st_mtim.tv_nsec / 1000;
-  return LoadedPolicy{std::move(*policy), sha256_hex(*bytes), path, mtime};
+  const timespec& mtime = content->st.st_mtim;
+  return LoadedPolicy{std::move(*policy), sha256_hex(content->bytes), path,
+                      static_cast<WallUs>(mtime.tv_sec) * kUsPerS + mtime.tv_nsec / 1000};
 }
 
 // ---- PolicyWatcher

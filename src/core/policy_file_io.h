@@ -32,6 +32,10 @@ enum class Trust {
 /// kInvalid ("file:line:col: …"), kIo (also: changed while being read).
 Result<LoadedPolicy> load_policy(const std::string& path, Trust trust = Trust::kRoot);
 
+/// The bytes of a small file of root's (the enrolled users) after the checks of Trust::kRoot; Code::kLimit
+/// beyond `limit`.
+Result<std::string> read_root_file(const std::string& path, std::size_t limit);
+
 /// Calls back when the file's content, owner or mode may have changed, appeared or gone: also when an editor
 /// replaced it, when its directory was replaced, and when it is a symlink and its target changes. Changes
 /// within kSettleMs are one. Open it before the first load_policy(): nothing falls between then.

@@ -8,6 +8,10 @@
 #include "core/policy_decide.h"
 #include "core/policy_parse.h"
 
+extern "C" {
+#include "shim/fallback.h"
+}
+
 namespace opelog {
 namespace {
 
@@ -23,24 +27,16 @@ std::string encoded(const Policy& policy, const std::map<std::string, std::uint3
   return text.ok() ? *text : "";
 }
 
-// The reader's side as docs/formats/fallback.md states it, written a second time.
+// The shim's own reader, which must also find no fault with the file.
+opelog_fallback_answer ask_shim(const std::string& text, std::uint32_t uid, std::uint32_t gid = 100) {
+  opelog_fallback_answer answer;
+  const opelog_person person{uid, gid, nullptr, 0};
+  EXPECT_EQ(opelog_decide_fallback(text.data(), text.size(), &person, &answer), 0u) << text;
+  return answer;
+}
+
 bool refuses(const std::string& text, std::uint32_t uid) {
-  std::istringstream lines(text);
-  bool absent_pass = false;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string key, verdict;
-    words >> key;
-    if (key == "absent") {
-      words >> verdict;
-      absent_pass = verdict == "pass";
-    } else if (key == "uid") {
-      std::uint64_t first = 0, last = 0;
-      words >> first >> last >> verdict;
-      if (uid >= first && uid <= last) return verdict == "refuse" && !absent_pass;
-    }
-  }
-  return false;
+  return ask_shim(text, uid).verdict == OPELOG_FALLBACK_REFUSE;
 }
 
 TEST(Fallback, TheShippedPolicyRefusesItsTargetsAndNobodyElse) {
@@ -58,6 +54,9 @@ TEST(Fallback, TheShippedPolicyRefusesItsTargetsAndNobodyElse) {
             "uid 5000 4294967295 refuse\n"
             "end\n");
   EXPECT_FALSE(refuses(*text, 0));
+  EXPECT_TRUE(refuses(*text, 1000));
+  EXPECT_STREQ(ask_shim(*text, 5001).shell, "/usr/bin/zsh");
+  EXPECT_EQ(ask_shim(*text, 1000, 997).verdict, OPELOG_FALLBACK_BREAK_GLASS);
 }
 
 TEST(Fallback, WithoutTheGroupThereIsNoBreakGlassLine) {
