@@ -247,10 +247,11 @@ void read_rules(Reader& r, const YamlNode& node, Policy& p) {
     }
     for (const Rule& earlier : p.rules) {
       if (!rule.name.empty() && earlier.name == rule.name) {
-        const auto key = std::find_if(n.entries.begin(), n.entries.end(),
-                                      [](const auto& e) { return e.first.text == "name"; });
-        r.fail(key->second, "the name '" + rule.name + "' again; the rule in line " +
-                                std::to_string(earlier.line) + " has it: choose another");
+        const auto key =
+            std::find_if(n.keys.begin(), n.keys.end(), [](const YamlNode& k) { return k.text == "name"; });
+        r.fail(n.items[static_cast<std::size_t>(key - n.keys.begin())],
+               "the name '" + rule.name + "' again; the rule in line " + std::to_string(earlier.line) +
+                   " has it: choose another");
       }
     }
     p.rules.push_back(std::move(rule));

@@ -198,20 +198,21 @@ class TreeBuilder final : public YAML::EventHandler {
     } else if (!level.key) {
       take_key(level, std::move(n));
     } else {
-      level.node.entries.emplace_back(std::move(*level.key), std::move(n));
+      level.node.keys.push_back(std::move(*level.key));
+      level.node.items.push_back(std::move(n));
       level.key.reset();
     }
   }
 
   static void take_key(Level& level, YamlNode key) {
     if (key.kind != YamlNode::Kind::kScalar) throw Refusal(key.mark, "a key must be a word");
-    for (const auto& [earlier, value] : level.node.entries) {
+    for (const YamlNode& earlier : level.node.keys) {
       if (earlier.text == key.text) {
         throw Refusal(key.mark, "key '" + key.text + "' again; it stands already in line " +
                                     std::to_string(earlier.mark.line) + ": remove one");
       }
     }
-    if (level.node.entries.size() >= kMaxKeys)
+    if (level.node.keys.size() >= kMaxKeys)
       throw Refusal(key.mark, "more than 100 keys in one map; remove some");
     level.key = std::move(key);
   }

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/result.h"
@@ -35,8 +34,8 @@ struct YamlNode {
   YamlMark mark;
   std::string text;     ///< kScalar
   bool quoted = false;  ///< kScalar written in quotes or as a block: text, never a number or a truth value
-  std::vector<YamlNode> items;                         ///< kList
-  std::vector<std::pair<YamlNode, YamlNode>> entries;  ///< kMap, in file order; keys are scalars, unique
+  std::vector<YamlNode> items;  ///< kList: its members; kMap: its values
+  std::vector<YamlNode> keys;   ///< kMap: in file order, one for each of `items`; scalars, unique
 };
 
 /// The one way a place in a file is written: "file:line:col: message", one printable line.

@@ -50,7 +50,8 @@ class ValueReader {
     if (!expect(node, YamlNode::Kind::kMap, "keys with values, one a line and indented below it"))
       return present;
     const std::string outer = key_;
-    for (const auto& [key, value] : node.entries) {
+    for (std::size_t i = 0; i < node.keys.size(); ++i) {
+      const YamlNode& key = node.keys[i];
       const Field<T>* field = nullptr;
       for (const auto& f : fields) {
         if (key.text == f.name) field = &f;
@@ -63,7 +64,7 @@ class ValueReader {
       }
       present.emplace_back(field->name);
       key_ = field->name;
-      field->read(*this, value, target);
+      field->read(*this, node.items[i], target);
     }
     key_ = outer;
     return present;
