@@ -1,6 +1,7 @@
 """The show of ./try: a session is recorded, defended, listed and replayed. Every step is checked, not only shown."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,9 +19,11 @@ def say(sentence):
 
 
 def shown(data):
-    text = data.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+    """Output of a command as lines of ours: nothing in it steers the terminal it is shown on."""
+    text = re.sub(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]", "",
+                  data.decode("utf-8", "backslashreplace"))
     for line in text.rstrip("\n").split("\n"):
-        print("  | " + line.replace("\r", "").replace("\a", ""), flush=True)
+        print("  | " + line, flush=True)
 
 
 def must(held, what):
@@ -58,9 +61,11 @@ def sit_down(host):
     """The person at this terminal. Inside it is an ordinary shell of the throw-away user."""
     say("A recorded shell in your own terminal. Do what you like in it, then leave it with: exit")
     print("$ opelog rec", flush=True)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A handler, not SIG_IGN: that one the recorded shell would inherit, and its Control-C would be dead.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        argv, env = host.entry("opelog", "rec", user=USER, env={"TERM": os.environ.get("TERM", "dumb")})
+        argv, env = host.entry("env", "-C", f"/home/{USER}", "opelog", "rec", user=USER,
+                                env={"TERM": os.environ.get("TERM", "dumb")})
         status = subprocess.run(argv, env=env).returncode
     finally:
         signal.signal(signal.SIGINT, before)
@@ -96,14 +101,15 @@ def main(here):
     begin = time.monotonic()
     say("A private host: namespaces with overlays over /usr, /etc and /var. This machine's own stay as they are.")
     with sandbox.Host(users={USER: 5001}, own_pts=not here) as host:
-        command(host, f"opelog is installed in it, with the default policy. {USER} gets opelog-shell as login shell.",
-                f"opelog enroll {USER}", lambda d: d.rc == 0, "enrolled")
-        say("The daemon and an sshd, both the real ones.")
+        say("opelog is installed in it, with the default policy. Its daemon starts.")
         print("$ opelogd --log-stderr &", flush=True)
         host.start_daemon(policy=None, argv=("/usr/sbin/opelogd", "--log-stderr"))
+        command(host, f"{USER}, whom the policy wants recorded, gets opelog-shell as login shell.",
+                f"opelog enroll {USER}", lambda d: d.rc == 0, "enrolled")
         if here:
             seen = sit_down(host)
         else:
+            say("A real sshd, with the users' own keys.")
             print("$ sshd -D &", flush=True)
             host.start_sshd()
             seen = log_in(host)
@@ -124,6 +130,8 @@ def main(here):
 if __name__ == "__main__":
     try:
         sys.exit(main("--here" in sys.argv[1:]))
+    except BrokenPipeError:  # nobody reads on; the host is gone already
+        os._exit(1)
     except (AssertionError, sandbox.SandboxError) as error:
         print(f"\ntry: FAILED: {error}")
         sys.exit(1)

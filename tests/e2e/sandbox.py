@@ -236,6 +236,7 @@ def _build_file_systems(base, own_pts, image_mb):
     for path in ("/run/lock", "/run/sshd", LOG_DIR):
         os.makedirs(path, exist_ok=True)
     _mount("--bind", "/run/host-disk/ope_log", LOG_DIR)
+    os.chdir("/")
     socket.sethostname("opelogtest")
     _loopback_up()
 

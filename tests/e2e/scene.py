@@ -56,6 +56,17 @@ class Scene(unittest.TestCase):
             return new if len(new) == count and (not ended or all(r.ended() for r in new)) else None
         return sandbox.wait_until(there, f"{count} new recordings{' with an end' if ended else ''}")
 
+    def log_in(self, user="opelogtest-a", **options):
+        """An interactive login that stands at its prompt."""
+        term = self.host.ssh_pty(user, **options)
+        term.expect(r"\$ $")
+        return term
+
+    def log_out(self, term, last="exit 0"):
+        """Ends it and returns the exit status."""
+        term.send(last + "\r")
+        return term.wait()
+
     def assert_replays(self, recording, shown):
         """What the terminal received is what scriptreplay shows, byte for byte."""
         self.assertEqual(recording.payload(), shown)
