@@ -121,8 +121,9 @@ class Parser {
       if (!quoted(name)) return false;
       skip();
       if (!eat(':')) return false;
-      value.members.emplace_back(std::move(name), JsonValue{});
-      if (!any(value.members.back().second, depth + 1)) return false;
+      value.keys.push_back(std::move(name));
+      value.items.emplace_back();
+      if (!any(value.items.back(), depth + 1)) return false;
       skip();
       if (eat('}')) return true;
       if (!eat(',')) return false;
@@ -318,10 +319,12 @@ JsonObject& JsonObject::raw(std::string_view name, std::string_view json) {
   return *this;
 }
 
+JsonValue::JsonValue() = default;
+
 const JsonValue* JsonValue::find(std::string_view name) const noexcept {
   if (kind != Kind::kObject) return nullptr;
-  for (const auto& member : members) {
-    if (member.first == name) return &member.second;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (keys[i] == name) return &items[i];
   }
   return nullptr;
 }

@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace opelog::format {
@@ -40,9 +39,10 @@ struct JsonValue {
   bool negative = false;
   std::uint64_t magnitude = 0;  ///< of kInteger
   std::string string;
+  std::vector<std::string> keys;  ///< of an object, beside `items`
   std::vector<JsonValue> items;
-  std::vector<std::pair<std::string, JsonValue>> members;
 
+  JsonValue();  // not inline: clang 14 cannot make the vector of a pair that is still incomplete
   /// Member of an object, nullptr if absent or of another kind of value.
   [[nodiscard]] const JsonValue* find(std::string_view name) const noexcept;
   [[nodiscard]] std::string text_or(std::string_view name, std::string_view fallback) const;

@@ -150,7 +150,7 @@ struct RecordingWriter::State {
   std::string kept;           ///< records begun (or owed) and not yet wholly in `.time`
   std::size_t kept_from = 0;  ///< of them, already written
   int kept_err = 0;           ///< why they are not in
-  bool dirty = false, ended = false;
+  bool dirty = false, ended = false, append_only = false;
 
   Error refused(File file, int err) const {
     return error_from_errno(err, name + std::string(kSuffixes[file]));
@@ -284,6 +284,7 @@ Result<std::unique_ptr<RecordingWriter>> RecordingWriter::create(const WriterOpt
   files.keep();
   state->fds = std::move(files.fds);
   state->inodes = files.inodes;
+  state->append_only = facts.append_only;
   state->first = state->last = now;
   state->dirty = true;
   return std::unique_ptr<RecordingWriter>(new RecordingWriter(std::move(state)));
@@ -380,6 +381,12 @@ std::uint64_t RecordingWriter::log_bytes() const noexcept {
 }
 std::uint64_t RecordingWriter::time_bytes() const noexcept {
   return state_->written[kTime];
+}
+std::uint64_t RecordingWriter::bytes(int file) const noexcept {
+  return file >= 0 && file < static_cast<int>(kFiles) ? state_->written[static_cast<std::size_t>(file)] : 0;
+}
+bool RecordingWriter::append_only() const noexcept {
+  return state_->append_only;
 }
 std::uint64_t RecordingWriter::inode(int file) const noexcept {
   return file >= 0 && file < static_cast<int>(kFiles) ? state_->inodes[static_cast<std::size_t>(file)] : 0;

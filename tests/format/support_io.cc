@@ -51,6 +51,8 @@ std::string slurp(const std::string& path) {
 }
 
 void spill(const std::string& path, const std::string& bytes) {
+  // A new file each time: ext4 writes a truncated one out to the disk when it is closed.
+  ::unlink(path.c_str());
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
@@ -100,9 +102,8 @@ Ran run(const std::vector<std::string>& argv) {
 }
 
 Ran replay(const std::string& base) {
-  // Delays are cut below the least that scriptreplay waits for; the divisor alone would leave a call per
-  // record.
-  Ran ran = run({"timeout", "120", "scriptreplay", "-m", "0.000001", "-d", "1000", "--log-out", base + ".log",
+  // The divisor takes short delays below what scriptreplay waits for; long ones are cut to a millisecond.
+  Ran ran = run({"timeout", "120", "scriptreplay", "-m", "0.001", "-d", "1000", "--log-out", base + ".log",
                  "--log-timing", base + ".time"});
   if (!ran.out.empty() && ran.out.back() == '\n') ran.out.pop_back();
   return ran;

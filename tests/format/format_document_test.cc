@@ -1,0 +1,125 @@
+// docs/formats/recording.md is the reference: its tables and examples are compared with the code.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "format/recording_writer_io.h"
+#include "format/session_header.h"
+#include "format/timing_record.h"
+#include "support_io.h"
+
+namespace opelog::format {
+namespace {
+
+std::string page() {
+  return testing::slurp(std::string(OPELOG_SOURCE_DIR) + "/docs/formats/recording.md");
+}
+
+/// Rows of the tables below a heading, cells trimmed of spaces and back quotes.
+std::vector<std::vector<std::string>> table_below(const std::string& heading) {
+  const std::string text = page();
+  const std::size_t at = text.find("\n" + heading + "\n");
+  EXPECT_NE(at, std::string::npos) << heading;
+  std::istringstream lines(text.substr(at + heading.size() + 2));
+  std::vector<std::vector<std::string>> rows;
+  std::string line;
+  while (std::getline(lines, line) && line.compare(0, 1, "#") != 0) {
+    if (line.compare(0, 2, "| ") != 0) continue;
+    std::vector<std::string> cells;
+    std::istringstream parts(line.substr(1));
+    std::string cell;
+    while (std::getline(parts, cell, '|')) {
+      const std::size_t begin = cell.find_first_not_of(" `");
+      const std::size_t end = cell.find_last_not_of(" `");
+      cells.push_back(begin == std::string::npos ? "" : cell.substr(begin, end - begin + 1));
+    }
+    rows.push_back(std::move(cells));
+  }
+  return rows;
+}
+
+/// The fenced text behind "<!-- example: NAME -->".
+std::string example(const std::string& name) {
+  const std::string text = page();
+  const std::string mark = "<!-- example: " + name + " -->\n```\n";
+  const std::size_t at = text.find(mark);
+  EXPECT_NE(at, std::string::npos) << name;
+  const std::size_t begin = at + mark.size();
+  return text.substr(begin, text.find("```", begin) - begin);
+}
+
+TEST(FormatDocument, LimitsAreThoseOfTheCode) {
+  std::map<std::string, std::string> written;
+  for (const auto& row : table_below("### Limits")) {
+    if (row[0] != "constant") written[row[0]] = row[1];
+  }
+  const std::map<std::string, std::string> real = {{"kMaxNameBytes", std::to_string(kMaxNameBytes)},
+                                                   {"kMaxValueBytes", std::to_string(kMaxValueBytes)},
+                                                   {"kSplitValueBytes", std::to_string(kSplitValueBytes)},
+                                                   {"kMaxParts", std::to_string(kMaxParts)},
+                                                   {"kMaxLineBytes", std::to_string(kMaxLineBytes)},
+                                                   {"kMaxDelayUs", std::to_string(kMaxDelayUs)},
+                                                   {"kMaxTimeUs", std::to_string(kMaxTimeUs)},
+                                                   {"kMaxDataBytes", std::to_string(kMaxDataBytes)},
+                                                   {"kMaxFieldBytes", std::to_string(kMaxFieldBytes)},
+                                                   {"kMaxTextBytes", std::to_string(kMaxTextBytes)},
+                                                   {"kMaxAncestors", std::to_string(kMaxAncestors)},
+                                                   {"kTimingMergeUs", std::to_string(kTimingMergeUs)}};
+  EXPECT_EQ(written, real);
+}
+
+TEST(FormatDocument, NamesAreThoseOfTheCode) {
+  std::set<std::string> written;
+  for (const auto& row : table_below("### Names")) {
+    if (row[0] != "name") written.insert(row[0]);
+  }
+  std::set<std::string> real;
+  for (const std::string_view name :
+       {kStartTime,     kTerm,       kTty,          kColumns,        kLines,         kShell,
+        kCommand,       kTimingLog,  kOutputLog,    kInputLog,       kDuration,      kExitCode,
+        kOpelogSession, kOpelogUser, kOpelogClient, kOpelogAncestry, kOpelogCommand, kOpelogPolicy,
+        kOpelogStream,  kOpelogNote, kOpelogGap,    kOpelogRepair,   kOpelogTorn,    kOpelogEnd}) {
+    real.emplace(name);
+  }
+  EXPECT_EQ(written, real);
+  // None is missing from the list above either: the header is searched for its own constants.
+  const std::string header = testing::slurp(std::string(OPELOG_SOURCE_DIR) + "/src/format/timing_record.h");
+  std::size_t declared = 0;
+  for (std::size_t at = 0; (at = header.find("constexpr std::string_view k", at)) != std::string::npos; ++at)
+    ++declared;
+  EXPECT_EQ(declared, real.size() + 3);  // and kTornMark, kOurPrefix, kSigwinch
+}
+
+TEST(FormatDocument, ReasonsAreThoseOfTheCode) {
+  std::set<std::string> written;
+  for (const auto& row : table_below("### Reasons of an end")) {
+    if (row[0] == "reason") continue;
+    EXPECT_TRUE(parse_end_reason(row[0])) << row[0];
+    written.insert(row[0]);
+  }
+  for (int reason = 0; reason <= static_cast<int>(EndReason::kCrash); ++reason) {
+    EXPECT_EQ(written.count(end_reason_word(static_cast<EndReason>(reason))), 1U) << reason;
+  }
+  EXPECT_EQ(written.size(), static_cast<std::size_t>(EndReason::kCrash) + 1);
+}
+
+TEST(FormatDocument, ExamplesAreWhatTheCodeWrites) {
+  const SessionInfo info = testing::sample_info();
+  EXPECT_EQ(example("first line"), encode_first_line(info));
+  EXPECT_EQ(example("header"), encode_header(info, {"alice_20261122140509_192.0.2.7", true, true}));
+  char line[kDataRecordBytes];
+  std::string records(line, encode_data_record(line, 'O', 12000, 31));
+  records.append(line, encode_data_record(line, 'I', 1500000, 3));
+  records += encode_resize(40000, 30, 100);
+  records += encode_gap(20, {"input", "the terminal did not echo", 8});
+  EXPECT_EQ(example("records"), records);
+  EndInfo end;
+  end.exit_code = 0;
+  end.bytes_out = 51;
+  EXPECT_EQ(example("end"), encode_end(120, 5123456, end));
+}
+
+}  // namespace
+}  // namespace opelog::format
