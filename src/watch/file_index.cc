@@ -19,9 +19,10 @@ File* FileIndex::by_name(std::string_view name) {
 }
 
 File* FileIndex::insert(File file) {
+  if (files_.count(file.inode) != 0 || (!file.nameless && names_.count(file.name) != 0)) return nullptr;
   if (full() && !forget_one()) return nullptr;
   const std::uint64_t inode = file.inode;
-  const auto [it, fresh] = files_.insert_or_assign(inode, std::move(file));
+  const auto [it, fresh] = files_.emplace(inode, std::move(file));
   File& stored = it->second;
   if (!stored.nameless) names_[stored.name] = &stored;
   return &stored;

@@ -351,6 +351,7 @@ void GuardTable::flag_set(Directory& d, const event::FlagDone& e, MonoUs now) {
           false, now);
   }
   if (file == nullptr) {
+    if (File* stale = d.files.by_inode(e.look.inode, 0)) give_up(d, *stale, now);
     File fresh;
     fresh.name = e.name;
     fresh.inode = e.look.inode;

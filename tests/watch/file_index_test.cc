@@ -47,6 +47,15 @@ TEST(FileIndex, ErasingANamelessFileLeavesTheNewOwnerOfItsName) {
   EXPECT_EQ(index.by_name("x"), b);
 }
 
+TEST(FileIndex, SecondFileWithATakenInodeOrNameIsRefused) {
+  FileIndex index(10);
+  (void)index.insert(flagged("a", 1));
+  EXPECT_EQ(index.insert(flagged("b", 1)), nullptr);
+  EXPECT_EQ(index.insert(flagged("a", 2)), nullptr);
+  EXPECT_EQ(index.by_name("b"), nullptr);
+  EXPECT_EQ(index.size(), 1U);
+}
+
 TEST(FileIndex, FullIndexForgetsTheOldestThatMayBeForgotten) {
   FileIndex index(3);
   for (std::uint64_t i = 1; i <= 3; ++i) index.may_forget(*index.insert(flagged(std::to_string(i), i)));

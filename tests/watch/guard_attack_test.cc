@@ -94,7 +94,7 @@ TEST_F(GuardTest, HardLinkIsNeverFlaggedUntilItIsTheOnlyName) {
   EXPECT_FALSE(flagged_path(secret));
   EXPECT_FALSE(flagged("linked"));
   ASSERT_EQ(::unlink((home + "/own").c_str()), 0);
-  EXPECT_TRUE(until([&] { return flagged("linked"); }))
+  ASSERT_TRUE(until([&] { return flagged("linked"); }))
       << "the sweep sees that it is an ordinary file by now";
   EXPECT_FALSE(flagged_path(secret));
 }
@@ -148,7 +148,7 @@ TEST_F(GuardTest, LeaseDelaysTheFlagButDoesNotPreventIt) {
   });
   EXPECT_EQ(delayed, 0);
   EXPECT_NE(fact("guard-failed", "leased"), nullptr) << all_facts();
-  EXPECT_TRUE(until([&] { return flagged("leased"); })) << all_facts();
+  ASSERT_TRUE(until([&] { return flagged("leased"); })) << all_facts();
 }
 
 TEST_F(GuardTest, FloodOfFifosDoesNotFloodTheLog) {

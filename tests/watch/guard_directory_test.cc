@@ -45,7 +45,7 @@ TEST_F(GuardTest, AbsentDirectoryIsStatedOnceAndGuardedWhenItComes) {
   EXPECT_EQ(count("guard-unarmed"), 1) << "looked for several times by now, stated once";
   ASSERT_EQ(::mkdir(later.c_str(), 0755), 0);
   write(later + "/early", "before the guard sees the directory");
-  EXPECT_TRUE(until([&] { return flagged_path(later + "/early"); })) << all_facts();
+  ASSERT_TRUE(until([&] { return flagged_path(later + "/early"); })) << all_facts();
   EXPECT_EQ(count("guard-armed"), 1);
   EXPECT_TRUE(guard_->status().directories[0].armed);
   EXPECT_TRUE(guard_->status().directories[0].degraded.empty());
@@ -59,7 +59,7 @@ TEST_F(GuardTest, DirectoryMovedAwayAndMadeAnewIsGuardedAgain) {
   ASSERT_TRUE(until([&] { return count("guard-unarmed") == 1; })) << all_facts();
   ASSERT_EQ(::mkdir(directory().c_str(), 0755), 0);
   write(in("new"), "data");
-  EXPECT_TRUE(until([&] { return flagged("new"); })) << all_facts();
+  ASSERT_TRUE(until([&] { return flagged("new"); })) << all_facts();
   EXPECT_EQ(count("guard-rearmed"), 1);
 }
 
@@ -71,7 +71,7 @@ TEST_F(GuardTest, DirectoryMovedAwayAndBackKeepsWhatIsKnown) {
   ASSERT_TRUE(until([&] { return count("guard-unarmed") == 1; }));
   TempDirectory::clear(temp_.path() + "/aside/old");  // while nobody watched
   ASSERT_EQ(::rename((temp_.path() + "/aside").c_str(), directory().c_str()), 0);
-  EXPECT_TRUE(until([&] { return fact("guard-flag-lost", "old") != nullptr && flagged("old"); }))
+  ASSERT_TRUE(until([&] { return fact("guard-flag-lost", "old") != nullptr && flagged("old"); }))
       << all_facts();
 }
 
@@ -81,7 +81,7 @@ TEST_F(GuardTest, RemovedDirectoryIsGuardedWhenMadeAnew) {
   ASSERT_TRUE(until([&] { return count("guard-unarmed") == 1; })) << all_facts();
   ASSERT_EQ(::mkdir(directory().c_str(), 0755), 0);
   write(in("new"), "data");
-  EXPECT_TRUE(until([&] { return flagged("new"); })) << all_facts();
+  ASSERT_TRUE(until([&] { return flagged("new"); })) << all_facts();
 }
 
 TEST_F(GuardTest, RenamedParentIsNoticedThoughItRaisesNoEvent) {
@@ -93,7 +93,7 @@ TEST_F(GuardTest, RenamedParentIsNoticedThoughItRaisesNoEvent) {
   ASSERT_EQ(::mkdir(parent.c_str(), 0755), 0);
   ASSERT_EQ(::mkdir((parent + "/d").c_str(), 0755), 0);
   write(parent + "/d/new", "data");
-  EXPECT_TRUE(until([&] { return flagged_path(parent + "/d/new"); })) << all_facts();
+  ASSERT_TRUE(until([&] { return flagged_path(parent + "/d/new"); })) << all_facts();
 }
 
 TEST_F(GuardTest, DirectoryReplacedByASymlinkIsNotFollowed) {
@@ -120,7 +120,7 @@ TEST_F(GuardTest, MountOverTheDirectoryIsNoticedAndSoIsItsEnd) {
   EXPECT_FALSE(guard_->status().directories[0].supported);
   mount.off();
   write(in("below"), "data");
-  EXPECT_TRUE(until([&] { return flagged("below"); })) << all_facts();
+  ASSERT_TRUE(until([&] { return flagged("below"); })) << all_facts();
   EXPECT_TRUE(guard_->status().directories[0].supported);
 }
 
@@ -151,7 +151,7 @@ TEST_F(GuardTest, SameDirectoryUnderTwoPathsIsGuardedOnce) {
   ASSERT_TRUE(bind.ok());
   start({{directory(), 0}, {again, 0}});
   write(again + "/x", "data");
-  EXPECT_TRUE(until([&] { return flagged("x"); }));
+  ASSERT_TRUE(until([&] { return flagged("x"); }));
   settle();
   EXPECT_EQ(count("guard-armed"), 2);
   EXPECT_EQ(fact("guard-flagged", "x") != nullptr ? 1 : 0, 1);
@@ -159,7 +159,7 @@ TEST_F(GuardTest, SameDirectoryUnderTwoPathsIsGuardedOnce) {
   EXPECT_TRUE(guard_->status().directories[1].armed);
   bind.off();  // now it is a directory of its own
   write(again + "/own", "data");
-  EXPECT_TRUE(until([&] { return flagged_path(again + "/own"); })) << all_facts();
+  ASSERT_TRUE(until([&] { return flagged_path(again + "/own"); })) << all_facts();
 }
 
 TEST_F(GuardTest, FileMountedOverANameIsNotTouched) {

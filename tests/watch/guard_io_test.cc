@@ -16,7 +16,7 @@ TEST_F(GuardTest, FileOfAnybodyIsAppendOnlyAfterItsFirstByte) {
               return fd >= 0 && ::write(fd, "a", 1) == 1 ? 0 : 1;
             }),
             0);
-  EXPECT_TRUE(until([&] { return flagged("x.log"); })) << all_facts();
+  ASSERT_TRUE(until([&] { return flagged("x.log"); })) << all_facts();
   const Fact* stated = fact("guard-flagged", "x.log");
   ASSERT_NE(stated, nullptr) << all_facts();
   EXPECT_EQ(field(*stated, "uid"), std::to_string(kStranger));
@@ -29,7 +29,7 @@ TEST_F(GuardTest, FirstByteIsNoticedWhileTheFileStaysOpen) {
   ASSERT_TRUE(until([&] { return guard_->status().directories[0].waiting == 1; }));
   EXPECT_FALSE(flagged("x.log"));
   ASSERT_EQ(::write(fd, "a", 1), 1);
-  EXPECT_TRUE(until([&] { return flagged("x.log"); }));
+  ASSERT_TRUE(until([&] { return flagged("x.log"); }));
   EXPECT_EQ(::write(fd, "b", 1), 1) << "an appending writer goes on";
   ::close(fd);
 }
@@ -45,7 +45,7 @@ TEST_F(GuardTest, EmptyFileIsFlaggedWhenSettledAndNotBefore) {
 TEST_F(GuardTest, SettleZeroFlagsAtCreation) {
   start(0);
   write(in("empty"), "");
-  EXPECT_TRUE(until([&] { return flagged("empty"); }));
+  ASSERT_TRUE(until([&] { return flagged("empty"); }));
 }
 
 TEST_F(GuardTest, FilesAlreadyThereAreFlaggedAtStart) {
@@ -53,14 +53,14 @@ TEST_F(GuardTest, FilesAlreadyThereAreFlaggedAtStart) {
   write(in("old-empty"), "");
   start(50);
   EXPECT_TRUE(flagged("old"));
-  EXPECT_TRUE(until([&] { return flagged("old-empty"); }));
+  ASSERT_TRUE(until([&] { return flagged("old-empty"); }));
 }
 
 TEST_F(GuardTest, FileMovedInIsFlagged) {
   start(60000);
   write(temp_.path() + "/elsewhere", "data");
   ASSERT_EQ(::rename((temp_.path() + "/elsewhere").c_str(), in("moved").c_str()), 0);
-  EXPECT_TRUE(until([&] { return flagged("moved"); }));
+  ASSERT_TRUE(until([&] { return flagged("moved"); }));
 }
 
 TEST_F(GuardTest, BurstOfAThousandFilesMissesNone) {
@@ -75,7 +75,7 @@ TEST_F(GuardTest, BurstOfAThousandFilesMissesNone) {
               return 0;
             }),
             0);
-  EXPECT_TRUE(until([&] { return guard_->status().flagged_total == 1000; })) << guard_->describe();
+  ASSERT_TRUE(until([&] { return guard_->status().flagged_total == 1000; })) << guard_->describe();
   for (int i = 0; i < 1000; ++i) EXPECT_TRUE(flagged("b" + std::to_string(i))) << i;
   EXPECT_LE(count("guard-flagged"), kFactsPerWindow) << "a burst does not flood the log";
 }
@@ -93,7 +93,7 @@ TEST_F(GuardTest, MoreEventsThanTheKernelQueuesAreCaughtByARescan) {
     ASSERT_EQ(::write(fd, "x", 1), 1);
     ::close(fd);
   }
-  EXPECT_TRUE(until([&] { return guard_->status().flagged_total >= static_cast<std::uint64_t>(files); }))
+  ASSERT_TRUE(until([&] { return guard_->status().flagged_total >= static_cast<std::uint64_t>(files); }))
       << guard_->describe();
   EXPECT_GE(count("guard-overflow"), 1);
   EXPECT_GE(guard_->status().overflows, 1U);
@@ -110,10 +110,10 @@ std::string raw_event(int wd, std::uint32_t bits) {
 TEST_F(GuardTest, InjectedOverflowAndMalformedEventsLeadToARescan) {
   start(0);
   guard_->inject(raw_event(-1, mask::kOverflow));
-  EXPECT_TRUE(until([&] { return count("guard-scanned") == 2; })) << all_facts();
+  ASSERT_TRUE(until([&] { return count("guard-scanned") == 2; })) << all_facts();
   guard_->inject("short");
   EXPECT_EQ(count("guard-overflow"), 2);
-  EXPECT_TRUE(until([&] { return count("guard-scanned") == 3; })) << all_facts();
+  ASSERT_TRUE(until([&] { return count("guard-scanned") == 3; })) << all_facts();
 }
 
 TEST_F(GuardTest, ALostFlagIsStatedAndSetAgain) {
@@ -121,7 +121,7 @@ TEST_F(GuardTest, ALostFlagIsStatedAndSetAgain) {
   write(in("x"), "data");
   ASSERT_TRUE(until([&] { return flagged("x"); }));
   TempDirectory::clear(in("x"));
-  EXPECT_TRUE(until([&] { return fact("guard-flag-lost", "x") != nullptr && flagged("x"); })) << all_facts();
+  ASSERT_TRUE(until([&] { return fact("guard-flag-lost", "x") != nullptr && flagged("x"); })) << all_facts();
   EXPECT_EQ(guard_->status().findings, 1U);
 }
 
@@ -132,7 +132,7 @@ TEST_F(GuardTest, TheSweepFindsAFlagLostWithoutAnEvent) {
   ASSERT_TRUE(until([&] { return flagged("x"); }));
   settle();
   ASSERT_TRUE(set_append_only(fd, false).ok());  // the descriptor stays open: no event at all
-  EXPECT_TRUE(until([&] { return fact("guard-flag-lost", "x") != nullptr && flagged("x"); })) << all_facts();
+  ASSERT_TRUE(until([&] { return fact("guard-flag-lost", "x") != nullptr && flagged("x"); })) << all_facts();
   ::close(fd);
 }
 
@@ -152,7 +152,7 @@ TEST_F(GuardTest, RemovalRenameAndReplacementByRootAreStated) {
     }
     ::close(fd);
   }
-  EXPECT_TRUE(until([&] {
+  ASSERT_TRUE(until([&] {
     return fact("guard-missing", "removed") != nullptr && fact("guard-renamed", "new name") != nullptr &&
            fact("guard-replaced", "replaced") != nullptr && flagged("replaced") && flagged("new name");
   })) << all_facts();
@@ -168,7 +168,7 @@ TEST_F(GuardTest, ReloadAddsAndDropsDirectoriesOnALiveGuard) {
   EXPECT_EQ(count("guard-disarmed"), 1);
   write(second + "/x", "data");
   write(in("no longer"), "data");
-  EXPECT_TRUE(until([&] { return flagged_path(second + "/x"); }));
+  ASSERT_TRUE(until([&] { return flagged_path(second + "/x"); }));
   EXPECT_FALSE(flagged("no longer"));
   ASSERT_EQ(guard_->status().directories.size(), 1U);
   EXPECT_EQ(guard_->status().directories[0].path, second);
@@ -203,7 +203,7 @@ TEST_F(GuardTest, AFullTableStillFlagsEverything) {
   limits.file_watches = 3;
   start({{directory(), 50}}, 0, limits);
   for (int i = 0; i < 50; ++i) write(in("f" + std::to_string(i)), "x");
-  EXPECT_TRUE(until([&] { return guard_->status().flagged_total >= 50; })) << guard_->describe();
+  ASSERT_TRUE(until([&] { return guard_->status().flagged_total >= 50; })) << guard_->describe();
   for (int i = 0; i < 50; ++i) EXPECT_TRUE(flagged("f" + std::to_string(i)));
   EXPECT_LE(guard_->status().directories[0].known, 10U);
 }

@@ -80,7 +80,7 @@ TEST_F(OwnRecordingTest, ForeignBytesInARecordingInProgressAreFoundBySize) {
   record("u.log", "ours");
   settle();
   write(in("u.log"), "forged");  // root appends: the flag allows that
-  EXPECT_TRUE(until([&] { return fact("guard-changed", "u.log") != nullptr; })) << all_facts();
+  ASSERT_TRUE(until([&] { return fact("guard-changed", "u.log") != nullptr; })) << all_facts();
   EXPECT_EQ(field(*fact("guard-changed", "u.log"), "own"), "yes");
   EXPECT_EQ(field(*fact("guard-changed", "u.log"), "expected"), "4");
   EXPECT_EQ(field(*fact("guard-changed", "u.log"), "size"), "10");
@@ -96,7 +96,7 @@ TEST_F(OwnRecordingTest, TruncatedRecordingInProgressIsFound) {
   create("u.log");
   record("u.log", "0123456789");
   tamper("u.log", [](const std::string& path) { ASSERT_EQ(::truncate(path.c_str(), 3), 0); });
-  EXPECT_TRUE(until([&] { return fact("guard-changed", "u.log") != nullptr; })) << all_facts();
+  ASSERT_TRUE(until([&] { return fact("guard-changed", "u.log") != nullptr; })) << all_facts();
 }
 
 TEST_F(OwnRecordingTest, ClosedRecordingThatGrowsShrinksOrIsTouchedIsFound) {
@@ -127,7 +127,7 @@ TEST_F(OwnRecordingTest, SizeThatDiffersAtCloseIsFound) {
   record("u.log", "ours");
   write(in("u.log"), "forged");
   close("u.log");
-  EXPECT_TRUE(until([&] { return fact("guard-changed", "u.log") != nullptr; })) << all_facts();
+  ASSERT_TRUE(until([&] { return fact("guard-changed", "u.log") != nullptr; })) << all_facts();
 }
 
 TEST_F(OwnRecordingTest, RecordingInProgressThatIsRemovedOrRenamedIsFound) {
@@ -137,7 +137,7 @@ TEST_F(OwnRecordingTest, RecordingInProgressThatIsRemovedOrRenamedIsFound) {
   tamper("removed", [](const std::string& path) { ASSERT_EQ(::unlink(path.c_str()), 0); });
   tamper("renamed",
          [this](const std::string& path) { ASSERT_EQ(::rename(path.c_str(), in("hidden").c_str()), 0); });
-  EXPECT_TRUE(until([&] { return fact("guard-missing", "removed") && fact("guard-renamed", "hidden"); }))
+  ASSERT_TRUE(until([&] { return fact("guard-missing", "removed") && fact("guard-renamed", "hidden"); }))
       << all_facts();
   EXPECT_EQ(fact("guard-missing", "removed")->level, Level::kError);
 }
@@ -147,7 +147,7 @@ TEST_F(OwnRecordingTest, LostFlagOfARecordingIsSetAgain) {
   create("u.log");
   settle();
   TempDirectory::clear(in("u.log"));
-  EXPECT_TRUE(until([&] { return fact("guard-flag-lost", "u.log") != nullptr && flagged("u.log"); }))
+  ASSERT_TRUE(until([&] { return fact("guard-flag-lost", "u.log") != nullptr && flagged("u.log"); }))
       << all_facts();
   EXPECT_EQ(field(*fact("guard-flag-lost", "u.log"), "own"), "yes");
   record("u.log", "and it goes on");
@@ -202,7 +202,7 @@ TEST_F(OwnRecordingTest, ThawLeavesARecordingInProgressAlone) {
   EXPECT_TRUE(flagged("live.log"));
   EXPECT_FALSE(flagged("closed.log"));
   TempDirectory::clear(in("live.log"));
-  EXPECT_TRUE(until([&] { return fact("guard-flag-lost", "live.log") != nullptr && flagged("live.log"); }))
+  ASSERT_TRUE(until([&] { return fact("guard-flag-lost", "live.log") != nullptr && flagged("live.log"); }))
       << "also while thawed";
 }
 

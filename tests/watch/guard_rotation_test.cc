@@ -47,9 +47,9 @@ TEST_F(RotationTest, LogrotatesChainOfRenamesIsFollowedByInode) {
   write(in("x.log"), "");  // logrotate's `create`
   EXPECT_GE(freeze(), 2);
   EXPECT_FALSE(guard_->status().thawed);
-  EXPECT_TRUE(until([&] { return flagged("x.log") && flagged("x.log.1") && flagged("x.log.2"); }))
+  ASSERT_TRUE(until([&] { return flagged("x.log") && flagged("x.log.1") && flagged("x.log.2"); }))
       << all_facts();
-  EXPECT_TRUE(until([&] { return count("guard-missing") == 1; })) << all_facts();
+  ASSERT_TRUE(until([&] { return count("guard-missing") == 1; })) << all_facts();
   ASSERT_NE(fact("guard-renamed", "x.log.1"), nullptr) << all_facts();
   EXPECT_EQ(field(*fact("guard-renamed", "x.log.1"), "old"), "x.log");
   ASSERT_NE(fact("guard-renamed", "x.log.2"), nullptr);
@@ -67,7 +67,7 @@ TEST_F(RotationTest, RenamesThatNobodySawHappenAreFoundByTheFreeze) {
   EXPECT_EQ(freeze(), 2);
   EXPECT_TRUE(flagged("x.log"));
   EXPECT_TRUE(flagged("x.log.1"));
-  EXPECT_TRUE(until([&] { return fact("guard-renamed", "x.log") && fact("guard-renamed", "x.log.1"); }))
+  ASSERT_TRUE(until([&] { return fact("guard-renamed", "x.log") && fact("guard-renamed", "x.log.1"); }))
       << all_facts();
   EXPECT_EQ(field(*fact("guard-renamed", "x.log"), "old"), "y.log");
   EXPECT_EQ(guard_->status().findings, 0U) << all_facts();
@@ -88,7 +88,7 @@ TEST_F(RotationTest, ThawEndsByItselfWhenItsTimeIsOver) {
   start(0);
   files({"x.log"});
   ASSERT_EQ(thaw(1), 1);
-  EXPECT_TRUE(until([&] { return count("guard-frozen") == 1; })) << all_facts();
+  ASSERT_TRUE(until([&] { return count("guard-frozen") == 1; })) << all_facts();
   EXPECT_TRUE(flagged("x.log"));
   for (const Fact& f : facts_) {
     if (f.event == "guard-frozen") {
@@ -103,7 +103,7 @@ TEST_F(RotationTest, FileCutWhileThawedIsStated) {
   ASSERT_EQ(thaw(), 1);
   ASSERT_EQ(::truncate(in("x.log").c_str(), 0), 0);  // copytruncate, or a user who saw his chance
   freeze();
-  EXPECT_TRUE(until([&] { return fact("guard-changed", "x.log") != nullptr; })) << all_facts();
+  ASSERT_TRUE(until([&] { return fact("guard-changed", "x.log") != nullptr; })) << all_facts();
 }
 
 TEST_F(RotationTest, RemovalAfterTheFreezeIsAFindingAgain) {
@@ -115,7 +115,7 @@ TEST_F(RotationTest, RemovalAfterTheFreezeIsAFindingAgain) {
   ASSERT_TRUE(until([&] { return mono_now() - began > 1200 * kUsPerMs; }));  // the grace after a rotation
   TempDirectory::clear(in("x.log"));
   ASSERT_EQ(::unlink(in("x.log").c_str()), 0);
-  EXPECT_TRUE(until([&] { return guard_->status().findings >= 1; })) << all_facts();
+  ASSERT_TRUE(until([&] { return guard_->status().findings >= 1; })) << all_facts();
 }
 
 TEST_F(RotationTest, MoveIntoAnotherGuardedDirectoryIsFollowed) {
@@ -126,7 +126,7 @@ TEST_F(RotationTest, MoveIntoAnotherGuardedDirectoryIsFollowed) {
   ASSERT_EQ(thaw(), 1);
   ASSERT_EQ(::rename(in("x.log").c_str(), (archive + "/x.log.1").c_str()), 0);
   freeze();
-  EXPECT_TRUE(until([&] { return fact("guard-renamed", "x.log.1") != nullptr; })) << all_facts();
+  ASSERT_TRUE(until([&] { return fact("guard-renamed", "x.log.1") != nullptr; })) << all_facts();
   EXPECT_EQ(field(*fact("guard-renamed", "x.log.1"), "old"), in("x.log"));
   EXPECT_TRUE(flagged_path(archive + "/x.log.1"));
 }
@@ -161,7 +161,7 @@ TEST_F(RotationTest, OverflowInTheMiddleOfAThawDoesNotLoseItsEnd) {
   int files = -1;
   guard_->thaw(60, [&](Result<int> n) { files = n.ok() ? *n : -2; });
   guard_->inject("short");
-  EXPECT_TRUE(until([&] { return files != -1; })) << guard_->describe();
+  ASSERT_TRUE(until([&] { return files != -1; })) << guard_->describe();
   EXPECT_EQ(files, 1);
 }
 
