@@ -199,45 +199,51 @@ class JobControl(Scene):
         [recording] = self.new_recordings()
         self.assert_replays(recording, term.output)
 
-    def test_hang_up_reaches_the_shell_and_leaves_no_process(self):
+    def cut(self, how, term, shell):
+        if how == "client":
+            term.process.signal(signal.SIGKILL)
+        else:
+            ours = [pid for pid, name in above(self.host, shell) if name.startswith("sshd")][:2]
+            self.assertEqual(len(ours), 2)
+            self.host.run("kill", "-9", *map(str, ours), check=True)
+
+    def test_hang_up_reaches_shell_and_program_and_leaves_no_process(self):
         """The client is killed, or the server's side of the connection is: the same in both cases."""
-        for who in ("client", "connection"):
-            with self.subTest(killed=who):
-                self.seen = {r.name for r in self.host.recordings()}
-                self.host.sh("rm -f /tmp/hup")
-                term = self.log_in()
-                term.send("trap 'echo hup > /tmp/hup; exit' HUP; echo shell $$\r")
-                shell = int(term.expect(r"\nshell (\d+)\r")[1])
-                term.expect(PROMPT)
-                term.send("sh -c 'echo now; exec sleep 1000'\r")
-                term.expect(r"\nnow\r\n")
-                if who == "client":
-                    term.process.signal(signal.SIGKILL)
-                else:
-                    ours = [pid for pid, name in above(self.host, shell) if name.startswith("sshd")][:2]
-                    self.assertEqual(len(ours), 2)
-                    self.host.run("kill", "-9", *map(str, ours), check=True)
-                sandbox.wait_until(lambda: not processes_of(self.host, 1000), "no process of the user is left")
-                self.assertEqual(self.host.read("/tmp/hup"), b"hup\n")
-                [recording] = self.new_recordings()
-                self.assertIn('"reason":"hangup"', recording.notes()["OPELOG_END"][0])
-                self.assertEqual(recording.replay(), recording.payload())
-                term.expect_eof()
-                self.assertEqual(recording.payload(), term.output[:len(recording.payload())])
+        for how in ("client", "connection"):
+            for waiting in ("prompt", "program"):
+                with self.subTest(killed=how, at=waiting):
+                    self.seen = {r.name for r in self.host.recordings()}
+                    self.host.sh("rm -f /tmp/hup", check=True)
+                    term = self.log_in()
+                    if waiting == "prompt":
+                        term.send("trap 'echo hup > /tmp/hup; exit 11' HUP; echo shell $$\r")
+                        shell = int(term.expect(r"\nshell (\d+)\r")[1])
+                        term.expect(PROMPT)
+                    else:
+                        term.send("sh -c 'trap \"echo hup > /tmp/hup; exit\" HUP; echo shell $PPID; while :; do sleep 1; done'\r")
+                        shell = int(term.expect(r"\nshell (\d+)\r")[1])
+                    self.cut(how, term, shell)
+                    sandbox.wait_until(lambda: not processes_of(self.host, 1000), "no process of the user is left")
+                    self.assertEqual(self.host.read("/tmp/hup"), b"hup\n")
+                    [recording] = self.new_recordings()
+                    end = recording.notes()["OPELOG_END"][0]
+                    self.assertIn('"reason":"hangup"', end)
+                    self.assertIn('"exit_code":11' if waiting == "prompt" else '"signal":1,', end)
+                    self.assertEqual(recording.replay(), recording.payload())
+                    term.expect_eof()
+                    # The shell's last words may be recorded and not shown any more, never the other way round.
+                    shown = re.sub(rb"Connection to \S+ closed by remote host\.\r\r\n$", b"", term.output)  # ssh's own
+                    self.assertTrue(recording.payload().startswith(shown), (recording.payload(), shown))
 
     def test_background_jobs_after_logout_are_as_without_opelog(self):
         """Logout returns although jobs hold the terminal; those that survive an unrecorded logout survive a recorded one."""
         left = {}
         for user, uid in ((PLAIN, 2000), (RECORDED, 1000)):
             term = self.log_in(user)
-            term.send("sleep 10001 &\r")
-            term.expect(PROMPT)
-            term.send("nohup sleep 10002 &\r")
-            term.expect(r"nohup: ignoring input")
-            term.send("setsid sleep 10003 < /dev/null > /dev/null 2>&1 & disown\r")
-            term.expect(PROMPT)
-            term.send("(trap '' HUP; exec sleep 10004) &\r")
-            term.expect(PROMPT)
+            for number, job in enumerate(("sleep 10001", "nohup sleep 10002", "(trap '' HUP; exec sleep 10003)",
+                                          "setsid sleep 10004 < /dev/null > /dev/null 2>&1"), 1):
+                term.send(job + " &\r")
+                term.expect(rf"\n\[{number}\] \d+\r\n")
             # All four must be there, or "survived" says nothing.
             sleeping = lambda: sorted(c.strip() for c in processes_of(self.host, uid).values() if c.startswith("sleep "))
             sandbox.wait_until(lambda: len(sleeping()) == 4, "four jobs")
@@ -265,7 +271,11 @@ class LikeAnUnrecordedLogin(Scene):
                 before(term.master)
             term.expect(PROMPT)
             for line in lines:
+                line, question, answer = line if isinstance(line, tuple) else (line, None, None)
                 term.send(line + "\r")
+                if question:
+                    term.expect(question)
+                    term.send(answer + "\r")
                 term.expect(PROMPT)
             status = self.log_out(term, last)
             text = bytes(term.output).replace(user.encode(), b"USER")
@@ -284,8 +294,8 @@ class LikeAnUnrecordedLogin(Scene):
         for before, shows in ((None, b"intr = ^C"), (odd_keys, b"intr = ^X")):
             with self.subTest(keys=shows):
                 self.seen = {r.name for r in self.host.recordings()}
-                plain, recorded = self.both(["stty -a", "tty", "ls -l $(tty)|cut -c1-40", "echo to tty > /dev/tty",
-                                             "sleep 0.2; read a < /dev/tty; echo got $a\rback", "test -t 0 && test -t 1 && test -t 2 && echo all",
+                plain, recorded = self.both(["stty -a", "tty", "stat -c '%A %U %G %t' $(tty)", "echo to tty > /dev/tty",
+                                             ("echo who; read a < /dev/tty; echo got $a", r"\nwho\r\n", "back"), "test -t 0 && test -t 1 && test -t 2 && echo all",
                                              "ps -o tty= -p $$ | sed s/[0-9]*$/N/; ps -o stat= -p $$",
                                              "mesg", "echo $TERM"], before=before)
                 self.assertEqual(recorded, plain)
