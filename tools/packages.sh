@@ -2,12 +2,12 @@
 
 # To build what is installed.
 PACKAGES_BUILD="cmake ninja-build g++ pkg-config git libuv1-dev libyaml-cpp-dev libspdlog-dev nlohmann-json3-dev
-  libcli11-dev libsystemd-dev libssl-dev scdoc"
+  libcli11-dev libsystemd-dev libssl-dev scdoc dpkg-dev file"
 # To run it in a private host: the real sshd, users, flags, replay.
 PACKAGES_RUN="python3 openssh-server openssh-client passwd e2fsprogs util-linux mount bsdutils procps"
 # To test it: the other compiler, the checkers, and the programs that operators use.
 PACKAGES_CHECK="libgtest-dev libgmock-dev clang clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 ccache
-  dpkg-dev file rsync vim less tmux zsh expect man-db strace"
+  rsync vim less tmux zsh expect man-db strace"
 
 # packages_install NAME…: installs those that are missing, shows what it does. Starts no service.
 packages_install() {

@@ -773,7 +773,9 @@ class Host:
             *lines, "Port 22", "ListenAddress 0.0.0.0", "ListenAddress ::", "HostKey /etc/ssh/opelogtest_key",
             f"UsePAM {'yes' if pam else 'no'}", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
             "PrintMotd no", "PrintLastLog no", "UseDNS no", "AcceptEnv LANG LC_*", "MaxStartups 1000:30:2000",
-            "MaxSessions 100", "PidFile none", "Subsystem sftp /usr/lib/openssh/sftp-server", *match, ""]))
+            "MaxSessions 100", "PidFile none",
+            *(() if any(o.startswith("Subsystem sftp ") for o in lines)  # sshd takes no second one
+              else ["Subsystem sftp /usr/lib/openssh/sftp-server"]), *match, ""]))
         with open(os.path.join(self.exchange, "sshd.log"), "ab") as log:
             self.sshd = self.popen("/usr/sbin/sshd", "-D", "-e", "-f", "/etc/ssh/opelogtest_config",
                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
