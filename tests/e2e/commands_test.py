@@ -345,6 +345,31 @@ class WithoutAShell(Scene):
         self.assertEqual(json.loads(recording.notes()["OPELOG_COMMAND"][0])["command"], "/usr/lib/openssh/sftp-server")
         self.assertGreater(end_of(recording)["bytes_in"], 0)
 
+    def test_the_built_in_sftp_server_starts_no_shell_so_no_hook_can_see_it(self):
+        """The README's limit. If this fails because a recording appeared, take the sentence out of it."""
+        self.host.restart_sshd("Subsystem sftp internal-sftp")
+        self.assertEqual(self.put().rc, 0)
+        self.host.restart_sshd("ForceCommand internal-sftp")
+        self.assertEqual(self.put().rc, 0)
+        self.new_recordings(0)
+
+    def test_with_force_command_the_built_in_sftp_server_is_not_reached(self):
+        """ForceCommand stands above the subsystem: the shim gets the word `internal-sftp`, which is no program. Refused, recorded."""
+        self.host.restart_sshd("Subsystem sftp internal-sftp", "ForceCommand /usr/bin/opelog-shell --force")
+        self.assertNotEqual(self.put().rc, 0)
+        [recording] = self.new_recordings()
+        self.assertEqual(json.loads(recording.notes()["OPELOG_COMMAND"][0])["original"], "internal-sftp")
+        self.assertEqual(end_of(recording)["exit_code"], 127)
+
+    def test_forwarding_without_a_session_starts_no_shell_either(self):
+        self.host.restart_sshd()
+        client = self.host.popen(*self.host.ssh_argv(RECORDED, options=("LocalForward=127.0.0.1:7777 127.0.0.1:22", "SessionType=none")))
+        banner = lambda: self.host.run("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/7777 && head -c 4 <&3").out == b"SSH-"
+        sandbox.wait_until(banner, "the forwarded port answers")
+        client.signal(signal.SIGTERM)
+        client.wait()
+        self.new_recordings(0)
+
 
 if __name__ == "__main__":
     sandbox.run_file()
