@@ -319,8 +319,6 @@ JsonObject& JsonObject::raw(std::string_view name, std::string_view json) {
   return *this;
 }
 
-JsonValue::JsonValue() = default;
-
 const JsonValue* JsonValue::find(std::string_view name) const noexcept {
   if (kind != Kind::kObject) return nullptr;
   for (std::size_t i = 0; i < keys.size(); ++i) {

@@ -42,7 +42,6 @@ struct JsonValue {
   std::vector<std::string> keys;  ///< of an object, beside `items`
   std::vector<JsonValue> items;
 
-  JsonValue();  // not inline: clang 14 cannot make the vector of a pair that is still incomplete
   /// Member of an object, nullptr if absent or of another kind of value.
   [[nodiscard]] const JsonValue* find(std::string_view name) const noexcept;
   [[nodiscard]] std::string text_or(std::string_view name, std::string_view fallback) const;
