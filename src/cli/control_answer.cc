@@ -56,10 +56,10 @@ std::string to_json(const JsonValue& value) {
       for (const auto& item : value.items) out += (out.empty() ? "" : ",") + to_json(item);
       return "[" + out + "]";
     case JsonValue::Kind::kObject:
-      for (const auto& [name, member] : value.members) {
+      for (std::size_t i = 0; i < value.keys.size() && i < value.items.size(); ++i) {
         if (!out.empty()) out += ',';
-        format::append_json_string(out, name);
-        out += ':' + to_json(member);
+        format::append_json_string(out, value.keys[i]);
+        out += ':' + to_json(value.items[i]);
       }
       return "{" + out + "}";
   }

@@ -32,7 +32,7 @@ Result<ControlClient> ControlClient::connect(const std::string& socket) {
     return Error{
         Code::kGone,
         "the daemon does not answer at " + socket + ": " + error_from_errno(error, "connect").message +
-            "; start it with `systemctl start opelog`, `opelog doctor` finds out why it is not running",
+            "; start it with `systemctl start opelogd`, `opelog doctor` finds out why it is not running",
         error};
   }
   return ControlClient(std::move(fd), socket);

@@ -184,7 +184,9 @@ void add_ls(CLI::App& app, const Context& context, int& exit) {
   command->add_option("--client", options->client, "Only from this address or range")
       ->type_name("ADDRESS[/BITS]");
   command->add_flag("--live", options->live, "Only sessions that go on now");
-  command->add_option("-n,--limit", options->limit, "Only the newest N")->type_name("N");
+  command->add_option("-n,--limit", options->limit, "Only the newest N")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1000000000));
   command->add_flag("-r,--reverse", options->reverse, "Newest first");
   command->add_flag("--json", options->json, "An array of objects; docs/reading.md names the members");
   command->footer(

@@ -34,7 +34,7 @@ std::string lines_of(const format::RecordingSummary& s) {
   line("from", from);
   if (info.started != 0) line("started", format_local(info.started, "%Y-%m-%d %H:%M:%S %z"));
   line("length", format_length(s.duration_us));
-  line("output", format_size(s.log_bytes) + " (" + std::to_string(s.log_bytes) + " bytes)");
+  line("output", std::to_string(s.log_bytes) + " bytes");
   line("how", info.how);
   line("command", info.command.value_or(""));
   line("original", info.original.value_or(""));

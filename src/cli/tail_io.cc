@@ -35,6 +35,7 @@ void add_tail(CLI::App& app, const Context& context, int& exit) {
   command->add_flag("-f,--follow", arguments->follow, "Show what comes until the session ends");
   command->add_option("-n,--lines", arguments->lines, "How many of the last lines")
       ->type_name("N")
+      ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
   command->add_flag("--raw", arguments->raw, "Every byte as recorded");
   command->footer(

@@ -1,0 +1,73 @@
+#include <gtest/gtest.h>
+
+#include "support_io.h"
+
+namespace opelog::cli {
+namespace {
+
+using format::testing::slurp;
+using format::testing::spill;
+using testing::opelog;
+using testing::Ran;
+using testing::TempDir;
+
+constexpr const char* kName = "alice_20261122140509_192.0.2.7";
+
+class Show : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    info.id = "3fa94b0011223344";
+    info.command = "echo \x1B]0;x\x07 && true";
+    testing::make_recording(dir, kName, info, {{0, "hello\r\n"}}, 5);
+  }
+  Ran show(const std::string& session, std::vector<std::string> more = {}) {
+    std::vector<std::string> words{"show", session, "--directory", dir.path()};
+    words.insert(words.end(), more.begin(), more.end());
+    return opelog(words);
+  }
+  format::SessionInfo info = format::testing::sample_info();
+  TempDir dir;
+};
+
+TEST_F(Show, FindsByPrefixOfNameOrIdOrByPath) {
+  for (const std::string& session :
+       {std::string("alice"), std::string(kName), std::string("3fa9"), dir.file(kName),
+        dir.file(kName) + ".log", dir.file(kName) + ".time", std::string(kName) + ".log"}) {
+    const Ran ran = show(session);
+    EXPECT_EQ(ran.status, 0) << session << ran.err;
+    EXPECT_NE(ran.out.find("3fa94b0011223344"), std::string::npos) << session;
+  }
+}
+
+TEST_F(Show, TellsTheEndAndHostileTextIsOnlyText) {
+  const Ran ran = show("alice");
+  EXPECT_NE(ran.out.find("exit, 5\n"), std::string::npos) << ran.out;
+  EXPECT_EQ(ran.out.find('\x1B'), std::string::npos);
+  EXPECT_NE(ran.out.find("echo \\x1b]0;x\\x07 && true"), std::string::npos);
+  const Ran json = show("alice", {"--json"});
+  EXPECT_NE(json.out.find("\"exit_code\":5"), std::string::npos) << json.out;
+  EXPECT_EQ(json.out.find('\x1B'), std::string::npos);
+}
+
+TEST_F(Show, NoneAndSeveralAreDifferentAnswers) {
+  EXPECT_EQ(show("bob").status, 3);
+  testing::make_recording(dir, "alice_20261122150000_192.0.2.7", info, {{0, "x"}});
+  const Ran several = show("alice");
+  EXPECT_EQ(several.status, 5);
+  EXPECT_NE(several.err.find("alice_20261122150000_192.0.2.7"), std::string::npos) << several.err;
+  EXPECT_EQ(show("").status, 5);
+  EXPECT_EQ(show(dir.file("nothing")).status, 3);
+}
+
+TEST_F(Show, ATornRecordingExitsOneACorruptOneFive) {
+  const std::string time = slurp(dir.file(kName) + ".time");
+  spill(dir.file("torn_20261122140509_192.0.2.7.time"), time.substr(0, time.size() / 2));
+  spill(dir.file("torn_20261122140509_192.0.2.7.log"), slurp(dir.file(kName) + ".log"));
+  EXPECT_EQ(show("torn").status, 1);
+  spill(dir.file("dirt_20261122140509_192.0.2.7.time"), "H 0.000000 X y\n" + std::string(100, '\x80') + "\n");
+  spill(dir.file("dirt_20261122140509_192.0.2.7.log"), "x");
+  EXPECT_EQ(show("dirt").status, 5);
+}
+
+}  // namespace
+}  // namespace opelog::cli
