@@ -5,10 +5,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "format/json_text.h"
+
 namespace opelog::record {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using format::JsonObject;
 
 constexpr std::size_t kMaxSession = 512;  ///< bytes of a session's name: a file name has at most 255
 constexpr std::size_t kMaxText = 1024;    ///< bytes of one string in a row or list; longer is cut
@@ -87,9 +89,9 @@ std::string cut(const std::string& text) {
   return text.size() <= kMaxText ? text : text.substr(0, kMaxText) + "...";
 }
 
-// Bytes that are not UTF-8 become U+FFFD: an answer is always valid JSON.
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+// A whole object; the builder hands its members on by reference.
+std::string finish(JsonObject& object) {
+  return std::move(object).take();
 }
 
 std::string time_text(WallUs when) {
@@ -142,44 +144,46 @@ bool needs_root(const ControlRequest& request) noexcept {
 }
 
 Packets encode_status(const StatusAnswer& status) {
-  Json directories = Json::array();
-  for (const auto& directory : status.guard.directories) {
-    if (directories.size() == kMaxEntries) break;
-    directories.push_back(cut(directory));
+  std::string directories, degraded;
+  for (std::size_t i = 0; i < std::min(status.guard.directories.size(), kMaxEntries); ++i) {
+    if (i > 0) directories += ',';
+    format::append_json_string(directories, cut(status.guard.directories[i]));
   }
-  Json degraded = Json::array();
-  for (const auto& entry : status.degraded) {
-    if (degraded.size() == kMaxEntries) break;
-    degraded.push_back({{"what", cut(entry.what)}, {"remedy", cut(entry.remedy)}});
+  for (std::size_t i = 0; i < std::min(status.degraded.size(), kMaxEntries); ++i) {
+    if (i > 0) degraded += ',';
+    const auto& entry = status.degraded[i];
+    degraded += finish(JsonObject().text("what", cut(entry.what)).text("remedy", cut(entry.remedy)));
   }
-  const Json json = {
-      {"ok", true},
-      {"version", status.version},
-      {"pid", status.pid},
-      {"started", time_text(status.started)},
-      {"uptime_s", status.uptime_s},
-      {"policy",
-       {{"file", cut(status.policy.file)},
-        {"digest", cut(status.policy.digest)},
-        {"loaded", time_text(status.policy.loaded)},
-        {"error", cut(status.policy.error)}}},
-      {"sessions", status.sessions},
-      {"pending", status.pending},
-      {"recorded_total", status.recorded_total},
-      {"refused_total", status.refused_total},
-      {"passed_total", status.passed_total},
-      {"failed_total", status.failed_total},
-      {"guard",
-       {{"directories", std::move(directories)},
-        {"flagged", status.guard.flagged},
-        {"findings", status.guard.findings}}},
-      {"degraded", std::move(degraded)},
-  };
-  auto text = dump(json);
+  auto policy = JsonObject()
+                    .text("file", cut(status.policy.file))
+                    .text("digest", cut(status.policy.digest))
+                    .text("loaded", time_text(status.policy.loaded))
+                    .text("error", cut(status.policy.error));
+  auto guard = JsonObject()
+                   .raw("directories", "[" + directories + "]")
+                   .number_u("flagged", status.guard.flagged)
+                   .number_u("findings", status.guard.findings);
+  auto text = JsonObject()
+                  .boolean("ok", true)
+                  .text("version", status.version)
+                  .number("pid", status.pid)
+                  .text("started", time_text(status.started))
+                  .number("uptime_s", status.uptime_s)
+                  .raw("policy", std::move(policy).take())
+                  .number_u("sessions", status.sessions)
+                  .number_u("pending", status.pending)
+                  .number_u("recorded_total", status.recorded_total)
+                  .number_u("refused_total", status.refused_total)
+                  .number_u("passed_total", status.passed_total)
+                  .number_u("failed_total", status.failed_total)
+                  .raw("guard", std::move(guard).take())
+                  .raw("degraded", "[" + degraded + "]");
+  auto packet = std::move(text).take();
   // Only strings made of control characters grow that much (six bytes each).
-  if (text.size() > kMaxAnswerPacket)
+  if (packet.size() > kMaxAnswerPacket) {
     return encode_error({Code::kLimit, "the status does not fit a packet", 0});
-  return {std::move(text)};
+  }
+  return {std::move(packet)};
 }
 
 Packets encode_sessions(const std::vector<SessionRow>& sessions) {
@@ -187,21 +191,22 @@ Packets encode_sessions(const std::vector<SessionRow>& sessions) {
   Packets packets;
   std::string packet(kHead);
   for (const auto& row : sessions) {
-    const Json json = {{"id", cut(row.id)},
-                       {"name", cut(row.name)},
-                       {"user", cut(row.user)},
-                       {"uid", row.uid},
-                       {"client", cut(row.client)},
-                       {"tty", cut(row.tty)},
-                       {"inner_tty", cut(row.inner_tty)},
-                       {"started", time_text(row.started)},
-                       {"terminal", row.terminal},
-                       {"state", cut(row.state)},
-                       {"bytes_out", row.bytes_out},
-                       {"bytes_in", row.bytes_in},
-                       {"pid", row.pid}};
+    auto json = JsonObject()
+                    .text("id", cut(row.id))
+                    .text("name", cut(row.name))
+                    .text("user", cut(row.user))
+                    .number("uid", row.uid)
+                    .text("client", cut(row.client))
+                    .text("tty", cut(row.tty))
+                    .text("inner_tty", cut(row.inner_tty))
+                    .text("started", time_text(row.started))
+                    .boolean("terminal", row.terminal)
+                    .text("state", cut(row.state))
+                    .number_u("bytes_out", row.bytes_out)
+                    .number_u("bytes_in", row.bytes_in)
+                    .number("pid", row.pid);
     // 7 strings of 1 KiB, six bytes per control character at worst: 43 KiB, so a row always fits a packet.
-    const auto text = dump(json);
+    const auto text = std::move(json).take();
     if (packet.size() + 1 + text.size() + kMore.size() > kMaxAnswerPacket) {
       packet += kMore;
       packets.push_back(std::move(packet));
@@ -226,29 +231,32 @@ Packets encode_dump(std::string_view text) {
       if ((static_cast<unsigned char>(text[length]) & 0xc0) != 0x80) break;
       --length;
     }
-    Json json = {{"ok", true}, {"dump", std::string(text.substr(0, length))}};
+    auto json = JsonObject().boolean("ok", true).text("dump", text.substr(0, length));
     text.remove_prefix(length);
-    if (!text.empty()) json["more"] = true;
-    packets.push_back(dump(json));
+    if (!text.empty()) json.boolean("more", true);
+    packets.push_back(std::move(json).take());
   } while (!text.empty());
   return packets;
 }
 
 Packets encode_killed(const std::string& session) {
-  return {dump(Json{{"ok", true}, {"session", cut(session)}})};
+  return {finish(JsonObject().boolean("ok", true).text("session", cut(session)))};
 }
 Packets encode_reloaded(const std::string& digest) {
-  return {dump(Json{{"ok", true}, {"digest", cut(digest)}})};
+  return {finish(JsonObject().boolean("ok", true).text("digest", cut(digest)))};
 }
 Packets encode_files(std::int64_t files) {
-  return {dump(Json{{"ok", true}, {"files", files}})};
+  return {finish(JsonObject().boolean("ok", true).number("files", files))};
 }
 Packets encode_ok() {
-  return {dump(Json{{"ok", true}})};
+  return {finish(JsonObject().boolean("ok", true))};
 }
 
 Packets encode_error(const Error& error) {
-  return {dump(Json{{"ok", false}, {"code", code_name(error.code)}, {"message", cut(error.message)}})};
+  return {finish(JsonObject()
+                     .boolean("ok", false)
+                     .text("code", code_name(error.code))
+                     .text("message", cut(error.message)))};
 }
 
 }  // namespace opelog::record

@@ -48,9 +48,20 @@ Result<Asker> who_asks(int socket, const std::optional<gid_t>& auditors) {
   return asker;
 }
 
-void send_once(int socket, const std::string& packet) {
-  // Best effort to somebody who is turned away.
+// Takes what the peer has still said. Closing a unix socket with unread packets makes the peer's next read
+// fail with ECONNRESET before it sees our last answer; after the shutdown none can follow.
+void end_talk(int socket) {
+  ::shutdown(socket, SHUT_RDWR);
+  char ignored[1];
+  while (::recv(socket, ignored, sizeof ignored, MSG_DONTWAIT) > 0) {
+  }
+}
+
+// Best effort to somebody who is turned away.
+void turn_away(int socket, const Error& error) {
+  const auto packet = encode_error(error).front();
   (void)::send(socket, packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  end_talk(socket);
 }
 
 }  // namespace
@@ -61,7 +72,8 @@ class ControlServer::Connection {
       : server_(server),
         socket_(std::move(socket)),
         asker_(asker),
-        silence_(server.loop_, [this] { finish(); }) {}
+        silence_(server.loop_, [this] { finish(); }),
+        answer_turn_(server.loop_, [this] { reply(std::move(answer_later_)); }) {}
 
   Status start() {
     auto poll =
@@ -98,10 +110,14 @@ class ControlServer::Connection {
       last_ = true;
       return reply(encode_error(request.error()));
     }
-    reply(answer(*request));
+    if (auto packets = answer(*request)) return reply(std::move(*packets));
+    // The answer comes in a later turn; until then there is no further question, and the silence is ours.
+    (void)poll_->watch(0);
+    silence_.stop();
   }
 
-  Packets answer(const ControlRequest& request) {
+  // nullopt: reply() will be called later.
+  std::optional<Packets> answer(const ControlRequest& request) {
     const char* word = request_word(request);
     const std::string uid = std::to_string(asker_.uid);
     if (needs_root(request) && !asker_.root) {
@@ -122,25 +138,43 @@ class ControlServer::Connection {
     return carry_out(request);
   }
 
-  Packets carry_out(const ControlRequest& request) {
+  std::optional<Packets> carry_out(const ControlRequest& request) {
     ControlHandler& handler = server_.handler_;
-    const auto encode = [](auto&& result, auto encoder) {
-      return result ? encoder(*result) : encode_error(result.error());
-    };
     if (std::holds_alternative<StatusRequest>(request)) return encode_status(handler.status());
     if (std::holds_alternative<SessionsRequest>(request)) return encode_sessions(handler.sessions());
-    if (const auto* kill = std::get_if<KillRequest>(&request))
-      return encode(handler.kill(kill->session), encode_killed);
-    if (std::holds_alternative<ReloadRequest>(request)) return encode(handler.reload(), encode_reloaded);
-    if (const auto* thaw = std::get_if<ThawRequest>(&request))
-      return encode(handler.thaw(thaw->seconds), encode_files);
-    if (std::holds_alternative<FreezeRequest>(request)) return encode(handler.freeze(), encode_files);
+    if (const auto* kill = std::get_if<KillRequest>(&request)) {
+      auto killed = handler.kill(kill->session);
+      return killed ? encode_killed(*killed) : encode_error(killed.error());
+    }
     if (std::holds_alternative<DumpRequest>(request)) return encode_dump(handler.dump());
-    const auto reopened = handler.reopen_log();
-    return reopened ? encode_ok() : encode_error(reopened.error());
+    if (std::holds_alternative<ReopenLogRequest>(request)) {
+      const auto reopened = handler.reopen_log();
+      return reopened ? encode_ok() : encode_error(reopened.error());
+    }
+    if (const auto* thaw = std::get_if<ThawRequest>(&request))
+      handler.thaw(thaw->seconds, later<std::int64_t>(encode_files));
+    else if (std::holds_alternative<FreezeRequest>(request))
+      handler.freeze(later<std::int64_t>(encode_files));
+    else
+      handler.reload(later<std::string>(encode_reloaded));
+    return std::nullopt;
+  }
+
+  // A reply that finds this connection again, or nobody if it has gone. Deferred by a turn, so that an answer
+  // given at once does not end the connection inside its own handler.
+  template <typename T, typename Encoder>
+  ControlHandler::Reply<T> later(Encoder encoder) {
+    return [weak = std::weak_ptr<Connection*>(self_), encoder](Result<T> result) {
+      auto alive = weak.lock();
+      if (!alive) return;
+      Connection& connection = **alive;
+      connection.answer_later_ = result ? Packets(encoder(*result)) : encode_error(result.error());
+      connection.answer_turn_.start(0);
+    };
   }
 
   void reply(Packets packets) {
+    silence_.start(server_.limits_.silence_ms);
     std::size_t bytes = 0;
     for (const auto& packet : packets) bytes += packet.size();
     if (bytes > kMaxPending) packets = encode_error({Code::kLimit, "the answer is larger than 4 MiB", 0});
@@ -162,6 +196,7 @@ class ControlServer::Connection {
       pending_.pop_front();
       silence_.start(server_.limits_.silence_ms);
     }
+    if (last_) end_talk(socket_.get());
     if (last_ || !poll_->watch(Poll::kReadable)) finish();
   }
 
@@ -169,9 +204,13 @@ class ControlServer::Connection {
   Fd socket_;
   Asker asker_;
   std::deque<std::string> pending_;
-  bool last_ = false;  ///< close once the answer is sent
+  Packets answer_later_;
+  std::shared_ptr<Connection*> self_ =
+      std::make_shared<Connection*>(this);  ///< a token for replies, nothing more
+  bool last_ = false;                       ///< close once the answer is sent
   bool refusal_stated_ = false;
   Timer silence_;
+  Timer answer_turn_;
   std::unique_ptr<Poll> poll_;  ///< before socket_ in death: it lends the descriptor
 };
 
@@ -225,16 +264,14 @@ bool ControlServer::accept_one() {
   const auto asker = who_asks(socket.get(), auditors_);
   if (!asker) return true;
   if (!asker->auditor) {
-    send_once(socket.get(),
-              encode_error({Code::kDenied, "only root and auditors may ask opelogd", 0}).front());
+    turn_away(socket.get(), {Code::kDenied, "only root and auditors may ask opelogd", 0});
     return true;
   }
   const auto own = static_cast<std::size_t>(
       std::count_if(connections_.begin(), connections_.end(),
                     [&](const auto& connection) { return connection->asker().uid == asker->uid; }));
   if (connections_.size() >= limits_.connections || own >= limits_.connections_of_uid) {
-    send_once(socket.get(),
-              encode_error({Code::kLimit, "too many control connections: try again", 0}).front());
+    turn_away(socket.get(), {Code::kLimit, "too many control connections: try again", 0});
     return true;
   }
   connections_.push_back(std::make_unique<Connection>(*this, std::move(socket), *asker));

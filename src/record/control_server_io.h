@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -29,10 +30,13 @@ class ControlHandler {
   virtual StatusAnswer status() = 0;
   virtual std::vector<SessionRow> sessions() = 0;
   virtual Result<std::string> kill(const std::string& session) = 0;  ///< id of the one session meant
-  virtual Result<std::string> reload() = 0;                          ///< digest of the policy now in force
+  /// Called once, now or in a later turn; the client may be gone by then, that is the server's business.
+  template <typename T>
+  using Reply = std::function<void(Result<T>)>;
+  virtual void reload(Reply<std::string> reply) = 0;  ///< digest of the policy now in force
   virtual Status reopen_log() = 0;
-  virtual Result<std::int64_t> thaw(int seconds) = 0;  ///< files
-  virtual Result<std::int64_t> freeze() = 0;           ///< files
+  virtual void thaw(int seconds, Reply<std::int64_t> reply) = 0;  ///< files
+  virtual void freeze(Reply<std::int64_t> reply) = 0;             ///< files
   virtual std::string dump() = 0;
 };
 

@@ -17,8 +17,8 @@ namespace opelog::record {
 struct ListenerOptions {
   std::string path;
   unsigned mode = 0660;
-  std::optional<gid_t> group;  ///< owner is root, or who runs this
-  int backlog = 128;           ///< connections that wait for accept(2); further ones wait in connect(2)
+  std::optional<gid_t> group = std::nullopt;  ///< owner is root, or who runs this
+  int backlog = 128;  ///< connections that wait for accept(2); further ones wait in connect(2)
 };
 
 /// Non-blocking. The path belongs to the caller, who may unlink it.

@@ -1,0 +1,136 @@
+#include "record/systemd_io.h"
+
+#include <sys/un.h>
+
+#include "probe.h"
+
+namespace opelog::record {
+namespace {
+
+using namespace test;
+
+// What a manager that listens at NOTIFY_SOCKET is told by `work`, each message in brackets.
+std::string told(const std::function<void()>& work) {
+  const ScratchDirectory scratch;
+  const auto path = scratch / "notify";
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  path.copy(name.sun_path, sizeof name.sun_path - 1);
+  const Fd manager(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  EXPECT_EQ(::bind(manager.get(), reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+  ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
+  work();
+  ::unsetenv("NOTIFY_SOCKET");
+  std::string all;
+  char buffer[4096];
+  for (ssize_t n; (n = ::recv(manager.get(), buffer, sizeof buffer, 0)) >= 0;) {
+    all += "[" + std::string(buffer, static_cast<std::size_t>(n)) + "]";
+  }
+  return all;
+}
+
+TEST(ServiceManager, IsToldInItsOwnWords) {
+  EXPECT_EQ(told([] { notify_ready("3 sessions"); }), "[READY=1\nSTATUS=3 sessions]");
+  EXPECT_EQ(told([] { notify_status("x"); }), "[STATUS=x]");
+  EXPECT_EQ(told([] { notify_reloading(1234567); }), "[RELOADING=1\nMONOTONIC_USEC=1234567]");
+  EXPECT_EQ(told([] { notify_stopping(), notify_watchdog(); }), "[STOPPING=1][WATCHDOG=1]");
+}
+
+TEST(ServiceManager, AStatusCannotSmuggleInAnotherAssignment) {
+  EXPECT_EQ(told([] { notify_status("a\nMAINPID=1"); }), "[STATUS=a\\x0aMAINPID=1]");
+}
+
+TEST(ServiceManager, WithoutOneNothingHappens) {
+  ::unsetenv("NOTIFY_SOCKET");
+  ::unsetenv("LISTEN_FDS");
+  ::unsetenv("WATCHDOG_USEC");
+  notify_ready("x");
+  const auto passed = take_passed_fds();
+  ASSERT_TRUE(passed);
+  EXPECT_TRUE(passed->empty());
+  EXPECT_FALSE(watchdog_interval_ms());
+}
+
+TEST(ServiceManager, TheWatchdogIsFedTwiceAsOftenAsItMust) {
+  ::setenv("WATCHDOG_USEC", "30000000", 1);
+  EXPECT_EQ(watchdog_interval_ms(), 15000u);
+  ::setenv("WATCHDOG_PID", "1", 1);
+  EXPECT_FALSE(watchdog_interval_ms()) << "meant for another process";
+  ::unsetenv("WATCHDOG_USEC");
+  ::unsetenv("WATCHDOG_PID");
+}
+
+// Runs `work` in a child that was started as systemd would, with these sockets from descriptor 3 on.
+std::string activated(const std::vector<Fd>& sockets, const char* names,
+                      const std::function<std::string()>& work) {
+  return in_child([&] {
+    std::vector<int> copies;
+    for (const auto& socket : sockets) copies.push_back(::fcntl(socket.get(), F_DUPFD, 100));
+    // in_child's pipe may have one of these numbers: it is put back before the answer goes through it.
+    const auto pid = std::to_string(::getpid());
+    std::vector<int> saved;
+    for (std::size_t i = 0; i < copies.size(); ++i) {
+      saved.push_back(::fcntl(3 + static_cast<int>(i), F_DUPFD_CLOEXEC, 200));
+      ::dup2(copies[i], 3 + static_cast<int>(i));
+      ::close(copies[i]);
+    }
+    ::setenv("LISTEN_PID", pid.c_str(), 1);
+    ::setenv("LISTEN_FDS", std::to_string(sockets.size()).c_str(), 1);
+    ::setenv("LISTEN_FDNAMES", names, 1);
+    const auto said = work();
+    for (std::size_t i = 0; i < saved.size(); ++i) {
+      if (saved[i] >= 0) ::dup2(saved[i], 3 + static_cast<int>(i));
+    }
+    return said;
+  });
+}
+
+class SocketActivation : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name : {"login", "control"})
+      sockets_.push_back(std::move(listen_seqpacket({scratch_ / name})).value());
+  }
+  ScratchDirectory scratch_;
+  std::vector<Fd> sockets_;
+};
+
+TEST_F(SocketActivation, SocketsAreTakenByNameOnceAndCloseOnExec) {
+  const auto said = activated(sockets_, "login:control", []() -> std::string {
+    auto passed = take_passed_fds();
+    if (!passed) return passed.error().message;
+    auto control = take_listener(*passed, "control");
+    auto login = take_listener(*passed, "login");
+    auto other = take_listener(*passed, "other");
+    if (!control || !login || !other) return "a socket was refused";
+    if ((::fcntl(control->get(), F_GETFD) & FD_CLOEXEC) == 0) return "inherited by children";
+    if (::getenv("LISTEN_FDS") != nullptr) return "the environment still speaks of them";
+    return std::to_string(login->get()) + " " + std::to_string(control->get()) + " " +
+           std::to_string(other->get()) + " " + std::to_string(passed->size());
+  });
+  EXPECT_EQ(said, "3 4 -1 0");
+}
+
+TEST_F(SocketActivation, TwoOfOneNameAreRefused) {
+  const auto said = activated(sockets_, "login:login", []() -> std::string {
+    auto passed = take_passed_fds();
+    return passed ? code_name(take_listener(*passed, "login").error().code) : "not taken";
+  });
+  EXPECT_EQ(said, "invalid");
+}
+
+TEST_F(SocketActivation, WhatIsNotAListeningSeqpacketSocketIsRefused) {
+  std::vector<Fd> wrong;
+  wrong.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  wrong.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const auto said = activated(wrong, "login:control", []() -> std::string {
+    auto passed = take_passed_fds();
+    if (!passed) return "not taken";
+    return std::string(code_name(take_listener(*passed, "login").error().code)) + " " +
+           code_name(take_listener(*passed, "control").error().code);
+  });
+  EXPECT_EQ(said, "invalid invalid");
+}
+
+}  // namespace
+}  // namespace opelog::record
