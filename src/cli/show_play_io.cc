@@ -35,8 +35,7 @@ ExitCode show_play(format::RecordingReader& reader, const replay::PlayOptions& o
       remark(reader.problem().empty() ? "this recording has no end" : reader.problem());
       return kNo;
     case format::Outcome::kCorrupt:
-      remark("corrupt from byte " + std::to_string(reader.offset()) +
-             " of the timing file: " + reader.problem());
+      remark("corrupt: " + reader.problem());
       return kInvalid;
     case format::Outcome::kNeedMore:
       if (replay::output_is_terminal()) remark("the session goes on; --follow waits for more");

@@ -64,7 +64,7 @@ TEST_F(Show, ATornRecordingExitsOneACorruptOneFive) {
   spill(dir.file("torn_20261122140509_192.0.2.7.time"), time.substr(0, time.size() / 2));
   spill(dir.file("torn_20261122140509_192.0.2.7.log"), slurp(dir.file(kName) + ".log"));
   EXPECT_EQ(show("torn").status, 1);
-  spill(dir.file("dirt_20261122140509_192.0.2.7.time"), "H 0.000000 X y\n" + std::string(100, '\x80') + "\n");
+  spill(dir.file("dirt_20261122140509_192.0.2.7.time"), std::string(100, '\x80') + "\nO 0.1 0\n");
   spill(dir.file("dirt_20261122140509_192.0.2.7.log"), "x");
   EXPECT_EQ(show("dirt").status, 5);
 }

@@ -1,0 +1,63 @@
+# bash completion for opelog: commands, options, and sessions by name.
+
+_opelog_sessions() {
+    # Names hold no blanks; the newest 500 are enough to choose from.
+    local directory=()
+    [[ -n $1 ]] && directory=(--directory "$1")
+    opelog ls --json -n 500 "${directory[@]}" 2>/dev/null | sed -n 's/.*"name":"\([^"\\]*\)".*/\1/p'
+}
+
+_opelog() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+    local command="" sub="" directory="" i
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+            --directory) directory=${COMP_WORDS[++i]} ;;
+            --config|--control) ((i++)) ;;
+            --) [[ $command == rec ]] && { COMPREPLY=($(compgen -c -- "$cur")); return; } ;;
+            -*) ;;
+            *) if [[ -z $command ]]; then command=${COMP_WORDS[i]}; elif [[ $command == policy && -z $sub ]]; then sub=${COMP_WORDS[i]}; fi ;;
+        esac
+    done
+    case $prev in
+        --config|--control) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --directory|--root) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+        -u|--user) COMPREPLY=($(compgen -u -- "$cur")); return ;;
+        --group) COMPREPLY=($(compgen -g -- "$cur")); return ;;
+        --parent) COMPREPLY=($(compgen -W "sshd sshd-session login su sudo" -- "$cur")); return ;;
+        --since|--until) COMPREPLY=($(compgen -W "today yesterday" -- "$cur")); return ;;
+        -s|--speed|-i|--max-idle|--at|-n|--limit|--lines|--seconds|--client|--uid) return ;;
+    esac
+    local commands="ls play show tail status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
+    local shared="--config --directory --control --help" options=""
+    case $command in
+        "") COMPREPLY=($(compgen -W "$commands $shared --version" -- "$cur")); return ;;
+        ls) options="--user --since --until --client --live --limit --reverse --json" ;;
+        play) options="--speed --max-idle --at --follow --paused --resize --bell --raw" ;;
+        show) options="--json" ;;
+        tail) options="--follow --lines --raw" ;;
+        status) options="--json" ;;
+        thaw) options="--seconds" ;;
+        enroll|unenroll) options="--dry-run --root" ;;
+        doctor) options="--all --json --root" ;;
+        policy)
+            case $sub in
+                "") COMPREPLY=($(compgen -W "check explain" -- "$cur")); return ;;
+                check) options="--json" ;;
+                explain) options="--uid --user --parent --group --client --no-terminal --json" ;;
+            esac ;;
+    esac
+    if [[ $cur == -* ]]; then
+        COMPREPLY=($(compgen -W "$options $shared" -- "$cur"))
+        return
+    fi
+    case $command in
+        play|show|tail|kill)
+            if [[ $cur == */* ]]; then COMPREPLY=($(compgen -f -- "$cur"))
+            else COMPREPLY=($(compgen -W "$(_opelog_sessions "$directory")" -- "$cur")); fi ;;
+        enroll|unenroll) COMPREPLY=($(compgen -u -- "$cur")) ;;
+        policy) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    esac
+}
+complete -F _opelog opelog
