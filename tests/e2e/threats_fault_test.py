@@ -1,0 +1,349 @@
+#!/usr/bin/env python3
+"""Attacks on the daemon's door, floods and faults: rows 6, 7, 9, 15, 16 and 17 of docs/threats.md."""
+
+import os
+import re
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import sandbox  # noqa: E402
+import scene  # noqa: E402
+
+# Talks to the login socket as the worst program that has the shim's group: what the shim's gid could ever say.
+BABBLE = r'''
+import array, os, socket, struct, sys
+path = sys.argv[1]
+def connect():
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(5)
+    s.connect(path)
+    return s
+def say(data, fds=()):
+    s = connect()
+    try:
+        s.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else [])
+        return s.recv(65536)
+    except OSError:
+        return None
+    finally:
+        s.close()
+magic = 0x314c504f
+hello = struct.pack("=IIIIIHHIIII", magic, 1, 1, 0, 0, 24, 80, 4, 0, 0, 0) + b"xterm"[:4]
+null = os.open("/dev/null", os.O_RDWR)
+for data in (b"", b"x", os.urandom(100), os.urandom(100000), hello[:10], hello + b"tail", struct.pack("=II", 1, 1),
+             hello[:8] + b"\xff" * 60):
+    say(data)
+    say(data, [null] * 3)
+for n in (0, 1, 2, 4, 7, 30):
+    say(hello, [null] * n)
+pipes = [os.pipe() for _ in range(3)]
+say(hello, [pipes[0][1], pipes[1][0], pipes[2][0]])          # the wrong way round
+opath = os.open("/", os.O_PATH)
+say(hello, [opath] * 3)
+sock = connect()                                             # its own connection as its terminal
+say(hello, [sock.fileno()] * 3)
+idle = []                                                    # and then connections that never say a word
+try:
+    while len(idle) < 10000:
+        if len(idle) % 500 == 499:
+            for s in idle: s.close()
+            idle_count = len(idle)
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.setblocking(False)
+        try:
+            s.connect(path)
+        except BlockingIOError:
+            pass
+        idle.append(s)
+except OSError as error:
+    print("stopped at", len(idle), error)
+print("babbled", len(idle), flush=True)
+import time; time.sleep(float(sys.argv[2]))
+'''
+
+
+class Door(scene.Scene):
+    """Row 6: garbage, silence, wrong descriptors and thousands of connections; others feel nothing."""
+    policy = sandbox.POLICY + "limits: { login_timeout: 2s }\n"
+
+    def test_only_the_shim_may_connect(self):
+        done = self.host.run("python3", "-c", "import socket; socket.socket(1,5).connect('/run/opelog/login.sock')",
+                             user="opelogtest-a")
+        self.assertIn(b"PermissionError", done.err)
+        done = self.host.run("python3", "-c", "import socket; socket.socket(1,5).connect('/run/opelog/control.sock')",
+                             user="opelogtest-a")
+        self.assertIn(b"PermissionError", done.err)
+
+    def test_a_babbler_with_the_shims_group_neither_stops_nor_slows_others(self):
+        term = self.log_in()
+        self.host.write("/tmp/babble.py", BABBLE.encode())
+        # A real uid of a user with the shim's group: what a shim taken over would be.
+        gid = self.host.sh("getent group opelog | cut -d: -f3").text.strip()
+        babbler = self.host.popen("setpriv", "--reuid", "5001", "--regid", gid, "--clear-groups", "sh", "-c",
+                                  "ulimit -n 20000 2>/dev/null || ulimit -n $(ulimit -Hn); exec python3 /tmp/babble.py /run/opelog/login.sock 5",
+                                  stdout=-1, stderr=-2)
+        said = babbler.popen.stdout.readline()
+        while said and not said.startswith(b"babbled"):
+            said = babbler.popen.stdout.readline()
+        self.assertTrue(said.startswith(b"babbled"), said)
+        term.send("echo still-$((40+2))\r")
+        term.expect("still-42")
+        other = self.log_in("opelogtest-a")   # another uid finds a place at the door
+        self.log_out(other)
+        self.log_out(term)
+        babbler.wait()
+        self.new_recordings(2)
+        self.assertEqual(self.host.opelog("status").rc, 0)
+        self.host.daemon.wait_log("login-malformed")
+        # The one who babbled can log in again as soon as his connections are gone.
+        sandbox.wait_until(lambda: self.host.ssh("opelogtest-b", "true").rc == 0, "a login of the babbler's uid")
+
+    def test_garbage_on_the_control_socket(self):
+        script = ("import socket,os\n"
+                  "for data in (b'x', b'{}', b'[' * 4000, b'{\"op\":\"kill\"}', os.urandom(4096), b'{\"op\":1}', b'a' * 60000):\n"
+                  "    s = socket.socket(1, 5); s.settimeout(5); s.connect('/run/opelog/control.sock'); s.send(data); print(s.recv(65536)[:60])\n")
+        done = self.host.run("python3", "-c", script)
+        self.assertEqual(done.rc, 0, done)
+        self.assertEqual(done.out.count(b'"ok":false'), 7, done)
+        self.assertEqual(self.host.opelog("status").rc, 0)
+
+
+class Quotas(scene.Scene):
+    """Row 7: his own limit is hit and stated, others are unaffected."""
+    policy = sandbox.POLICY + "limits: { max_sessions_per_user: 5, max_sessions: 8 }\n"
+
+    def test_a_user_with_too_many_sessions_is_refused_with_a_clear_line_and_others_are_not(self):
+        terms = [self.log_in("opelogtest-b") for _ in range(5)]
+        done = self.host.ssh("opelogtest-b", "echo never")
+        self.assertNotIn(b"never", done.out)
+        self.assertEqual(done.rc, 77)
+        self.assertRegex(done.err, rb"opelog: .*sessions")
+        other = self.log_in("opelogtest-a")
+        self.assertEqual(self.log_out(other, "exit 6"), 6)
+        for term in terms:
+            self.log_out(term)
+        self.new_recordings(6)
+        self.assertEqual(self.host.ssh("opelogtest-b", "echo again").out, b"again\n")
+
+
+
+class Stopped(scene.Scene):
+    """Row 9: an operator who stops reading waits alone."""
+
+    def test_memory_stays_and_others_work_while_one_client_reads_nothing(self):
+        term = self.log_in()
+        term.send("yes 0123456789abcdef\r")
+        term.expect("abcdef")          # and from here on nothing is read
+        before = self.memory()
+        for _ in range(5):
+            self.assertEqual(self.host.ssh("opelogtest-b", "echo fine").out, b"fine\n")
+        self.assertLess(self.memory() - before, 2048, "kB more for one stopped reader")
+        term.hang_up()
+        sandbox.wait_until(lambda: all(r.ended() for r in self.host.recordings("opelogtest-a")), "the end of the recording")
+
+    def memory(self):
+        with open(f"/proc/{self.host.daemon.pid}/status") as file:
+            return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
+
+
+def policy(rule="", more=""):
+    return ("version: 1\nrules:\n  - name: operators\n    match: { uid: [1000, \"5000-\"], parent: [sshd, sshd-session] }\n"
+            f"{rule}{more}log: {{ target: stderr, level: debug }}\n")
+
+
+class FullDisk(scene.Scene):
+    """Row 15: the disk is full. One host, three policies one after the other."""
+    host_options = {"log_image_mb": 16}
+    policy = policy("    on_write_failure: hold\n", "limits: { hold_timeout: 60s }\n")
+
+    def fill(self):
+        self.host.sh("dd if=/dev/zero of=/var/log/ope_log/.filler bs=64k 2>/dev/null; sync; "
+                     "dd if=/dev/zero of=/var/log/ope_log/.filler2 bs=512 2>/dev/null; true")
+
+    def free(self):
+        # The guard has made the fillers append-only, as it should.
+        self.host.sh("while [ -e /var/log/ope_log/.filler ] || [ -e /var/log/ope_log/.filler2 ]; do "
+                     "chattr -a /var/log/ope_log/.filler* 2>/dev/null; rm -f /var/log/ope_log/.filler* 2>/dev/null; done")
+
+    def use(self, text):
+        seen = self.host.daemon.log().count("policy-loaded")
+        self.host.write("/etc/opelog/opelog.yaml", text.encode())
+        self.host.daemon.hup()
+        sandbox.wait_until(lambda: self.host.daemon.log().count("policy-loaded") > seen, "the new policy")
+
+    def test_hold_shows_nothing_until_there_is_room_and_loses_nothing(self):
+        self.use(self.policy)
+        term = self.log_in()
+        self.fill()
+        term.send("seq 1 60000; echo end-$((40+2))\r")
+        self.host.daemon.wait_log("record-failed.*No space left")
+        term.pump(1)
+        self.assertNotIn(b"end-42", term.output, "nothing is shown that the record has not")
+        self.free()
+        term.expect("end-42", 60)
+        self.log_out(term)
+        [recording] = self.new_recordings(1)
+        self.assertEqual(recording.payload(), term.output)
+        self.assertTrue(any("held" in v for v in recording.notes()["OPELOG_GAP"]), recording.notes())
+
+    def test_cut_ends_the_session_and_says_why(self):
+        self.use(policy("    on_write_failure: cut\n"))
+        term = self.log_in()
+        self.fill()
+        term.send("seq 1 60000\r")
+        term.expect_eof(30)
+        self.assertIn(b"opelog: recording failed", term.output)
+        self.free()
+        sandbox.wait_until(lambda: not self.host.opelog("ls", "--live").text.count("opelogtest-a_"), "the session's end")
+
+    def test_continue_shows_all_and_states_the_gap_with_its_count(self):
+        self.use(policy("    on_write_failure: continue\n"))
+        term = self.log_in()
+        self.fill()
+        term.send("seq 1 60000; echo end-$((40+2))\r")
+        term.expect("end-42", 60)
+        self.free()
+        term.send("echo more-$((40+2))\r")
+        term.expect("more-42")
+        self.log_out(term)
+        [recording] = self.new_recordings(1)
+        gaps = "".join(recording.notes().get("OPELOG_GAP", []))
+        lost = sum(int(n) for n in re.findall(r'"bytes":(\d+)', gaps))
+        self.assertGreater(lost, 0)
+        self.assertEqual(len(recording.payload()) + lost, len(term.output))
+
+    def test_a_login_when_there_is_no_room_to_begin_follows_on_start_failure(self):
+        self.use(policy("    on_start_failure: refuse\n"))
+        self.fill()
+        self.host.sh("i=0; while : > /var/log/ope_log/.filler_$i; do i=$((i+1)); [ $i -lt 20000 ] || break; done 2>/dev/null; true")
+        done = self.host.ssh("opelogtest-a", "echo in")
+        self.assertEqual((done.rc, done.out), (77, b""), done)
+        self.assertIn(b"opelog", done.err)
+        self.use(policy("    on_start_failure: pass\n"))
+        done = self.host.ssh("opelogtest-a", "echo in")
+        self.assertEqual((done.rc, done.out), (0, b"in\n"), done)
+        self.host.daemon.wait_log("login-unrecorded")
+        self.free()
+        self.new_recordings(0)
+
+
+class Directories(scene.Scene):
+    """Row 15: the directory moves, vanishes, becomes read-only."""
+
+    def test_a_removed_directory_is_made_again_and_guarded(self):
+        # The bind mount itself cannot be removed: use a directory below it.
+        text = sandbox.POLICY + "recordings: { directory: /var/log/ope_log/sub }\n"
+        self.host.write("/etc/opelog/opelog.yaml", text.encode())
+        self.host.daemon.wait_log("policy-loaded")
+        self.assertEqual(self.host.ssh("opelogtest-a", "true").rc, 0)
+        term = self.log_in()
+        self.host.run("mv", "/var/log/ope_log/sub", "/var/log/ope_log/moved", check=True)
+        term.send("echo to-$((40+2))\r")
+        term.expect("to-42")                      # a live session goes on in its open files
+        self.assertEqual(self.host.ssh("opelogtest-b", "true").rc, 0)
+        self.log_out(term)
+        moved = self.host.recordings("opelogtest-a", "/var/log/ope_log/moved")
+        sandbox.wait_until(lambda: all(r.ended() for r in moved), "the end of the moved recording")
+        self.assertEqual(moved[-1].payload(), term.output)
+        self.assertEqual(len(self.host.recordings("opelogtest-b", "/var/log/ope_log/sub")), 1)
+        self.assertRegex(self.host.sh("lsattr /var/log/ope_log/sub/*.log").text, r"(?m)^-+a")
+        self.host.daemon.wait_log("guard-(rearmed|disarmed|missing|absent)")
+
+    def test_a_read_only_file_system_follows_the_policy(self):
+        self.host.run("mount", "-o", "remount,ro,bind", "/var/log/ope_log", check=True)
+        try:
+            done = self.host.ssh("opelogtest-a", "echo in")
+            self.assertEqual(done.rc, 77, done)
+            self.assertIn(b"opelog", done.err)
+        finally:
+            self.host.run("mount", "-o", "remount,rw,bind", "/var/log/ope_log", check=True)
+        self.assertEqual(self.host.ssh("opelogtest-a", "echo in").out, b"in\n")
+
+
+class Policies(scene.Scene):
+    """Row 16: broken policy files."""
+
+    def test_a_broken_file_keeps_the_last_good_policy_and_says_where_it_is_wrong(self):
+        for broken, place in ((b"version: 1\nrules: [\n", r":\d+:\d+: "),
+                              (sandbox.POLICY.encode() + b"version: 1\n", r":\d+:\d+: .*version"),
+                              (sandbox.POLICY.encode()[:60], r":\d+:\d+: "),
+                              (sandbox.POLICY.encode().replace(b"1000", b"10x0"), r":\d+:\d+: .*10x0"),
+                              (b"", r"opelog.yaml")):
+            seen = self.host.daemon.log().count("policy-rejected")
+            self.host.write("/etc/opelog/opelog.yaml", broken)
+            sandbox.wait_until(lambda: self.host.daemon.log().count("policy-rejected") > seen, f"the rejection of {broken!r}")
+            last = [line for line in self.host.daemon.log().splitlines() if "policy-rejected" in line][-1]
+            self.assertRegex(last, place)
+            status = self.host.opelog("status")
+            self.assertIn("rejected", status.text, "status shows it until it is mended")
+            self.assertEqual(self.host.ssh("opelogtest-a", "exit 7").rc, 7)
+        self.host.run("rm", "/etc/opelog/opelog.yaml", check=True)
+        self.assertEqual(self.host.ssh("opelogtest-a", "exit 8").rc, 8)
+        self.new_recordings(6)
+        seen = self.host.daemon.log().count("policy-loaded")
+        self.host.write("/etc/opelog/opelog.yaml", sandbox.POLICY.encode())
+        sandbox.wait_until(lambda: self.host.daemon.log().count("policy-loaded") > seen, "the mended policy")
+        self.assertNotIn("rejected", self.host.opelog("status").text)
+
+    def test_a_file_that_others_may_write_is_no_policy(self):
+        self.host.write("/etc/opelog/opelog.yaml", sandbox.POLICY.encode() + b"# x\n", mode=0o666)
+        self.host.daemon.wait_log("policy-rejected.*chmod")
+        seen = self.host.daemon.log().count("policy-loaded")
+        self.host.write("/etc/opelog/opelog.yaml", sandbox.POLICY.encode(), mode=0o644)
+        sandbox.wait_until(lambda: self.host.daemon.log().count("policy-loaded") > seen, "the mended policy")
+
+    def test_at_its_first_start_the_daemon_refuses_to_run_without_a_good_policy(self):
+        self.host.write("/tmp/bad.yaml", b"version: 1\nrules: []\nrulez: []\n")
+        for config in ("/tmp/bad.yaml", "/tmp/no-such.yaml"):
+            done = self.host.run("/usr/sbin/opelogd", "--config", config)
+            self.assertEqual(done.rc, 78, done)
+            self.assertEqual(done.err.count(b"\n"), 1, "one line")
+        self.assertRegex(self.host.run("/usr/sbin/opelogd", "--config", "/tmp/bad.yaml").err, rb"bad.yaml:3:1: .*rulez")
+
+
+class DaemonAbsent(scene.Scene):
+    """Row 17: the daemon is absent."""
+
+    def test_targets_are_refused_with_a_clear_message_others_pass_and_glass_can_be_broken(self):
+        self.host.run("usermod", "-aG", "opelog-breakglass", "opelogtest.odd_x", check=True)
+        term = self.log_in()
+        term.send("echo here\r")
+        term.expect("here")
+        self.host.daemon.kill()
+        term.expect_eof(30)           # fail closed: no session goes on unrecorded
+        self.assertIn(b"opelog", term.output[-300:])
+        done = self.host.ssh("opelogtest-a", "echo in")
+        self.assertEqual((done.rc, done.out), (69, b""), done)
+        self.assertRegex(done.err, rb"opelog: .*refused")
+        self.assertEqual(self.host.ssh("opelogtest-none", "echo in").out, b"in\n", "nobody's target")
+        done = self.host.ssh("opelogtest.odd_x", "echo in")
+        self.assertEqual(done.out, b"in\n", done)
+        self.assertIn(b"opelog", done.err, "an unrecorded login is told so")
+        # What was on the screen is in the record, which is completed by the next daemon.
+        shown = term.output
+        self.host.start_daemon(sandbox.POLICY)
+        self.host.daemon.wait_log("recording-repaired")
+        [recording] = self.new_recordings(1)
+        self.assertTrue(shown.startswith(recording.payload()), (shown[-200:], recording.payload()[-200:]))
+        self.assertIn(b"here", recording.payload())
+        self.assertIn('"reason":"crash"', recording.notes()["OPELOG_END"][0])
+        self.assertEqual(recording.replay(), recording.payload())
+        self.assertEqual(self.host.ssh("opelogtest-a", "exit 5").rc, 5)
+
+    def test_a_graceful_stop_writes_every_end(self):
+        self.host.start_daemon(sandbox.POLICY) if not self.host.daemon.process.running() else None
+        terms = [self.log_in() for _ in range(3)]
+        self.assertEqual(self.host.daemon.stop(), 0)
+        for term in terms:
+            term.expect_eof(30)
+            self.assertIn(b"opelog: the recorder stops", term.output)
+        for recording, term in zip(self.new_recordings(3), terms):
+            self.assertIn('"reason":"shutdown"', recording.notes()["OPELOG_END"][0])
+            self.assertTrue(term.output.startswith(recording.payload()))
+        self.host.start_daemon(sandbox.POLICY)
+
+
+if __name__ == "__main__":
+    sandbox.require_sandbox()
+    unittest.main()

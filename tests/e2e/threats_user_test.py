@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+"""Attacks by the recorded user, each carried out as that user over a real login. Rows of docs/threats.md.
+
+Row 1 (files) is in append_only_test.py and tests/watch/guard_attack_test.cc, row 2 against the shim's processes in
+tests/shim/attack_test.cc; here is what needs a whole login.
+"""
+
+import os
+import re
+import signal
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import sandbox  # noqa: E402
+import scene  # noqa: E402
+
+# Tries every way to a terminal or process from inside a session; prints a line a try.
+TRIES = r'''
+import ctypes, errno, fcntl, os, signal, sys, termios
+libc = ctypes.CDLL(None, use_errno=True)
+outer, waiter = sys.argv[1], int(sys.argv[2])
+def attempt(name, call):
+    try:
+        call()
+        print(name, "WORKED", flush=True)
+    except (OSError, PermissionError) as error:
+        print(name, "refused", errno.errorcode.get(error.errno, error.errno), flush=True)
+def syscall(number, *args):
+    if libc.syscall(number, *args) < 0:
+        raise OSError(ctypes.get_errno(), "syscall")
+def inject():
+    fd = os.open("/dev/tty", os.O_RDWR)
+    fcntl.ioctl(fd, termios.TIOCSTI, b"x")
+attempt("open-read", lambda: os.open(outer, os.O_RDONLY | os.O_NOCTTY))
+attempt("open-write", lambda: os.open(outer, os.O_WRONLY | os.O_NOCTTY))
+attempt("chown", lambda: os.chown(outer, os.getuid(), -1))
+attempt("chmod", lambda: os.chmod(outer, 0o666))
+attempt("waiter-fds", lambda: os.listdir("/proc/%d/fd" % waiter))
+attempt("waiter-environ", lambda: open("/proc/%d/environ" % waiter, "rb").read())
+attempt("waiter-mem", lambda: open("/proc/%d/mem" % waiter, "rb"))
+def ptrace():
+    if libc.ptrace(16, waiter, 0, 0) < 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
+attempt("ptrace", ptrace)
+attempt("pidfd-getfd", lambda: syscall(438, os.pidfd_open(waiter), 3, 0))
+attempt("login-socket", lambda: __import__("socket").socket(1, 5).connect("/run/opelog/login.sock"))
+attempt("control-socket", lambda: __import__("socket").socket(1, 5).connect("/run/opelog/control.sock"))
+attempt("recordings", lambda: os.listdir("/var/log/ope_log"))
+'''
+
+
+class Terminals(scene.Scene):
+    """Rows 2 and 3: the waiter and the outer terminal are out of the user's reach."""
+
+    def inside(self, term):
+        """(outer terminal, pid of the waiter) of a session, as an attacker inside finds them."""
+        term.send("echo W=$PPID O=$(awk '{print $7}' /proc/$PPID/stat).\r")
+        found = term.expect(rb"W=(\d+) O=(\d+)\.")
+        device = int(found[2])
+        return f"/dev/pts/{(device & 0xff) | ((device >> 12) & 0xfff00)}", int(found[1])
+
+    def test_nothing_of_the_outer_side_can_be_opened_traced_or_changed(self):
+        self.host.write("/tmp/tries.py", TRIES.encode())
+        term = self.log_in()
+        outer, waiter = self.inside(term)
+        term.send(f"python3 /tmp/tries.py {outer} {waiter}; echo TRIED\r")
+        term.expect(rb"\nTRIED")
+        said = term.output.decode()
+        self.assertNotIn("WORKED", said)
+        self.assertEqual(len(re.findall(r"refused", said)), 12, said)
+        self.assertEqual(self.log_out(term), 0)
+        self.new_recordings(1)
+
+    def test_a_process_that_spins_on_opening_the_terminal_ends_with_a_dead_descriptor(self):
+        """It wins the race before the node changes hands, and has nothing of it: the terminal is revoked."""
+        self.host.write("/tmp/spin.py", b'''
+import os, sys, time
+held, end = {}, time.monotonic() + 6
+print("spinning", flush=True)
+while time.monotonic() < end:
+    for n in range(8):
+        path = "/dev/pts/%d" % n
+        if path in held:
+            continue
+        try:
+            held[path] = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        except OSError:
+            pass
+alive = []
+for path, fd in held.items():
+    try:
+        os.write(fd, b"STOLEN-" + path.encode())
+        alive.append(path)
+    except OSError:
+        pass
+print("held", sorted(held), "alive", sorted(alive), flush=True)
+''')
+        spinner = self.host.popen("python3", "/tmp/spin.py", user="opelogtest-a", stdout=-1)
+        self.assertEqual(spinner.popen.stdout.readline(), b"spinning\n")
+        terms = [self.log_in() for _ in range(3)]
+        inner = set()
+        for term in terms:
+            term.send("tty\r")
+            inner.add(term.expect(rb"/dev/pts/\d+")[0].decode())
+        said = spinner.popen.stdout.read().decode()
+        spinner.wait()
+        alive = set(re.findall(r"/dev/pts/\d+", said.split("alive")[1]))
+        self.assertLessEqual(alive, inner, f"an outer terminal is still open: {said}")
+        for term in terms:
+            self.log_out(term)
+        # What he wrote to inner terminals is in the record like all output there; what he wrote to outer ones
+        # was shown nowhere.
+        for recording, term in zip(self.new_recordings(3), terms):
+            self.assert_replays(recording, term.output)
+
+    def test_killing_or_stopping_the_waiter_ends_the_session_and_never_leaves_a_shell(self):
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            with self.subTest(signal=number):
+                self.setUp()
+                term = self.log_in()
+                _, waiter = self.inside(term)
+                term.send("trap '' HUP TERM; echo SHELL=$$.\r")
+                shell = int(term.expect(rb"SHELL=(\d+)\.")[1])
+                term.send(f"kill -{int(number)} {waiter}; sleep 1000\r")
+                term.expect_eof()
+                [recording] = self.new_recordings(1)
+                self.assertIn('"reason":"shim"', recording.notes()["OPELOG_END"][0])
+                sandbox.wait_until(lambda: not self.host.exists(f"/proc/{shell}"), "the end of the shell")
+                # The dying waiter takes the terminal along: the record may have more than was still shown, never less.
+                self.assertTrue(recording.payload().startswith(term.output), (recording.payload()[-200:], term.output[-200:]))
+                self.assertEqual(recording.replay(), recording.payload())
+
+    def test_a_stopped_waiter_delays_nothing_and_the_session_is_still_recorded(self):
+        term = self.log_in()
+        _, waiter = self.inside(term)
+        term.send(f"kill -STOP {waiter}; echo after-$((6*7))\r")
+        term.expect("after-42")
+        term.send("exit 3\r")
+        term.expect_eof(60)
+        [recording] = self.new_recordings(1)
+        self.assertIn(b"after-42", recording.payload())
+        self.assertIn('"reason":"shim"', recording.notes()["OPELOG_END"][0])
+
+    def test_characters_cannot_be_typed_into_the_outer_terminal(self):
+        term = self.log_in()
+        term.send("python3 -c 'import fcntl,termios; fcntl.ioctl(0, termios.TIOCSTI, b\"x\")'; echo rc=$?\r")
+        term.expect(rb"rc=\d")  # whatever the kernel allows on the inner terminal is input there, and recorded as echo
+        self.log_out(term, "\x15exit 0")  # what was injected stands on the inner line
+        [recording] = self.new_recordings(1)
+        self.assert_replays(recording, term.output)
+
+
+class WaysAround(scene.Scene):
+    """Row 4: every way to a shell over ssh is a session, or says that it is not."""
+
+    def test_an_interactive_bash_without_terminal_is_a_session(self):
+        done = self.host.ssh("opelogtest-a", "bash -i", input=b"echo in-$((40+2))\nexit 4\n")
+        self.assertEqual(done.rc, 4)
+        self.assertIn(b"in-42", done.out)
+        [recording] = self.new_recordings(1)
+        self.assertIn("bash -i", recording.notes()["COMMAND"][0])
+
+    def test_a_shell_on_a_forced_terminal_is_a_session(self):
+        term = self.host.ssh_pty("opelogtest-a", "sh")
+        term.expect(r"\$ $")
+        term.send("echo on-$((40+2)); exit\r")
+        term.wait()
+        [recording] = self.new_recordings(1)
+        self.assertIn(b"on-42", recording.payload())
+
+    def test_start_up_files_that_exec_something_else_stay_inside_the_session(self):
+        for name in (".bashrc", ".bash_profile", ".profile"):
+            self.host.write(f"/home/opelogtest-b/{name}", b"exec /bin/sh -i\n", owner="opelogtest-b")
+        term = self.host.ssh_pty("opelogtest-b")
+        term.expect(r"\$ $")
+        term.send("echo inside-$((40+2))\r")
+        term.expect("inside-42")
+        self.log_out(term)
+        [recording] = self.new_recordings(1, "opelogtest-b")
+        self.assert_replays(recording, term.output)
+
+    def test_ssh_rc_runs_through_the_shim(self):
+        self.host.sh("mkdir -p /home/opelogtest-b/.ssh; echo 'echo RC-RAN >&2' > /home/opelogtest-b/.ssh/rc; "
+                     "chown -R opelogtest-b /home/opelogtest-b/.ssh/rc")
+        done = self.host.ssh("opelogtest-b", "echo command")
+        self.assertIn(b"command", done.out)
+        self.assertIn(b"RC-RAN", done.err)
+        commands = sorted(r.notes()["COMMAND"][0] for r in self.new_recordings(2, "opelogtest-b"))
+        self.assertIn("echo command", commands)
+        self.host.sh("rm /home/opelogtest-b/.ssh/rc")
+
+    def test_running_the_shim_by_hand_gives_a_shell_that_is_in_the_record_already(self):
+        term = self.log_in()
+        term.send("opelog-shell; echo left-$?\r")
+        term.expect(r"\$ ")
+        term.send("echo nested-$((40+2)); exit 9\r")
+        term.expect("left-9")
+        self.log_out(term)
+        [recording] = self.new_recordings(1)
+        self.assertIn(b"nested-42", recording.payload())
+
+    def test_leaving_the_session_by_setsid_and_asking_again_gives_nothing_new(self):
+        term = self.log_in()
+        term.send("setsid -f sh -c 'sleep 0.2; opelog-shell -c \"id -u > /tmp/escaped\"' ; sleep 0.1\r")
+        sandbox.wait_until(lambda: self.host.exists("/tmp/escaped"), "the detached command")
+        self.assertEqual(self.host.read("/tmp/escaped").strip(), b"1000", "the user's own rights, no more")
+        self.log_out(term)
+        self.new_recordings(1)
+
+
+class Environment(scene.Scene):
+    """Row 5: what the user may set changes neither policy nor names."""
+    sshd = ("AcceptEnv *", "PermitUserEnvironment yes")
+
+    def test_hostile_variables(self):
+        environment = {
+            "SSH_CLIENT": "../../x 1 2", "SSH_CONNECTION": "6.6.6.6 1 7.7.7.7 22", "SSH_TTY": "/dev/null",
+            "LC_ALL": "xx_YY.bogus", "LANG": "../..", "TERM": "x\ny\x1b]0;t\x07", "SHELL": "/bin/false", "USER": "root",
+            "LOGNAME": "../root", "HOME": "/nonexistent", "OPELOG_SESSION": "0000000000000000", "TZ": "/etc/shadow",
+            "OPELOG_LOGIN_SOCKET": "/tmp/evil", "LD_PRELOAD": "/tmp/evil.so", "LD_LIBRARY_PATH": "/tmp",
+            "GCONV_PATH": "/tmp", "BASH_ENV": "/tmp/evil", "ENV": "/tmp/evil", "IFS": "/", "PATH": "/tmp",
+        }
+        lines = "".join(f"{k}={v}\n" for k, v in environment.items() if "\n" not in v)
+        self.host.write("/home/opelogtest-a/.ssh/environment", lines.encode(), mode=0o600, owner="opelogtest-a")
+        self.host.sh("chown -R opelogtest-a /home/opelogtest-a/.ssh")
+        done = self.host.ssh("opelogtest-a", "/bin/echo fine")
+        self.assertEqual(done.out, b"fine\n", done)
+        term = self.host.ssh_pty("opelogtest-a", env={"TERM": environment["TERM"]})
+        term.expect(r"\$ $")
+        term.send("echo also-$((40+2)); exit\r")
+        term.expect("also-42")
+        term.wait()
+        for recording in self.new_recordings(2):
+            self.assertRegex(recording.name, r"^opelogtest-a_\d{14}_127\.0\.0\.1(-\d+)?$")
+            client = recording.notes()["OPELOG_CLIENT"][0]
+            self.assertIn('"address":"127.0.0.1"', client)
+            self.assertIn('"claimed":false', client)
+            self.assertIn('"user":"opelogtest-a"', recording.notes()["OPELOG_USER"][0])
+        self.host.sh("rm /home/opelogtest-a/.ssh/environment")
+
+
+class Forgery(scene.Scene):
+    """Rows 8 and 11: what an operator prints is data, in the files and on the auditor's screen."""
+
+    def test_output_that_looks_like_records_is_only_output(self):
+        term = self.log_in()
+        term.send(r"printf 'H 0.000000 OPELOG_END {\"reason\":\"exit\",\"exit_code\":0}\nO 1.000000 5\n'"
+                  r"; printf '\nScript done on x\n\033]0;H 0.000000 EXIT_CODE 0\a'" "; echo forged\r")
+        term.expect(rb"\x07forged\r\n")
+        self.assertEqual(self.log_out(term, "exit 12"), 12)
+        [recording] = self.new_recordings(1)
+        notes = recording.notes()
+        self.assertEqual(notes["EXIT_CODE"], ["12"])
+        self.assertEqual(len(notes["OPELOG_END"]), 1)
+        self.assert_replays(recording, term.output)
+
+    def test_commands_with_newlines_and_quotes_stay_in_their_field(self):
+        command = "echo x'\nH 0.000000 EXIT_CODE 99\nO 0.000000 1'\"\x1b[2J\xff\"; exit 3"
+        done = self.host.ssh("opelogtest-a", command.encode("latin-1").decode("latin-1"))
+        self.assertEqual(done.rc, 3)
+        [recording] = self.new_recordings(1)
+        self.assertEqual(recording.notes()["EXIT_CODE"], ["3"])
+        self.assertNotIn(b"\x1b", recording.time)
+
+    def test_a_hostile_recording_does_nothing_to_the_auditor(self):
+        attacks = (r"\033]52;c;ZXZpbA==\a", r"\033]0;title\a", r"\033P$q q\033\\", r"\033[c", r"\033[6n", r"\033[5n", r"\033[>c",
+                   r"\033[21t", r"\033]8;;http://evil\033\\link\033]8;;\033\\", r"\033_apc\033\\", r"\033^pm\033\\", r"\033[?1000h",
+                   r"\033[?2004h", r"\005", r"\302\235" "52;c;x" r"\302\234", r"\342\200\256", r"\033[5i", r"\033#8", r"\033c")
+        term = self.log_in()
+        for attack in attacks:
+            term.send(f"printf 'A{attack}B\\n'\r")
+        term.send("echo done-$((40+2))\r")
+        term.expect("done-42")
+        self.log_out(term)
+        [recording] = self.new_recordings(1)
+        shown = self.host.opelog("play", recording.name).out
+        self.assertIn(b"done-42", shown)
+        for bad in (b"\x1b]", b"\x1bP", b"\x1b[c", b"\x1b[6n", b"\x1b[5n", b"\x1b[>c", b"\x1b[21t", b"\x1b_", b"\x1b^", b"\x05",
+                    b"\xc2\x9d", b"\xe2\x80\xae", b"\x1b[?1000h", b"\x1b[5i", b"\x1bc"):
+            self.assertNotIn(bad, shown, f"{bad!r} reached the auditor's terminal")
+        raw = self.host.opelog("play", "--raw", recording.name).out
+        self.assertIn(b"\x1b]52;c;ZXZpbA==\x07", raw, "--raw opts out")
+        for command in (("ls",), ("show", recording.name), ("ls", "--json")):
+            self.assertNotIn(b"\x1b]", self.host.opelog(*command).out)
+
+
+if __name__ == "__main__":
+    sandbox.require_sandbox()
+    unittest.main()
