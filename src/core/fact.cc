@@ -64,7 +64,12 @@ std::string format_fact(const Fact& fact) {
     }
     const std::string safe = printable(plain);
     const char* quote = safe.empty() || safe.find_first_of(" =") != std::string::npos ? "\"" : "";
-    line += ' ' + key + '=' + quote + safe + quote;
+    line += ' ';
+    line += key;
+    line += '=';
+    line += quote;
+    line += safe;
+    line += quote;
   }
   return line;
 }

@@ -33,8 +33,7 @@ bool in_ranges(const std::vector<UidRange>& ranges, std::uint32_t uid) {
 // Every uid the rule could possibly match, whatever its other conditions say.
 std::vector<UidRange> possible_uids(const Match& match,
                                     const std::map<std::string, std::uint32_t>& user_uids) {
-  const std::vector<UidRange> by_uid =
-      match.uid.empty() ? std::vector<UidRange>{kEverybody} : merge(match.uid);
+  std::vector<UidRange> by_uid = match.uid.empty() ? std::vector<UidRange>{kEverybody} : merge(match.uid);
   if (match.user.empty()) return by_uid;
   std::vector<UidRange> by_user;
   for (const auto& user : match.user) {

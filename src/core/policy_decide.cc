@@ -70,6 +70,7 @@ std::string describe(const std::vector<UidRange>& ranges) {
 
 std::string describe(const std::vector<AddressRange>& ranges) {
   std::vector<std::string> words;
+  words.reserve(ranges.size());
   for (const auto& r : ranges) words.push_back(r.text);
   return join(words);
 }
@@ -143,14 +144,17 @@ bool rule_matches(const Rule& rule, const LoginFacts& facts, std::vector<std::st
     if (!c.holds) {
       if (trace != nullptr) {
         const auto [is, wants] = say_condition(rule.match, facts, i);
-        trace->push_back(
-            printable("rule " + rule.name + ": no: " + c.what + " is " + is + ", wants " + wants));
+        std::string why = "rule " + rule.name + ": no: ";
+        why.append(c.what).append(" is ").append(is).append(", wants ").append(wants);
+        trace->push_back(printable(why));
       }
       return false;
     }
-    if (trace != nullptr)
-      held +=
-          (held.empty() ? "" : "; ") + std::string(c.what) + " " + say_condition(rule.match, facts, i).first;
+    if (trace == nullptr) continue;
+    held += held.empty() ? "" : "; ";
+    held += c.what;
+    held += ' ';
+    held += say_condition(rule.match, facts, i).first;
   }
   if (trace != nullptr) {
     trace->push_back(

@@ -173,8 +173,7 @@ void PolicyWatcher::State::arm() {
 void PolicyWatcher::State::drain() {
   alignas(inotify_event) char buffer[16384];
   bool any = false;
-  ssize_t n;
-  while ((n = ::read(inotify.get(), buffer, sizeof buffer)) > 0) any = true;
+  while (::read(inotify.get(), buffer, sizeof buffer) > 0) any = true;
   if (!any) return;
   const MonoUs now = mono_now();
   if (!first_event) first_event = now;

@@ -409,6 +409,8 @@ INSTANTIATE_TEST_SUITE_P(
             "2:35: client: '192.0.2.5/24' has bits beyond its prefix; write 192.0.2.0/24"},
         Bad{"version: 1\nrules: [{name: a, match: {client: 2001:db8::1/32}}]\n",
             "2:35: client: '2001:db8::1/32' has bits beyond its prefix; write 2001:db8::/32"},
+        Bad{"version: 1\nrules: [{name: a, match: {client: \"::ffff:192.0.2.5/120\"}}]\n",
+            "2:35: client: '::ffff:192.0.2.5/120' has bits beyond its prefix; write ::ffff:192.0.2.0/120"},
         Bad{"version: 1\nrules: [{name: a, match: {client: 192.0.2.0/33}}]\n",
             "2:35: client: '192.0.2.0/33' has no prefix from 0 to 32"},
         Bad{"version: 1\nrules: [{name: a, match: {client: 192.0.2.0/}}]\n",
