@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
-#include <syslog.h>
 #include <unistd.h>
 
+#include "shim/auth_log_io.h"
 #include "shim/daemon_link_io.h"
 #include "shim/fallback_io.h"
 #include "shim/launch_io.h"
@@ -60,9 +60,9 @@ static const char* passwd_shell(void) {
 }
 
 static void tell_log(const char* what) {
-  openlog("opelog-shell", LOG_PID, LOG_AUTH);
-  syslog(LOG_WARNING, "daemon not available: login of uid %u %s", (unsigned)getuid(), what);
-  closelog();
+  char text[128];
+  snprintf(text, sizeof text, "daemon not available: login of uid %u %s", (unsigned)getuid(), what);
+  opelog_log_warning(text);
 }
 
 static _Noreturn void refuse_unavailable(void) {

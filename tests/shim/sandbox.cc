@@ -47,15 +47,21 @@ void copy_file(const std::string& from, const std::string& to, mode_t mode, gid_
   must(out.good() && ::chown(to.c_str(), 0, group) == 0 && ::chmod(to.c_str(), mode) == 0, to.c_str());
 }
 
+// In the child, whose descriptors are the test's: where else could it say so?
+[[noreturn]] void give_up(const char* what) {
+  ::dprintf(2, "test: %s: %s\n", what, std::strerror(errno));
+  ::_exit(125);
+}
+
 [[noreturn]] void start_child(const Start& start) {
   for (int fd = 0; fd < 3; ++fd) {
     const int given = start.descriptors[fd] >= 0 ? start.descriptors[fd] : ::open("/dev/null", O_RDWR);
     // Above 2 first: descriptors given may be 0, 1 or 2 themselves.
     const int high = ::fcntl(given, F_DUPFD, 50 + fd);
-    if (high < 0) ::_exit(121);
+    if (high < 0) give_up("fcntl");
   }
   for (int fd = 0; fd < 3; ++fd)
-    if (::dup2(50 + fd, fd) < 0) ::_exit(122);
+    if (::dup2(50 + fd, fd) < 0) give_up("dup2");
   ::close_range(3, ~0U, 0);
   // As from sshd, whatever the test runner itself was started with (nohup ignores SIGHUP).
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
@@ -63,17 +69,17 @@ void copy_file(const std::string& from, const std::string& to, mode_t mode, gid_
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::setsid();
-  if (start.terminal && ::ioctl(0, TIOCSCTTY, 0) != 0) ::_exit(123);
-  if (::setgroups(start.groups.size(), start.groups.data()) != 0 ||
-      ::setresgid(start.gid, start.gid, start.gid) != 0 ||
-      ::setresuid(start.uid, start.uid, start.uid) != 0 || ::chdir(kHome) != 0)
-    ::_exit(124);
+  if (start.terminal && ::ioctl(0, TIOCSCTTY, 0) != 0) give_up("TIOCSCTTY");
+  if (::setgroups(start.groups.size(), start.groups.data()) != 0) give_up("setgroups");
+  if (::setresgid(start.gid, start.gid, start.gid) != 0) give_up("setresgid");
+  if (::setresuid(start.uid, start.uid, start.uid) != 0) give_up("setresuid");
+  if (::chdir(kHome) != 0) give_up("chdir");
   ::umask(027);
   if (start.before_exec) start.before_exec();
   auto argv = pointers(start.arguments);
   auto envp = pointers(start.environment);
   ::execve(start.program.c_str(), argv.data(), envp.data());
-  ::_exit(125);
+  give_up(start.program.c_str());
 }
 
 }  // namespace

@@ -4,8 +4,14 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cstring>
 
 #include "sandbox.h"
 
@@ -37,6 +43,7 @@ Outcome run(Start start, const std::function<void()>& meanwhile = {}) {
   o.err = err.all();
   const int status = child.wait();
   o.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  if (testing::Test::HasFailure()) ADD_FAILURE() << "the shim left with " << o.code << " and said: " << o.err;
   return o;
 }
 
@@ -152,6 +159,32 @@ TEST(Absent, TheRealShellComesFromPasswdUnlessThatIsUs) {
     EXPECT_EQ(ran(o), row.runs) << row.shell << o.err;
     EXPECT_TRUE(row.runs || o.code == OPELOG_EXIT_UNAVAILABLE) << row.shell;
   }
+}
+
+// The host's log reader may be stuck; a login must not wait for it.
+TEST(Absent, ItIsLoggedButNobodyWaitsForTheLog) {
+  Sandbox sandbox;
+  sandbox.write_fallback(std::string("absent pass\n") + kProbeLine + "uid 54321 54321 refuse\n");
+  ASSERT_EQ(::mount("opelog-test", "/dev", "tmpfs", 0, "mode=0755"), 0);
+  ASSERT_EQ(::mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3)), 0);
+  Hold log(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, "/dev/log");
+  ASSERT_EQ(::bind(log.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::chmod("/dev/log", 0666), 0);
+  EXPECT_TRUE(ran(run({})));
+  char line[512] = "";
+  ASSERT_GT(::recv(log.get(), line, sizeof line - 1, MSG_DONTWAIT), 0);
+  EXPECT_EQ(std::string(line).rfind("<36>", 0), 0U) << line;
+  EXPECT_NE(std::string(line).find(": daemon not available: login of uid 54321 passes UNRECORDED"),
+            std::string::npos)
+      << line;
+  Hold filler(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  while (::sendto(filler.get(), "x", 1, 0, reinterpret_cast<sockaddr*>(&address), sizeof address) == 1) {
+  }
+  EXPECT_TRUE(ran(run({})));
+  EXPECT_EQ(::umount2("/dev", MNT_DETACH), 0);
 }
 
 TEST(Absent, ARecordingAtOnesOwnWishIsNotPretended) {
