@@ -296,7 +296,16 @@ void LoginServer::record(Pending& p, const Lookup& found, const Admission& admis
   info.original = p.hello.original;
   info.policy_digest = config_.policy_digest;
 
-  auto prepared = recorder_.prepare(admission, p.hello, p.descriptors, std::move(info));
+  // To revoke a terminal sends SIGHUP to its session's leader. If that is a shell that waits for the shim (dash runs
+  // `-c` so), it would die and the login with it, without a word.
+  const bool takes_terminal = has_terminal(p.descriptors) && p.hello.how != OPELOG_HOW_REC;
+  auto prepared = takes_terminal && !found.process.leads_session
+                      ? Result<StartedSession>(Error{Code::kInvalid,
+                                                     "opelog-shell was not started in place of the shell that leads the "
+                                                     "terminal's session; in sshd_config write: ForceCommand exec "
+                                                     "/usr/bin/opelog-shell --force",
+                                                     0})
+                      : recorder_.prepare(admission, p.hello, p.descriptors, std::move(info));
   if (!prepared) {
     const std::string why = prepared.error().message;
     Verdict verdict;

@@ -150,6 +150,7 @@ Result<ProcessFacts> read_once(const PeerCredentials& peer, const std::string& s
   facts.loginuid = read_number(*directory, "loginuid");
   facts.audit_session = read_number(*directory, "sessionid");
   facts.tty = terminal_path(stat->terminal);
+  facts.leads_session = stat->session == stat->pid;
   facts.shim = prove_shim(*directory, *status, shim_path);
   auto walk = walk_ancestors(*directory, *stat);
   if (!walk) return std::move(walk).error();

@@ -55,6 +55,7 @@ struct ProcessFacts {
   std::uint32_t loginuid = 0xffffffff;       ///< -1 unset
   std::uint32_t audit_session = 0xffffffff;  ///< -1 unset
   std::string tty;                           ///< controlling terminal, "" if none
+  bool leads_session = false;                ///< nobody else gets the SIGHUP when its terminal is revoked
   bool traced = false;
   ShimProof shim;
 };

@@ -1,10 +1,13 @@
 #include "record/systemd_io.h"
 
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
+#include <cstring>
 
 #include "core/fact.h"
 
@@ -13,9 +16,22 @@ namespace {
 
 constexpr int kKeepEnvironment = 0, kForgetEnvironment = 1;
 
-// A manager that cannot be reached is no reason to fail anything.
+// Not sd_notify(3): it waits while the manager's queue is full, and every session would wait with it. A manager that
+// does not listen, or cannot be reached, is no reason to fail or delay anything.
 void notify(const std::string& text) {
-  (void)sd_notify(kKeepEnvironment, text.c_str());
+  const char* name = std::getenv("NOTIFY_SOCKET");
+  sockaddr_un address{};
+  if (name == nullptr || (name[0] != '/' && name[0] != '@')) return;
+  const std::size_t length = std::strlen(name);
+  if (length < 2 || length >= sizeof address.sun_path) return;
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, name, length);
+  if (name[0] == '@') address.sun_path[0] = '\0';  // an abstract name: no terminating zero belongs to it
+  const std::size_t size = offsetof(sockaddr_un, sun_path) + length + (name[0] == '/' ? 1 : 0);
+  const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return;
+  (void)::sendto(socket.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+                 reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(size));
 }
 
 // One line, so that no text can smuggle in another assignment.

@@ -2,6 +2,8 @@
 
 #include <sys/un.h>
 
+#include <cstddef>
+
 #include "probe.h"
 
 namespace opelog::record {
@@ -38,6 +40,32 @@ TEST(ServiceManager, IsToldInItsOwnWords) {
 
 TEST(ServiceManager, AStatusCannotSmuggleInAnotherAssignment) {
   EXPECT_EQ(told([] { notify_status("a\nMAINPID=1"); }), "[STATUS=a\\x0aMAINPID=1]");
+}
+
+TEST(ServiceManager, OneThatDoesNotListenDelaysNothing) {
+  // More than any queue of datagrams holds: whoever waited for room would wait for ever.
+  const std::string heard = told([] {
+    for (int i = 0; i < 5000; ++i) notify_watchdog();
+  });
+  EXPECT_EQ(heard.rfind("[WATCHDOG=1][WATCHDOG=1]", 0), 0u);
+  EXPECT_LT(heard.size(), 5000 * sizeof "[WATCHDOG=1]");
+}
+
+TEST(ServiceManager, MayHaveAnAbstractName) {
+  const std::string name = "opelogtest-notify-" + std::to_string(::getpid());
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  name.copy(address.sun_path + 1, sizeof address.sun_path - 2);
+  const Fd manager(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  ASSERT_EQ(::bind(manager.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  ::setenv("NOTIFY_SOCKET", ("@" + name).c_str(), 1);
+  notify_stopping();
+  ::unsetenv("NOTIFY_SOCKET");
+  char buffer[64];
+  const ssize_t n = ::recv(manager.get(), buffer, sizeof buffer, 0);
+  ASSERT_GT(n, 0);
+  EXPECT_EQ(std::string(buffer, static_cast<std::size_t>(n)), "STOPPING=1");
 }
 
 TEST(ServiceManager, WithoutOneNothingHappens) {
