@@ -711,8 +711,9 @@ class Host:
             stage = os.path.join(self.base, "stage")
             subprocess.run(["cmake", "--install", build], env={**os.environ, "DESTDIR": stage}, check=True,
                            stdout=subprocess.DEVNULL)
-        # A pipe, because neither side sees the other's paths; existing directories keep their own modes.
-        pack = subprocess.Popen(["tar", "-C", stage, "--owner=0", "--group=0", "-cf", "-", "."],
+        # A pipe, because neither side sees the other's paths; existing directories keep their own modes. By name and never
+        # ".": "/" is the machine's own, and tar would make it 0700 while it extracts.
+        pack = subprocess.Popen(["tar", "-C", stage, "--owner=0", "--group=0", "-cf", "-", *sorted(os.listdir(stage))],
                                 stdout=subprocess.PIPE)
         subprocess.run(self._argv(["tar", "-C", "/", "--no-overwrite-dir", "-xf", "-"], None), stdin=pack.stdout,
                        env=self._env(None, None), check=True)
