@@ -157,6 +157,8 @@ TEST_F(GuardTest, SameDirectoryUnderTwoPathsIsGuardedOnce) {
   EXPECT_EQ(fact("guard-flagged", "x") != nullptr ? 1 : 0, 1);
   EXPECT_EQ(guard_->status().flagged_total, 2U) << "x and the marker, once each\n" << all_facts();
   EXPECT_TRUE(guard_->status().directories[1].armed);
+  EXPECT_EQ(guard_->status().directories[0].known, 2U);
+  EXPECT_EQ(guard_->status().directories[1].known, 0U);
   bind.off();  // now it is a directory of its own
   write(again + "/own", "data");
   ASSERT_TRUE(until([&] { return flagged_path(again + "/own"); })) << all_facts();

@@ -96,9 +96,10 @@ class GuardTest : public ::testing::Test {
   }
   void start(int settle_ms = 0, int sweep_ms = 0) { start({{directory(), settle_ms}}, sweep_ms); }
 
-  /// Runs the loop until `done`; false after 20 s (a bound for broken code, never waited for otherwise).
+  /// Runs the loop until `done`; false after 120 s (a bound for broken code on a busy machine, never waited
+  /// for otherwise).
   bool until(const std::function<bool()>& done) {
-    const MonoUs give_up = mono_now() + 20 * kUsPerS;
+    const MonoUs give_up = mono_now() + 120 * kUsPerS;
     Timer tick(*loop_, [] {});
     tick.start(1, 1);
     while (!done()) {

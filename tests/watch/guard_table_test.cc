@@ -234,6 +234,18 @@ TEST_F(Machine, InodeNumberInUseAgainIsNotARename) {
   EXPECT_NE(asked<action::Flag>(), nullptr);
 }
 
+TEST_F(Machine, FlagSetOnAnInodeNumberInUseAgainReplacesTheFileThatHadIt) {
+  begin();
+  known("x", 7);
+  Look fresh = regular(7, 5);
+  fresh.birth_ns += 1;
+  done("y", fresh);  // the inode was freed and taken between the look and the flag
+  ASSERT_NE(stated("guard-missing"), nullptr);
+  EXPECT_EQ(table_->status().directories[0].known, 1U);
+  look("y", regular(7, 5, false), Why::kArrived);
+  EXPECT_EQ(stated("guard-renamed"), nullptr);
+}
+
 TEST_F(Machine, ReplacementIsStatedWhenTheOldFileTurnsUpNowhere) {
   begin();
   known("x", 7);
@@ -458,6 +470,16 @@ TEST_F(Machine, DirectoryLostInTheMiddleOfAThawDoesNotHoldItsEndUp) {
   EXPECT_NE(asked<action::Rotated>(), nullptr);
 }
 
+TEST_F(Machine, DirectoryArmedAnewInTheMiddleOfAThawIsScannedForTheThaw) {
+  begin();
+  tell(event::Thaw{60});
+  arm(11);
+  ASSERT_NE(asked<action::Rescan>(), nullptr);
+  EXPECT_EQ(asked<action::Rescan>()->why, Why::kThaw);
+  tell(event::ScanEnded{kDir, Why::kThaw});
+  EXPECT_NE(asked<action::Rotated>(), nullptr);
+}
+
 TEST_F(Machine, DisarmedDirectoryLeavesNoDeadlineBehind) {
   begin();
   look("x", regular(7));
@@ -523,7 +545,9 @@ TEST_F(Machine, AnyOrderOfEventsKeepsItsBoundsAndItsPromise) {
       }
     }
     ASSERT_LE(table_->status().directories[0].known, 8U);
-    ASSERT_FALSE(table_->describe().empty());
+    if (i % 64 == 0) {
+      ASSERT_FALSE(table_->describe().empty());
+    }
   }
 }
 
