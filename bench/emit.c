@@ -1,6 +1,6 @@
-/* What is recorded in the benchmarks: `bench_emit text MIB`, `bench_emit random MIB`, `bench_emit echo` (raw mode, each byte comes back),
- * `bench_emit idle` (says READY and waits for a byte). All say READY first; text and random then wait for one byte, so that start-up is not
- * measured. */
+/* What is recorded in the benchmarks: `bench_emit text MIB`, `bench_emit random MIB`, `bench_emit echo` (raw
+ * mode, each byte comes back), `bench_emit idle` (says READY and waits for a byte). All say READY first; text
+ * and random then wait for one byte, so that start-up is not measured. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,9 @@ int main(int argc, char** argv) {
   unsigned state = 1;
   for (size_t i = 0; i < sizeof block; ++i) {
     state = state * 1103515245u + 12345u;
-    block[i] = strcmp(argv[1], "random") == 0 ? (char)(state >> 16) : i % 80 == 79 ? '\n' : (char)(' ' + (state >> 16) % 95);
+    block[i] = strcmp(argv[1], "random") == 0 ? (char)(state >> 16)
+               : i % 80 == 79                 ? '\n'
+                                              : (char)(' ' + (state >> 16) % 95);
   }
   const long blocks = (argc > 2 ? atol(argv[2]) : 16) * 32;
   for (long i = 0; i < blocks; ++i) put(block, sizeof block);

@@ -10,7 +10,8 @@ extern "C" {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static opelog_fallback_answer answer;
   const std::uint32_t groups[] = {7, 1000};
-  const opelog_person people[] = {{0, 0, nullptr, 0}, {1000, 1000, groups, 2}, {4294967295U, 4294967295U, nullptr, 0}};
+  const opelog_person people[] = {
+      {0, 0, nullptr, 0}, {1000, 1000, groups, 2}, {4294967295U, 4294967295U, nullptr, 0}};
   const char* text = reinterpret_cast<const char*>(data);
   const std::size_t line = opelog_decide_fallback(text, size, &people[0], &answer);
   for (const auto& person : people) {

@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   // What was taken is no longer than what came, and holds nothing that TERM must not hold.
-  std::size_t total = hello->term.size() + hello->claim.size() + (hello->original ? hello->original->size() : 0);
+  std::size_t total =
+      hello->term.size() + hello->claim.size() + (hello->original ? hello->original->size() : 0);
   if (hello->how != OPELOG_HOW_FORCE && hello->command) total += hello->command->size();
   if (total + sizeof(opelog_hello) != packet.size()) std::abort();
   for (const char c : hello->term + hello->claim)

@@ -33,7 +33,10 @@ Result<Config> load_config(const Paths& paths) {
   }
   auto group = record::lookup_group(p.file_group);
   if (!group) {
-    return Error{Code::kNotFound, paths.policy + ": recordings.group: " + group.error().message + "; run: groupadd --system " + p.file_group, 0};
+    return Error{Code::kNotFound,
+                 paths.policy + ": recordings.group: " + group.error().message + "; run: groupadd --system " +
+                     p.file_group,
+                 0};
   }
   config.file_group = *group;
   if (auto tty = record::lookup_group("tty")) config.tty_group = *tty;
@@ -43,14 +46,19 @@ Result<Config> load_config(const Paths& paths) {
   std::vector<EnrolledUid> uids;
   for (const Enrolled& e : *enrolled) {
     config.enrolled[e.user] = e.shell;
-    if (auto uid = record::lookup_user(e.user)) uids.push_back({*uid, e.shell});
-    else config.warnings.push_back(paths.enrolled + ": " + uid.error().message + "; run: opelog unenroll " + e.user);
+    if (auto uid = record::lookup_user(e.user))
+      uids.push_back({*uid, e.shell});
+    else
+      config.warnings.push_back(paths.enrolled + ": " + uid.error().message + "; run: opelog unenroll " +
+                                e.user);
   }
   std::map<std::string, std::uint32_t> rule_users;
   for (const Rule& rule : p.rules) {
     for (const std::string& user : rule.match.user) {
-      if (auto uid = record::lookup_user(user)) rule_users[user] = *uid;
-      else config.warnings.push_back(paths.policy + ": rule " + rule.name + ": " + uid.error().message);
+      if (auto uid = record::lookup_user(user))
+        rule_users[user] = *uid;
+      else
+        config.warnings.push_back(paths.policy + ": rule " + rule.name + ": " + uid.error().message);
     }
   }
   std::optional<std::uint32_t> glass;

@@ -1,7 +1,8 @@
-// Everything the daemon reads from outside its sessions, loaded as one value: policy, enrolled users, group ids.
+// Everything the daemon reads from outside its sessions, loaded as one value: policy, enrolled users, group
+// ids.
 //
-// Blocking (files, name service): at start called directly, on reload from run_work(). A complete new Config is made or
-// an Error; nothing is half applied.
+// Blocking (files, name service): at start called directly, on reload from run_work(). A complete new Config
+// is made or an Error; nothing is half applied.
 #pragma once
 
 #include <cstdint>

@@ -30,7 +30,8 @@ struct Repairs {
 void repair_directory(const std::string& path, Repairs& repairs) {
   auto names = format::list_names(path);
   if (!names) {
-    if (names.error().code != Code::kNotFound) repairs.facts.push_back({Level::kError, "repair-failed", names.error().message, {}});
+    if (names.error().code != Code::kNotFound)
+      repairs.facts.push_back({Level::kError, "repair-failed", names.error().message, {}});
     return;
   }
   auto directory = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
@@ -44,7 +45,10 @@ void repair_directory(const std::string& path, Repairs& repairs) {
       repairs.facts.push_back({Level::kError, "repair-failed", done.error().message, {{"recording", name}}});
     } else if (!done->empty()) {
       ++repairs.repaired;
-      repairs.facts.push_back({Level::kWarning, "recording-repaired", "an interrupted recording was completed: " + *done, {{"recording", name}}});
+      repairs.facts.push_back({Level::kWarning,
+                               "recording-repaired",
+                               "an interrupted recording was completed: " + *done,
+                               {{"recording", name}}});
     }
   }
 }
@@ -81,7 +85,8 @@ Status Daemon::start() {
     (void)::setrlimit(RLIMIT_NOFILE, &files);
   }
   auto shim_group = record::lookup_group("opelog");
-  if (!shim_group) return Error{Code::kNotFound, shim_group.error().message + "; run: groupadd --system opelog", 0};
+  if (!shim_group)
+    return Error{Code::kNotFound, shim_group.error().message + "; run: groupadd --system opelog", 0};
 
   auto passed = record::take_passed_fds();
   if (!passed) return std::move(passed).error();
@@ -124,10 +129,14 @@ Status Daemon::start() {
     signals_.push_back(std::move(*signal));
   }
   ::signal(SIGPIPE, SIG_IGN);
-  for (auto [path, watcher] : {std::pair{&paths_.policy, &policy_watcher_}, std::pair{&paths_.enrolled, &enrolled_watcher_}}) {
+  for (auto [path, watcher] :
+       {std::pair{&paths_.policy, &policy_watcher_}, std::pair{&paths_.enrolled, &enrolled_watcher_}}) {
     auto opened = PolicyWatcher::open(loop_, *path, [this] { load_again(); });
-    if (opened) *watcher = std::move(*opened);
-    else state(Level::kWarning, "policy-unwatched", "changes are noticed on SIGHUP only: " + opened.error().message);
+    if (opened)
+      *watcher = std::move(*opened);
+    else
+      state(Level::kWarning, "policy-unwatched",
+            "changes are noticed on SIGHUP only: " + opened.error().message);
   }
   if (auto interval = record::watchdog_interval_ms()) {
     watchdog_ = std::make_unique<Timer>(loop_, [] { record::notify_watchdog(); });
@@ -135,7 +144,8 @@ Status Daemon::start() {
   }
   apply(std::move(config_));
   repair_then_guard();
-  state(Level::kInfo, "daemon-start", std::string("opelogd ") + OPELOG_VERSION + " records to " + config_.policy.policy.directory,
+  state(Level::kInfo, "daemon-start",
+        std::string("opelogd ") + OPELOG_VERSION + " records to " + config_.policy.policy.directory,
         {{"policy", config_.policy.digest}});
   record::notify_ready("recording to " + config_.policy.policy.directory);
   return {};
@@ -169,7 +179,8 @@ void Daemon::apply(Config config) {
   log_->set_level(p.log.level);
   write_fallback();
   auto directory = record::open_recordings_directory(p.directory, config_.file_group);
-  append_only_ = directory ? (p.append_only == AppendOnly::kOff ? Status{} : probe_append_only(p.directory)) : Status{directory.error()};
+  append_only_ = directory ? (p.append_only == AppendOnly::kOff ? Status{} : probe_append_only(p.directory))
+                           : Status{directory.error()};
   if (!append_only_) state(Level::kError, "recordings-degraded", append_only_.error().message);
   if (guard_ready_) configure_guard();
 }
@@ -186,9 +197,12 @@ void Daemon::configure_guard() {
 void Daemon::write_fallback() {
   // Readable for the setgid shim only: it says who may log in unrecorded when we are not there.
   auto group = record::lookup_group("opelog");
-  auto written = group ? replace_file(paths_.fallback, config_.fallback, 0640, *group) : Status{group.error()};
+  auto written =
+      group ? replace_file(paths_.fallback, config_.fallback, 0640, *group) : Status{group.error()};
   fallback_error_ = written ? "" : written.error().message;
-  if (!written) state(Level::kError, "fallback-failed", "logins while the daemon is absent follow the old policy: " + fallback_error_);
+  if (!written)
+    state(Level::kError, "fallback-failed",
+          "logins while the daemon is absent follow the old policy: " + fallback_error_);
 }
 
 // Loads on a worker thread: the name service may block.
@@ -212,15 +226,19 @@ void Daemon::load_again() {
           policy_error_.clear();
           loaded_ = wall_now();
           apply(std::move(*loaded).value());
-          state(same ? Level::kDebug : Level::kInfo, "policy-loaded", "the policy is in force", {{"policy", config_.policy.digest}});
+          state(same ? Level::kDebug : Level::kInfo, "policy-loaded", "the policy is in force",
+                {{"policy", config_.policy.digest}});
         } else {
           policy_error_ = loaded->error().message;
           state(Level::kError, "policy-rejected", policy_error_ + "; the policy in force stays");
         }
-        record::notify_ready(policy_error_.empty() ? "recording to " + config_.policy.policy.directory : "policy file rejected: " + policy_error_);
+        record::notify_ready(policy_error_.empty() ? "recording to " + config_.policy.policy.directory
+                                                   : "policy file rejected: " + policy_error_);
         for (auto& reply : replies) {
-          if (policy_error_.empty()) reply(config_.policy.digest);
-          else reply(loaded->error());
+          if (policy_error_.empty())
+            reply(config_.policy.digest);
+          else
+            reply(loaded->error());
         }
         if (std::exchange(reload_again_, false)) load_again();
       });
@@ -231,7 +249,8 @@ void Daemon::load_again() {
 void Daemon::repair_then_guard() {
   auto repairs = std::make_shared<Repairs>();
   auto queued = run_work(
-      loop_, [repairs, directory = config_.policy.policy.directory] { repair_directory(directory, *repairs); },
+      loop_,
+      [repairs, directory = config_.policy.policy.directory] { repair_directory(directory, *repairs); },
       [this, repairs] {
         if (stopping_) return;
         for (const Fact& fact : repairs->facts) facts_(fact);
@@ -251,7 +270,8 @@ void Daemon::own_opened(const format::RecordingWriter& writer) {
     const std::uint64_t inode = writer.inode(i);
     if (inode == 0) continue;
     live_[inode] = {&writer, i};
-    guard_->own_created(config_.policy.policy.directory, writer.name() + kFileSuffix[i], inode, writer.append_only());
+    guard_->own_created(config_.policy.policy.directory, writer.name() + kFileSuffix[i], inode,
+                        writer.append_only());
   }
 }
 
@@ -306,12 +326,20 @@ record::StatusAnswer Daemon::status() {
   answer.guard.findings = guard.findings;
   for (const auto& directory : guard.directories) {
     answer.guard.directories.push_back(directory.path);
-    if (!directory.degraded.empty()) answer.degraded.push_back({directory.path + ": " + directory.degraded, directory.remedy});
+    if (!directory.degraded.empty())
+      answer.degraded.push_back({directory.path + ": " + directory.degraded, directory.remedy});
   }
-  if (!policy_error_.empty()) answer.degraded.push_back({"the policy file is rejected, the old policy stays: " + policy_error_, "correct it; check with: opelog policy check"});
-  if (!append_only_) answer.degraded.push_back({append_only_.error().message, "choose a directory on ext4, xfs or btrfs, or set recordings.append_only"});
-  if (!fallback_error_.empty()) answer.degraded.push_back({"the fallback file is not current: " + fallback_error_, "mkdir -p /var/lib/opelog && opelog reload"});
-  if (!policy_watcher_) answer.degraded.push_back({"the policy file is not watched", "run opelog reload after each change"});
+  if (!policy_error_.empty())
+    answer.degraded.push_back({"the policy file is rejected, the old policy stays: " + policy_error_,
+                               "correct it; check with: opelog policy check"});
+  if (!append_only_)
+    answer.degraded.push_back({append_only_.error().message,
+                               "choose a directory on ext4, xfs or btrfs, or set recordings.append_only"});
+  if (!fallback_error_.empty())
+    answer.degraded.push_back({"the fallback file is not current: " + fallback_error_,
+                               "mkdir -p /var/lib/opelog && opelog reload"});
+  if (!policy_watcher_)
+    answer.degraded.push_back({"the policy file is not watched", "run opelog reload after each change"});
   if (guard.thawed) answer.degraded.push_back({"recordings are thawed for rotation", "opelog freeze"});
   return answer;
 }
@@ -339,7 +367,9 @@ std::vector<record::SessionRow> Daemon::sessions() {
   return rows;
 }
 
-Result<std::string> Daemon::kill(const std::string& session) { return recorder_->kill(session, "root"); }
+Result<std::string> Daemon::kill(const std::string& session) {
+  return recorder_->kill(session, "root");
+}
 
 void Daemon::reload(Reply<std::string> reply) {
   reload_replies_.push_back(std::move(reply));
@@ -352,7 +382,8 @@ Status Daemon::reopen_log() {
 }
 
 void Daemon::thaw(int seconds, Reply<std::int64_t> reply) {
-  guard_->thaw(seconds, [reply](Result<int> files) { files ? reply(std::int64_t{*files}) : reply(files.error()); });
+  guard_->thaw(seconds,
+               [reply](Result<int> files) { files ? reply(std::int64_t{*files}) : reply(files.error()); });
 }
 
 void Daemon::freeze(Reply<std::int64_t> reply) {
@@ -364,7 +395,8 @@ std::string Daemon::dump() {
   return text + logins_->describe() + recorder_->describe() + guard_->describe();
 }
 
-void Daemon::state(Level level, const char* event, std::string text, std::vector<std::pair<std::string, std::string>> fields) {
+void Daemon::state(Level level, const char* event, std::string text,
+                   std::vector<std::pair<std::string, std::string>> fields) {
   facts_({level, event, std::move(text), std::move(fields)});
 }
 

@@ -16,7 +16,8 @@
 namespace {
 
 // sysexits: systemd shows them by name.
-constexpr int kExitUsage = 64, kExitUnavailable = 69, kExitSoftware = 70, kExitNoPermission = 77, kExitConfig = 78;
+constexpr int kExitUsage = 64, kExitUnavailable = 69, kExitSoftware = 70, kExitNoPermission = 77,
+              kExitConfig = 78;
 
 int fail(const opelog::Error& error, int code) {
   std::fprintf(stderr, "opelogd: %s\n", opelog::printable(error.message).c_str());
@@ -29,18 +30,25 @@ int run(int argc, char** argv) {
   CLI::App cli{"Records the sessions that the policy wants recorded, and guards the recordings."};
   cli.set_version_flag("--version", std::string("opelogd ") + OPELOG_VERSION);
   cli.add_option("--config", paths.policy, "policy file")->capture_default_str();
-  cli.add_option("--enrolled", paths.enrolled, "list of enrolled users and their real shells")->capture_default_str();
-  cli.add_option("--run-directory", paths.run, "directory of login.sock and control.sock")->capture_default_str();
-  cli.add_option("--fallback", paths.fallback, "file that tells the shim what to do while the daemon is absent")->capture_default_str();
-  cli.add_option("--shim", paths.shim, "the installed opelog-shell; only it is believed to be a shim")->capture_default_str();
+  cli.add_option("--enrolled", paths.enrolled, "list of enrolled users and their real shells")
+      ->capture_default_str();
+  cli.add_option("--run-directory", paths.run, "directory of login.sock and control.sock")
+      ->capture_default_str();
+  cli.add_option("--fallback", paths.fallback,
+                 "file that tells the shim what to do while the daemon is absent")
+      ->capture_default_str();
+  cli.add_option("--shim", paths.shim, "the installed opelog-shell; only it is believed to be a shim")
+      ->capture_default_str();
   cli.add_flag("--check", check, "read the configuration, say whether it is good, and leave (0 or 78)");
   cli.add_flag("--log-stderr", log_to_stderr, "log to standard error whatever the policy says");
   cli.footer(
       "Examples:\n"
       "  opelogd --check                          is the configuration good?\n"
       "  opelogd --log-stderr --config my.yaml    run in the foreground with another policy\n\n"
-      "Signals: SIGHUP reads the policy again and opens the log file anew, SIGUSR1 logs the state, SIGTERM ends all\n"
-      "sessions and stops. Exit codes: 0 stopped, 64 usage, 69 sockets or guard unavailable, 77 not root, 78 policy.");
+      "Signals: SIGHUP reads the policy again and opens the log file anew, SIGUSR1 logs the state, SIGTERM "
+      "ends all\n"
+      "sessions and stops. Exit codes: 0 stopped, 64 usage, 69 sockets or guard unavailable, 77 not root, 78 "
+      "policy.");
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -53,7 +61,8 @@ int run(int argc, char** argv) {
   auto config = opelog::app::load_config(paths);
   if (!config) return fail(config.error(), kExitConfig);
   if (check) {
-    for (const std::string& warning : config->warnings) std::fprintf(stderr, "opelogd: warning: %s\n", opelog::printable(warning).c_str());
+    for (const std::string& warning : config->warnings)
+      std::fprintf(stderr, "opelogd: warning: %s\n", opelog::printable(warning).c_str());
     std::printf("%s: good (%s)\n", paths.policy.c_str(), config->policy.digest.c_str());
     return 0;
   }

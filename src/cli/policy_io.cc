@@ -170,7 +170,9 @@ void add_policy(CLI::App& app, const Context& context, int& exit) {
   auto* explained =
       policy->add_subcommand("explain", "Which rule a login meets, and why not the ones before");
   explained->add_option("FILE", explain->file, "Policy file instead of the installed one");
-  explained->add_option("--uid", explain->uid, "User id")->type_name("N")->check(CLI::Range(0.0, 4294967295.0));
+  explained->add_option("--uid", explain->uid, "User id")
+      ->type_name("N")
+      ->check(CLI::Range(0.0, 4294967295.0));
   explained->add_option("-u,--user", explain->user, "User name")->type_name("USER");
   explained
       ->add_option("--parent", explain->parents,

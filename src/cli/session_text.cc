@@ -53,8 +53,10 @@ std::string summary_json(const format::RecordingSummary& summary) {
       .text("path", summary.path)
       .text("state", state_word(summary.state));
   json.text("user", info.user);
-  if (!info.id.empty()) json.number_u("uid", info.uid).number_u("gid", info.gid);
-  else json.raw("uid", "null").raw("gid", "null");  // plain script does not know
+  if (!info.id.empty())
+    json.number_u("uid", info.uid).number_u("gid", info.gid);
+  else
+    json.raw("uid", "null").raw("gid", "null");  // plain script does not know
   json.text("client", info.client)
       .number_u("client_port", info.client_port)
       .boolean("client_claimed", info.client_claimed);

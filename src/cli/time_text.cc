@@ -183,7 +183,8 @@ std::optional<std::int64_t> parse_length(std::string_view text) {
     }
   }
   std::int64_t total = 0;
-  for (bool first = true; !s.empty(); first = false) {  // a number without a unit stands alone: 1h30 is ambiguous
+  for (bool first = true; !s.empty();
+       first = false) {  // a number without a unit stands alone: 1h30 is ambiguous
     const auto n = take_number(s, 1, 9);
     if (!n) return std::nullopt;
     std::int64_t micro = 0;
@@ -202,7 +203,8 @@ std::optional<std::int64_t> parse_length(std::string_view text) {
       continue;
     }
     const auto seconds = unit.empty() ? std::optional<std::int64_t>(1) : unit_seconds(unit);
-    if (!seconds || (unit.empty() && (!s.empty() || !first)) || *n > kLongestS / *seconds) return std::nullopt;
+    if (!seconds || (unit.empty() && (!s.empty() || !first)) || *n > kLongestS / *seconds)
+      return std::nullopt;
     total += (*n * kUsPerS + micro) * *seconds;
     if (total > kLongestS * kUsPerS) return std::nullopt;
   }

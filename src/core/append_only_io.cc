@@ -14,7 +14,11 @@ namespace opelog {
 
 Status set_append_only(int fd, bool on) {
   int flags = 0;  // the ioctl takes an int in spite of its declared long
-  if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0) return error_from_errno(errno, "read file flags");
+  if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0) {
+    if (errno == ENOTTY || errno == EOPNOTSUPP)
+      return Error{Code::kUnsupported, "the file system has no append-only flag", errno};
+    return error_from_errno(errno, "read file flags");
+  }
   const int wanted = on ? flags | FS_APPEND_FL : flags & ~FS_APPEND_FL;
   if (wanted == flags) return {};
   if (::ioctl(fd, FS_IOC_SETFLAGS, &wanted) != 0) {
@@ -35,12 +39,17 @@ Result<bool> has_append_only(int dirfd, const std::string& name) {
   return flag_of(dirfd, name.c_str(), AT_SYMLINK_NOFOLLOW);
 }
 
-Result<bool> has_append_only(int fd) { return flag_of(fd, "", AT_EMPTY_PATH); }
+Result<bool> has_append_only(int fd) {
+  return flag_of(fd, "", AT_EMPTY_PATH);
+}
 
 Status probe_append_only(const std::string& directory) {
   auto fd = open_at(AT_FDCWD, directory, O_TMPFILE | O_RDWR, 0600);
-  if (!fd) return Error{Code::kUnsupported, directory + ": no unnamed files here: " + fd.error().message, fd.error().err};
-  if (auto set = set_append_only(fd->get(), true); !set) return Error{set.error().code, directory + ": " + set.error().message, set.error().err};
+  if (!fd)
+    return Error{Code::kUnsupported, directory + ": no unnamed files here: " + fd.error().message,
+                 fd.error().err};
+  if (auto set = set_append_only(fd->get(), true); !set)
+    return Error{set.error().code, directory + ": " + set.error().message, set.error().err};
   auto seen = has_append_only(fd->get());
   if (auto cleared = set_append_only(fd->get(), false); !cleared) return std::move(cleared).error();
   if (!seen) return std::move(seen).error();

@@ -8,7 +8,10 @@ namespace opelog {
 std::string format_utc(WallUs when, int digits) {
   std::int64_t seconds = when / kUsPerS;
   std::int64_t fraction = when % kUsPerS;
-  if (fraction < 0) { fraction += kUsPerS; --seconds; }
+  if (fraction < 0) {
+    fraction += kUsPerS;
+    --seconds;
+  }
   const std::time_t t = static_cast<std::time_t>(seconds);
   std::tm tm{};
   if (gmtime_r(&t, &tm) == nullptr) return "invalid-time";

@@ -11,8 +11,12 @@ std::int64_t read_clock(clockid_t id) noexcept {
 }
 }  // namespace
 
-MonoUs mono_now() noexcept { return read_clock(CLOCK_MONOTONIC); }
-WallUs wall_now() noexcept { return read_clock(CLOCK_REALTIME); }
+MonoUs mono_now() noexcept {
+  return read_clock(CLOCK_MONOTONIC);
+}
+WallUs wall_now() noexcept {
+  return read_clock(CLOCK_REALTIME);
+}
 
 std::string format_local(WallUs when, const char* pattern) {
   const std::time_t t = static_cast<std::time_t>(when / kUsPerS);

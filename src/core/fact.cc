@@ -11,7 +11,10 @@ namespace {
 std::size_t utf8_length(std::string_view s, std::uint32_t* point) {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
   const unsigned char b = at(0);
-  if (b < 0x80) { *point = b; return 1; }
+  if (b < 0x80) {
+    *point = b;
+    return 1;
+  }
   std::size_t n = b >= 0xF0 && b <= 0xF4 ? 4 : b >= 0xE0 ? 3 : b >= 0xC2 ? 2 : 0;
   if (n == 0 || b > 0xF4 || s.size() < n) return 0;
   std::uint32_t p = b & (0xFFu >> (n + 1));
@@ -19,7 +22,8 @@ std::size_t utf8_length(std::string_view s, std::uint32_t* point) {
     if ((at(i) & 0xC0) != 0x80) return 0;
     p = (p << 6) | (at(i) & 0x3Fu);
   }
-  if ((n == 3 && (p < 0x800 || (p >= 0xD800 && p <= 0xDFFF))) || (n == 4 && (p < 0x10000 || p > 0x10FFFF))) return 0;
+  if ((n == 3 && (p < 0x800 || (p >= 0xD800 && p <= 0xDFFF))) || (n == 4 && (p < 0x10000 || p > 0x10FFFF)))
+    return 0;
   *point = p;
   return n;
 }
@@ -58,9 +62,12 @@ std::string format_fact(const Fact& fact) {
     // A quote or backslash of the value as \xNN too: then a quote in the line is always ours.
     std::string plain;
     for (const char c : value) {
-      if (c == '"') plain += "\\x22";
-      else if (c == '\\') plain += "\\x5c";
-      else plain += c;
+      if (c == '"')
+        plain += "\\x22";
+      else if (c == '\\')
+        plain += "\\x5c";
+      else
+        plain += c;
     }
     const std::string safe = printable(plain);
     const char* quote = safe.empty() || safe.find_first_of(" =") != std::string::npos ? "\"" : "";

@@ -88,7 +88,8 @@ Status replace_file(const std::string& path, std::string_view data, unsigned mod
   if (::rename(temporary.c_str(), path.c_str()) != 0) return fail(error_from_errno(errno, path));
   // The name too survives a power cut only once its directory is on the disk.
   const std::size_t slash = path.rfind('/');
-  auto directory = open_at(AT_FDCWD, slash == std::string::npos ? "." : path.substr(0, slash + 1), O_RDONLY | O_DIRECTORY);
+  auto directory =
+      open_at(AT_FDCWD, slash == std::string::npos ? "." : path.substr(0, slash + 1), O_RDONLY | O_DIRECTORY);
   if (!directory) return std::move(directory).error();
   if (::fsync(directory->get()) != 0) return error_from_errno(errno, path);
   return {};

@@ -20,7 +20,10 @@ class Fd {
   explicit Fd(int fd) noexcept : fd_(fd) {}
   Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Fd& operator=(Fd&& other) noexcept {
-    if (this != &other) { reset(); fd_ = std::exchange(other.fd_, -1); }
+    if (this != &other) {
+      reset();
+      fd_ = std::exchange(other.fd_, -1);
+    }
     return *this;
   }
   Fd(const Fd&) = delete;
@@ -54,9 +57,10 @@ Result<std::string> read_file_at(int dirfd, const std::string& path, std::size_t
 /// Writes all of `data` to a blocking descriptor, EINTR retried.
 Status write_all(int fd, std::string_view data);
 
-/// Replaces `path` with `data` by a temporary file beside it, fsync and rename. Mode as given, owner root; `group` is a gid,
-/// kKeepGroup the process's own.
+/// Replaces `path` with `data` by a temporary file beside it, fsync and rename. Mode as given, owner root;
+/// `group` is a gid, kKeepGroup the process's own.
 constexpr unsigned kKeepGroup = 0xffffffff;
-Status replace_file(const std::string& path, std::string_view data, unsigned mode, unsigned group = kKeepGroup);
+Status replace_file(const std::string& path, std::string_view data, unsigned mode,
+                    unsigned group = kKeepGroup);
 
 }  // namespace opelog

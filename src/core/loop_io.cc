@@ -30,7 +30,9 @@ void close_handle(N* native) {
            [](uv_handle_t* h) { delete reinterpret_cast<N*>(h); });
 }
 
-Error uv_error(int rc, const char* what) { return error_from_errno(-rc, what); }
+Error uv_error(int rc, const char* what) {
+  return error_from_errno(-rc, what);
+}
 
 }  // namespace
 
@@ -53,9 +55,15 @@ Loop::~Loop() {
   }
 }
 
-void Loop::run() { uv_run(&native_->loop, UV_RUN_DEFAULT); }
-void Loop::run_once(bool block) { uv_run(&native_->loop, block ? UV_RUN_ONCE : UV_RUN_NOWAIT); }
-void Loop::stop() { uv_stop(&native_->loop); }
+void Loop::run() {
+  uv_run(&native_->loop, UV_RUN_DEFAULT);
+}
+void Loop::run_once(bool block) {
+  uv_run(&native_->loop, block ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+}
+void Loop::stop() {
+  uv_stop(&native_->loop);
+}
 
 // ---- Poll
 
@@ -77,7 +85,9 @@ Result<std::unique_ptr<Poll>> Poll::open(Loop& loop, int fd, Handler handler) {
   return poll;
 }
 
-Poll::~Poll() { close_handle(native_); }
+Poll::~Poll() {
+  close_handle(native_);
+}
 
 Status Poll::watch(int events) {
   if (events == events_) return {};
@@ -117,7 +127,9 @@ Timer::Timer(Loop& loop, Handler handler) : native_(new Native) {
   native_->handle.data = native_;
 }
 
-Timer::~Timer() { close_handle(native_); }
+Timer::~Timer() {
+  close_handle(native_);
+}
 
 void Timer::start(std::uint64_t delay_ms, std::uint64_t repeat_ms) {
   // libuv counts from its cached time, which is old after a long handler.
@@ -134,8 +146,12 @@ void Timer::start_at(MonoUs deadline, MonoUs now) {
   start(deadline <= now ? 0 : static_cast<std::uint64_t>((deadline - now + kUsPerMs - 1) / kUsPerMs));
 }
 
-void Timer::stop() { uv_timer_stop(&native_->handle); }
-bool Timer::active() const noexcept { return uv_is_active(reinterpret_cast<uv_handle_t*>(&native_->handle)) != 0; }
+void Timer::stop() {
+  uv_timer_stop(&native_->handle);
+}
+bool Timer::active() const noexcept {
+  return uv_is_active(reinterpret_cast<uv_handle_t*>(&native_->handle)) != 0;
+}
 
 // ---- Signal
 
@@ -159,7 +175,9 @@ Result<std::unique_ptr<Signal>> Signal::open(Loop& loop, int signum, Handler han
   return std::unique_ptr<Signal>(new Signal(native));
 }
 
-Signal::~Signal() { close_handle(native_); }
+Signal::~Signal() {
+  close_handle(native_);
+}
 
 // ---- Work
 

@@ -42,8 +42,9 @@ class Poll {
   static constexpr int kReadable = 1;
   static constexpr int kWritable = 2;
   static constexpr int kDisconnect = 4;
-  /// `events` is a mask of the above. `error` is 0, or EBADF when the kernel reported POLLERR (a hung up terminal, a
-  /// reset socket): then the mask is 0 and nothing is watched any more; read or write to learn the reason.
+  /// `events` is a mask of the above. `error` is 0, or EBADF when the kernel reported POLLERR (a hung up
+  /// terminal, a reset socket): then the mask is 0 and nothing is watched any more; read or write to learn
+  /// the reason.
   using Handler = std::function<void(int events, int error)>;
 
   static Result<std::unique_ptr<Poll>> open(Loop& loop, int fd, Handler handler);

@@ -68,8 +68,8 @@ struct Rule {
 };
 
 struct GuardedDirectory {
-  std::string path;        ///< absolute, no trailing slash
-  int settle_ms = 100;     ///< a file still empty after this long is flagged too; 0 at creation
+  std::string path;     ///< absolute, no trailing slash
+  int settle_ms = 100;  ///< a file still empty after this long is flagged too; 0 at creation
   bool operator==(const GuardedDirectory&) const = default;
 };
 
@@ -98,10 +98,10 @@ struct Policy {
   // limits:
   int max_sessions = 2000;
   int max_sessions_per_user = 200;
-  int max_pending_logins = 256;       ///< connections that have not yet been answered
-  int login_timeout_ms = 10000;       ///< a connection that has not said what it wants by then is closed
-  int hold_timeout_ms = 60000;        ///< OnFailure::kHold ends the session after this
-  int end_grace_ms = 2000;            ///< from the shell's end (or a hang-up) until what is left is cut
+  int max_pending_logins = 256;  ///< connections that have not yet been answered
+  int login_timeout_ms = 10000;  ///< a connection that has not said what it wants by then is closed
+  int hold_timeout_ms = 60000;   ///< OnFailure::kHold ends the session after this
+  int end_grace_ms = 2000;       ///< from the shell's end (or a hang-up) until what is left is cut
 
   // log:
   LogConfig log{LogTarget::kJournal, "/var/log/opelog.log", Level::kInfo};

@@ -7,14 +7,22 @@ namespace opelog {
 
 const char* code_name(Code code) noexcept {
   switch (code) {
-    case Code::kInvalid: return "invalid";
-    case Code::kNotFound: return "not-found";
-    case Code::kExists: return "exists";
-    case Code::kDenied: return "denied";
-    case Code::kUnsupported: return "unsupported";
-    case Code::kLimit: return "limit";
-    case Code::kIo: return "io";
-    case Code::kGone: return "gone";
+    case Code::kInvalid:
+      return "invalid";
+    case Code::kNotFound:
+      return "not-found";
+    case Code::kExists:
+      return "exists";
+    case Code::kDenied:
+      return "denied";
+    case Code::kUnsupported:
+      return "unsupported";
+    case Code::kLimit:
+      return "limit";
+    case Code::kIo:
+      return "io";
+    case Code::kGone:
+      return "gone";
   }
   return "io";
 }
@@ -22,13 +30,34 @@ const char* code_name(Code code) noexcept {
 Error error_from_errno(int err, std::string what) {
   Code code = Code::kIo;
   switch (err) {
-    case ENOENT: case ENOTDIR: code = Code::kNotFound; break;
-    case EEXIST: code = Code::kExists; break;
-    case EPERM: case EACCES: code = Code::kDenied; break;
-    case EOPNOTSUPP: case ENOTTY: case ENOSYS: code = Code::kUnsupported; break;
-    case ESRCH: case EPIPE: case ECONNRESET: code = Code::kGone; break;
-    case EMFILE: case ENFILE: case ENOMEM: code = Code::kLimit; break;
-    default: break;
+    case ENOENT:
+    case ENOTDIR:
+      code = Code::kNotFound;
+      break;
+    case EEXIST:
+      code = Code::kExists;
+      break;
+    case EPERM:
+    case EACCES:
+      code = Code::kDenied;
+      break;
+    case EOPNOTSUPP:
+    case ENOTTY:
+    case ENOSYS:
+      code = Code::kUnsupported;
+      break;
+    case ESRCH:
+    case EPIPE:
+    case ECONNRESET:
+      code = Code::kGone;
+      break;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      code = Code::kLimit;
+      break;
+    default:
+      break;
   }
   what += ": ";
   what += std::generic_category().message(err);

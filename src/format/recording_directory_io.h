@@ -11,27 +11,34 @@
 
 namespace opelog::format {
 
-enum class RecordingState { kLive, kEnded, kTorn, kForeign /**< plain script: no end is ever written */, kCorrupt };
+enum class RecordingState {
+  kLive,
+  kEnded,
+  kTorn,
+  kForeign /**< plain script: no end is ever written */,
+  kCorrupt
+};
 
 struct RecordingSummary {
-  std::string name;       ///< base name
-  std::string path;       ///< base path
+  std::string name;  ///< base name
+  std::string path;  ///< base path
   SessionInfo info;
   std::optional<EndInfo> end;
   RecordingState state = RecordingState::kTorn;
   std::int64_t duration_us = 0;  ///< to the last record; live: so far
   std::uint64_t log_bytes = 0;
-  std::string problem;    ///< why kTorn or kCorrupt
+  std::string problem;  ///< why kTorn or kCorrupt
 };
 
-/// Base names, sorted, of all recordings in `directory` (a `.time` or `.log` file makes one). Any directory size.
+/// Base names, sorted, of all recordings in `directory` (a `.time` or `.log` file makes one). Any directory
+/// size.
 Result<std::vector<std::string>> list_names(const std::string& directory);
 
 /// Reads the head and the tail of `.time`, some KiB whatever the recording's size.
 Result<RecordingSummary> summarise(const std::string& directory, const std::string& name);
 
-/// The base path (`directory`/NAME, fit for RecordingReader::open) of the one recording whose name or session id begins
-/// with `prefix`; an exact name wins. A `prefix` with a slash is a path and is returned as it is.
+/// The base path (`directory`/NAME, fit for RecordingReader::open) of the one recording whose name or session
+/// id begins with `prefix`; an exact name wins. A `prefix` with a slash is a path and is returned as it is.
 /// Code::kNotFound, or Code::kInvalid with the candidates when several do.
 Result<std::string> find_recording(const std::string& directory, const std::string& prefix);
 

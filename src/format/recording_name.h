@@ -9,9 +9,9 @@
 
 namespace opelog::format {
 
-/// Percent-encodes everything but letters, digits and `.:@+-` (so `_` in a user name becomes %5F and the three parts
-/// can be told apart); a leading `.` or `-` is encoded too; "" becomes "UNKNOWN". At most 100 bytes come out: a longer
-/// part is cut and ends in `%~` and 8 hex digits of its hash.
+/// Percent-encodes everything but letters, digits and `.:@+-` (so `_` in a user name becomes %5F and the
+/// three parts can be told apart); a leading `.` or `-` is encoded too; "" becomes "UNKNOWN". At most 100
+/// bytes come out: a longer part is cut and ends in `%~` and 8 hex digits of its hash.
 std::string encode_name_part(std::string_view part);
 std::string decode_name_part(std::string_view part);
 

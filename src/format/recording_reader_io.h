@@ -1,5 +1,5 @@
-// RecordingReader: one reader for every tool: ours, plain `script` recordings (classic and multi-stream timing),
-// live or closed. Bounded memory; outcomes are named. Never writes.
+// RecordingReader: one reader for every tool: ours, plain `script` recordings (classic and multi-stream
+// timing), live or closed. Bounded memory; outcomes are named. Never writes.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,17 @@
 
 namespace opelog::format {
 
-/// One step of a recording. For kOutput/kInput `bytes` are the data (a long record comes in pieces of at most 64 KiB,
-/// the delay on the first).
+/// One step of a recording. For kOutput/kInput `bytes` are the data (a long record comes in pieces of at most
+/// 64 KiB, the delay on the first).
 struct Event {
   enum class Kind { kOutput, kInput, kResize, kSignal, kNote, kGap, kEnd };
   Kind kind = Kind::kOutput;
-  std::int64_t delay_us = 0;   ///< since the event before
-  std::int64_t at_us = 0;      ///< since the start
-  std::uint64_t offset = 0;    ///< of `bytes` in `.log` or `.in`, or of the record in `.time`
+  std::int64_t delay_us = 0;  ///< since the event before
+  std::int64_t at_us = 0;     ///< since the start
+  std::uint64_t offset = 0;   ///< of `bytes` in `.log` or `.in`, or of the record in `.time`
   std::string bytes;
-  int rows = 0, cols = 0;      ///< kResize
-  std::string name, value;     ///< kNote (parts joined), kSignal (name)
+  int rows = 0, cols = 0;   ///< kResize
+  std::string name, value;  ///< kNote (parts joined), kSignal (name)
   std::optional<GapInfo> gap;
   std::optional<EndInfo> end;
 };
@@ -43,7 +43,8 @@ class RecordingReader {
   static Result<std::unique_ptr<RecordingReader>> open(const std::string& path);
   ~RecordingReader();
 
-  [[nodiscard]] const SessionInfo& info() const noexcept;  ///< what is known; plain script: from the name and file times
+  [[nodiscard]] const SessionInfo& info()
+      const noexcept;                          ///< what is known; plain script: from the name and file times
   [[nodiscard]] bool native() const noexcept;  ///< made by opelog
   [[nodiscard]] bool live() const;             ///< a writer holds it now
 

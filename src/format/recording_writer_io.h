@@ -2,8 +2,8 @@
 //
 // Invariants: `.log` gets a byte before `.time` speaks of it; every timing record is one write(2); what the
 // kernel accepted only in part is kept and completed first (so the files stay well formed after ENOSPC is
-// cured); files are O_APPEND|O_EXCL|O_NOFOLLOW with the append-only flag before their first byte. A write lock
-// (F_OFD_SETLK on `.time`) marks the recording as live for readers.
+// cured); files are O_APPEND|O_EXCL|O_NOFOLLOW with the append-only flag before their first byte. A write
+// lock (F_OFD_SETLK on `.time`) marks the recording as live for readers.
 //
 // Timing of output is merged: chunks less than kTimingMergeUs apart share one `O` record, written
 // at flush_deadline(). A crash in between leaves output without timing, which repair_tail() states.
@@ -28,12 +28,12 @@ namespace opelog::format {
 constexpr std::int64_t kTimingMergeUs = 10 * kUsPerMs;
 
 struct WriterOptions {
-  int directory = -1;                  ///< open descriptor of the recordings' directory
-  std::string name;                    ///< base name wanted, already safe (recording_name.h)
+  int directory = -1;  ///< open descriptor of the recordings' directory
+  std::string name;    ///< base name wanted, already safe (recording_name.h)
   unsigned mode = 0640;
-  std::uint32_t group = 0;             ///< gid of the files
+  std::uint32_t group = 0;  ///< gid of the files
   AppendOnly append_only = AppendOnly::kRequired;
-  bool input = false;                  ///< also open `.in`
+  bool input = false;  ///< also open `.in`
   /// Stands in for write(2) in tests; nullptr is write(2) itself.
   std::ptrdiff_t (*write)(int fd, const void* data, std::size_t size) = nullptr;
 };
@@ -42,8 +42,8 @@ class RecordingWriter {
  public:
   /// Creates the files (NAME, then NAME-2, -3, … up to -9999 if taken) and writes the header.
   /// On any failure nothing is left behind (flags cleared, files removed).
-  static Result<std::unique_ptr<RecordingWriter>> create(const WriterOptions& options, const SessionInfo& info,
-                                                         MonoUs now);
+  static Result<std::unique_ptr<RecordingWriter>> create(const WriterOptions& options,
+                                                         const SessionInfo& info, MonoUs now);
   ~RecordingWriter();
   RecordingWriter(const RecordingWriter&) = delete;
   RecordingWriter& operator=(const RecordingWriter&) = delete;
@@ -55,8 +55,8 @@ class RecordingWriter {
   Result<std::size_t> output(std::string_view bytes, MonoUs now);
   /// Appends input; the same contract. Only with WriterOptions::input.
   Result<std::size_t> input(std::string_view bytes, MonoUs now);
-  /// The three below: an error means nothing was written; success, that it was written, or begun and kept, to be
-  /// completed before anything else is accepted.
+  /// The three below: an error means nothing was written; success, that it was written, or begun and kept, to
+  /// be completed before anything else is accepted.
   Status resized(int rows, int cols, MonoUs now);
   /// Any H record; `value` is split and escaped as the format demands.
   Status note(std::string_view name, std::string_view value, MonoUs now);
@@ -73,7 +73,7 @@ class RecordingWriter {
   /// Duplicated descriptors to sync; marks clean.
   Result<std::vector<Fd>> take_for_sync();
 
-  [[nodiscard]] std::uint64_t log_bytes() const noexcept;   ///< size of `.log` as written by us
+  [[nodiscard]] std::uint64_t log_bytes() const noexcept;  ///< size of `.log` as written by us
   [[nodiscard]] std::uint64_t time_bytes() const noexcept;
   [[nodiscard]] std::uint64_t bytes(int file) const noexcept;  ///< size of each, numbered as in inode()
   [[nodiscard]] bool append_only() const noexcept;             ///< whether the files carry the flag
@@ -86,9 +86,9 @@ class RecordingWriter {
 };
 
 /// Completes what a crash left of the recording NAME in `directory` by appending only: a torn timing record,
-/// output without timing (as a gap and an `O` record), a missing end (EndReason::kCrash). Returns what it did in one
-/// sentence, "" if the recording was whole. Refuses (Code::kExists) a recording that is live, and (Code::kInvalid) one
-/// that is damaged elsewhere than at its tail, or that plain script made.
+/// output without timing (as a gap and an `O` record), a missing end (EndReason::kCrash). Returns what it did
+/// in one sentence, "" if the recording was whole. Refuses (Code::kExists) a recording that is live, and
+/// (Code::kInvalid) one that is damaged elsewhere than at its tail, or that plain script made.
 Result<std::string> repair_tail(int directory, const std::string& name, WallUs now);
 
 }  // namespace opelog::format

@@ -22,7 +22,7 @@ struct Ancestor {
 };
 
 struct SessionInfo {
-  std::string id;  ///< 16 lower-case hex digits, random
+  std::string id;       ///< 16 lower-case hex digits, random
   std::string host;     ///< host name
   std::string host_id;  ///< /etc/machine-id
   std::string boot_id;
@@ -35,7 +35,7 @@ struct SessionInfo {
   std::uint32_t audit_session = 0xffffffff;  ///< -1 unset
   std::int64_t shim_pid = 0;
 
-  std::string client;           ///< peer address as text, "" if there is none
+  std::string client;  ///< peer address as text, "" if there is none
   std::uint16_t client_port = 0;
   bool client_claimed = false;  ///< from SSH_CONNECTION, not from the kernel
   std::vector<Ancestor> ancestry;
@@ -46,7 +46,7 @@ struct SessionInfo {
   std::string inner_tty;  ///< the one the session runs on
   std::string term;       ///< TERM as claimed
   int rows = 0, cols = 0;
-  std::string shell;      ///< the real one
+  std::string shell;                    ///< the real one
   std::optional<std::string> command;   ///< -c CMD
   std::optional<std::string> original;  ///< SSH_ORIGINAL_COMMAND, claimed
 
@@ -82,8 +82,8 @@ struct EndInfo {
 
 /// Something that is not in the record although it happened.
 struct GapInfo {
-  std::string what;  ///< "output", "input", "timing", …
-  std::string why;   ///< one sentence
+  std::string what;         ///< "output", "input", "timing", …
+  std::string why;          ///< one sentence
   std::uint64_t bytes = 0;  ///< 0 if unknown
   bool operator==(const GapInfo&) const = default;
 };

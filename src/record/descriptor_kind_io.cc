@@ -18,7 +18,8 @@ bool is_terminal_major(unsigned device_major) {
   return (device_major >= UNIX98_PTY_SLAVE_MAJOR &&
           device_major < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT) ||
          device_major == TTY_MAJOR || device_major == 204 /* low-density serial: ttyAMA, ttySC */ ||
-         device_major == 229 /* hvc */ || device_major == 166 /* ttyACM */ || device_major == 188 /* ttyUSB */;
+         device_major == 229 /* hvc */ || device_major == 166 /* ttyACM */ ||
+         device_major == 188 /* ttyUSB */;
 }
 
 }  // namespace
@@ -47,7 +48,8 @@ DescriptorFacts descriptor_facts(int fd) noexcept {
     char link[64], name[32];
     std::snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
     const ssize_t n = ::readlink(name, link, sizeof link);
-    const bool anonymous = n > 6 && std::string_view(link, static_cast<std::size_t>(n)).substr(0, 6) == "pipe:[";
+    const bool anonymous =
+        n > 6 && std::string_view(link, static_cast<std::size_t>(n)).substr(0, 6) == "pipe:[";
     facts.kind = anonymous ? DescriptorKind::kPipe : DescriptorKind::kFifo;
   } else if (S_ISCHR(st.stx_mode) && is_terminal_major(st.stx_rdev_major)) {
     // An open character device is the kernel's own: unprivileged mounts are nodev.

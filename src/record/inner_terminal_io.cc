@@ -10,7 +10,8 @@
 
 namespace opelog::record {
 
-Result<InnerTerminal> InnerTerminal::open(uid_t uid, gid_t tty_group, const termios& settings, const TerminalSize& size) {
+Result<InnerTerminal> InnerTerminal::open(uid_t uid, gid_t tty_group, const termios& settings,
+                                          const TerminalSize& size) {
   InnerTerminal inner;
   inner.master = Fd(::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
   if (!inner.master) return error_from_errno(errno, "open a pty");
@@ -24,7 +25,8 @@ Result<InnerTerminal> InnerTerminal::open(uid_t uid, gid_t tty_group, const term
   if (::fchown(inner.slave.get(), uid, tty_group) != 0 || ::fchmod(inner.slave.get(), 0620) != 0) {
     return error_from_errno(errno, "give away " + inner.path);
   }
-  if (::tcsetattr(inner.slave.get(), TCSANOW, &settings) != 0) return error_from_errno(errno, "set up " + inner.path);
+  if (::tcsetattr(inner.slave.get(), TCSANOW, &settings) != 0)
+    return error_from_errno(errno, "set up " + inner.path);
   if (auto set = set_terminal_size(inner.master.get(), size); !set) return std::move(set).error();
   return inner;
 }

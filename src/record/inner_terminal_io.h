@@ -19,7 +19,8 @@ struct InnerTerminal {
   std::string path;
 
   /// A new pty with the outer one's settings and size, owned by `uid`, group `tty_group`, mode 0620.
-  static Result<InnerTerminal> open(uid_t uid, gid_t tty_group, const termios& settings, const TerminalSize& size);
+  static Result<InnerTerminal> open(uid_t uid, gid_t tty_group, const termios& settings,
+                                    const TerminalSize& size);
 };
 
 /// Whether the program on the pty lets the terminal echo what is typed now (ECHO of the slave).

@@ -46,13 +46,13 @@ enum opelog_action {
   OPELOG_REFUSE = 4           /* print message, exit with exit_code */
 };
 
-#define OPELOG_MAX_TERM 128u        /* bytes of TERM sent; longer is cut */
-#define OPELOG_MAX_COMMAND 131072u  /* MAX_ARG_STRLEN: execve takes no longer single string */
-#define OPELOG_MAX_CLAIM 256u       /* bytes of SSH_CONNECTION sent */
+#define OPELOG_MAX_TERM 128u       /* bytes of TERM sent; longer is cut */
+#define OPELOG_MAX_COMMAND 131072u /* MAX_ARG_STRLEN: execve takes no longer single string */
+#define OPELOG_MAX_CLAIM 256u      /* bytes of SSH_CONNECTION sent */
 #define OPELOG_MAX_PATH 4096u
-#define OPELOG_MAX_MESSAGE 4096u    /* notice or refusal */
-#define OPELOG_MAX_SESSION 128u     /* bytes of a session id: printable ASCII */
-#define OPELOG_MAX_FRAME 200000u    /* below net.core.wmem_default (212992), which bounds one packet */
+#define OPELOG_MAX_MESSAGE 4096u /* notice or refusal */
+#define OPELOG_MAX_SESSION 128u  /* bytes of a session id: printable ASCII */
+#define OPELOG_MAX_FRAME 200000u /* below net.core.wmem_default (212992), which bounds one packet */
 
 struct opelog_frame {
   uint32_t magic;

@@ -23,12 +23,18 @@ constexpr std::uint64_t kExpiryMs = 500;
 
 const char* how_word(std::uint32_t how) {
   switch (how) {
-    case OPELOG_HOW_LOGIN: return "login";
-    case OPELOG_HOW_COMMAND: return "command";
-    case OPELOG_HOW_FORCE: return "force";
-    case OPELOG_HOW_HOOK: return "hook";
-    case OPELOG_HOW_REC: return "rec";
-    default: return "query";
+    case OPELOG_HOW_LOGIN:
+      return "login";
+    case OPELOG_HOW_COMMAND:
+      return "command";
+    case OPELOG_HOW_FORCE:
+      return "force";
+    case OPELOG_HOW_HOOK:
+      return "hook";
+    case OPELOG_HOW_REC:
+      return "rec";
+    default:
+      return "query";
   }
 }
 
@@ -94,7 +100,8 @@ HostFacts read_host_facts() {
   return facts;
 }
 
-Result<std::unique_ptr<LoginServer>> LoginServer::open(Loop& loop, Fd listener, FactSink facts, Recorder& recorder) {
+Result<std::unique_ptr<LoginServer>> LoginServer::open(Loop& loop, Fd listener, FactSink facts,
+                                                       Recorder& recorder) {
   std::unique_ptr<LoginServer> server(new LoginServer(loop, std::move(listener), std::move(facts), recorder));
   auto poll = Poll::open(loop, server->listener_.get(), [s = server.get()](int, int) { s->accept_some(); });
   if (!poll) return std::move(poll).error();
@@ -111,7 +118,9 @@ LoginServer::LoginServer(Loop& loop, Fd listener, FactSink facts, Recorder& reco
       expiry_(loop, [this] { expire(); }),
       packet_(std::make_unique<char[]>(OPELOG_MAX_FRAME + 1)) {}
 
-LoginServer::~LoginServer() { *alive_ = false; }
+LoginServer::~LoginServer() {
+  *alive_ = false;
+}
 
 void LoginServer::configure(LoginConfig config) {
   config_ = std::move(config);
@@ -131,16 +140,19 @@ void LoginServer::accept_some() {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket) {
-      // Out of descriptors: the connection stays in the backlog and readiness stays with it. Wait for the next
-      // expiry turn instead of spinning.
+      // Out of descriptors: the connection stays in the backlog and readiness stays with it. Wait for the
+      // next expiry turn instead of spinning.
       if (errno == EMFILE || errno == ENFILE) (void)poll_->watch(0);
       return;
     }
     ucred peer{};
     socklen_t length = sizeof peer;
     if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) continue;
-    const int share = config_.policy.max_pending_logins / kPendingShare > 0 ? config_.policy.max_pending_logins / kPendingShare : 1;
-    if (pending() >= config_.policy.max_pending_logins || (peer.uid != 0 && pending_by_uid_[peer.uid] >= share)) {
+    const int share = config_.policy.max_pending_logins / kPendingShare > 0
+                          ? config_.policy.max_pending_logins / kPendingShare
+                          : 1;
+    if (pending() >= config_.policy.max_pending_logins ||
+        (peer.uid != 0 && pending_by_uid_[peer.uid] >= share)) {
       ++counts_.refused;
       ++busy_told_;  // stated once a turn of the expiry timer, not once a connection
       continue;
@@ -170,7 +182,8 @@ void LoginServer::readable(std::uint64_t id) {
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0) return drop(id);  // gone before it said anything, or while we looked it up
   if (p.asked) return malformed(id, "spoke again before the verdict");
-  if (cut || static_cast<std::size_t>(n) > OPELOG_MAX_FRAME) return malformed(id, "message or descriptors were cut off");
+  if (cut || static_cast<std::size_t>(n) > OPELOG_MAX_FRAME)
+    return malformed(id, "message or descriptors were cut off");
   auto hello = decode_hello(std::string_view(packet_.get(), static_cast<std::size_t>(n)), descriptors.size());
   if (!hello) return malformed(id, hello.error().message);
   p.hello = std::move(*hello);
@@ -219,7 +232,8 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found)
   if (!found->status) {
     if (found->status.error().code == Code::kGone) return drop(id);
     ++counts_.failed;
-    state(Level::kError, "login-failed", "login of uid " + std::to_string(p.uid) + " refused: " + found->status.error().message);
+    state(Level::kError, "login-failed",
+          "login of uid " + std::to_string(p.uid) + " refused: " + found->status.error().message);
     refuse(p, "opelog: this login is refused: " + found->status.error().message, OPELOG_EXIT_REFUSED);
     return drop(id);
   }
@@ -236,7 +250,8 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found)
   facts.nested = recorder_.covers(found->process.ancestry);
   facts.sessions = recorder_.count();
   facts.sessions_of_user = recorder_.count_of(found->peer.uid);
-  if (auto shell = config_.enrolled.find(found->account.user); shell != config_.enrolled.end()) facts.enrolled_shell = shell->second;
+  if (auto shell = config_.enrolled.find(found->account.user); shell != config_.enrolled.end())
+    facts.enrolled_shell = shell->second;
   facts.passwd_shell = found->account.shell;
   facts.shim_path = config_.shim_path;
   const Admission admission = admit(config_.policy, facts);
@@ -252,17 +267,22 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found)
   }
   if (admission.unrecorded) {
     ++counts_.unrecorded;
-    state(Level::kWarning, "login-unrecorded", "login of " + found->account.user + " passes unrecorded: " + admission_cause_word(admission.cause), found.get(), admission.rule.name);
+    state(Level::kWarning, "login-unrecorded",
+          "login of " + found->account.user + " passes unrecorded: " + admission_cause_word(admission.cause),
+          found.get(), admission.rule.name);
   }
   switch (admission.action) {
     case OPELOG_REFUSE:
       ++counts_.refused;
-      state(Level::kWarning, "login-refused", "login of " + found->account.user + " refused: " + admission.message, found.get(), admission.rule.name);
+      state(Level::kWarning, "login-refused",
+            "login of " + found->account.user + " refused: " + admission.message, found.get(),
+            admission.rule.name);
       refuse(p, admission.message, admission.exit_code);
       break;
     case OPELOG_PASS: {
       ++counts_.passed;
-      state(Level::kDebug, "login-passed", "login of " + found->account.user + " passes", found.get(), admission.rule.name);
+      state(Level::kDebug, "login-passed", "login of " + found->account.user + " passes", found.get(),
+            admission.rule.name);
       Verdict verdict;
       verdict.action = OPELOG_PASS;
       verdict.shell = admission.shell;
@@ -296,30 +316,37 @@ void LoginServer::record(Pending& p, const Lookup& found, const Admission& admis
   info.original = p.hello.original;
   info.policy_digest = config_.policy_digest;
 
-  // To revoke a terminal sends SIGHUP to its session's leader. If that is a shell that waits for the shim (dash runs
+  // To revoke a terminal sends SIGHUP to its session's leader. If that is a shell that waits for the shim
+  // (dash runs
   // `-c` so), it would die and the login with it, without a word.
   const bool takes_terminal = has_terminal(p.descriptors) && p.hello.how != OPELOG_HOW_REC;
-  auto prepared = takes_terminal && !found.process.leads_session
-                      ? Result<StartedSession>(Error{Code::kInvalid,
-                                                     "opelog-shell was not started in place of the shell that leads the "
-                                                     "terminal's session; in sshd_config write: ForceCommand exec "
-                                                     "/usr/bin/opelog-shell --force",
-                                                     0})
-                      : recorder_.prepare(admission, p.hello, p.descriptors, std::move(info));
+  auto prepared =
+      takes_terminal && !found.process.leads_session
+          ? Result<StartedSession>(Error{Code::kInvalid,
+                                         "opelog-shell was not started in place of the shell that leads the "
+                                         "terminal's session; in sshd_config write: ForceCommand exec "
+                                         "/usr/bin/opelog-shell --force",
+                                         0})
+          : recorder_.prepare(admission, p.hello, p.descriptors, std::move(info));
   if (!prepared) {
     const std::string why = prepared.error().message;
     Verdict verdict;
     if (admission.rule.on_start_failure == OnRefuse::kPass) {
       ++counts_.unrecorded;
-      state(Level::kError, "login-unrecorded", "login of " + found.account.user + " passes unrecorded, it could not be recorded: " + why, &found, admission.rule.name);
+      state(Level::kError, "login-unrecorded",
+            "login of " + found.account.user + " passes unrecorded, it could not be recorded: " + why, &found,
+            admission.rule.name);
       verdict.action = OPELOG_PASS;
       verdict.shell = admission.shell;
       (void)answer(p, verdict, {});
       return;
     }
     ++counts_.failed;
-    state(Level::kError, "login-refused", "login of " + found.account.user + " refused, it could not be recorded: " + why, &found, admission.rule.name);
-    refuse(p, "opelog: this login cannot be recorded and is refused; tell the administrator", OPELOG_EXIT_REFUSED);
+    state(Level::kError, "login-refused",
+          "login of " + found.account.user + " refused, it could not be recorded: " + why, &found,
+          admission.rule.name);
+    refuse(p, "opelog: this login cannot be recorded and is refused; tell the administrator",
+           OPELOG_EXIT_REFUSED);
     return;
   }
   if (!answer(p, prepared->verdict, prepared->descriptors)) {
@@ -332,7 +359,9 @@ void LoginServer::record(Pending& p, const Lookup& found, const Admission& admis
   prepared->parts.shim = std::move(p.socket);
   prepared->parts.shim_pidfd = std::move(pidfd);
   if (auto run = recorder_.run(std::move(prepared->parts)); !run) {
-    state(Level::kError, "login-failed", "session of " + found.account.user + " could not start: " + run.error().message, &found, admission.rule.name);
+    state(Level::kError, "login-failed",
+          "session of " + found.account.user + " could not start: " + run.error().message, &found,
+          admission.rule.name);
   }
 }
 
@@ -363,7 +392,8 @@ bool LoginServer::answer(Pending& p, const Verdict& verdict, const std::vector<F
       std::memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof fd);
     }
   }
-  return ::sendmsg(p.socket.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(packet.size());
+  return ::sendmsg(p.socket.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(packet.size());
 }
 
 void LoginServer::drop(std::uint64_t id) {
@@ -377,7 +407,10 @@ void LoginServer::drop(std::uint64_t id) {
 void LoginServer::malformed(std::uint64_t id, const std::string& what) {
   ++counts_.failed;
   const std::uint32_t uid = pending_.at(id)->uid;
-  facts_({Level::kWarning, "login-malformed", "a shim sent what is no login: " + what, {{"uid", std::to_string(uid)}}});
+  facts_({Level::kWarning,
+          "login-malformed",
+          "a shim sent what is no login: " + what,
+          {{"uid", std::to_string(uid)}}});
   drop(id);
 }
 
@@ -394,12 +427,16 @@ void LoginServer::expire() {
     drop(id);
   }
   if (busy_told_ > 0) {
-    facts_({Level::kWarning, "login-busy", "logins refused because too many are waiting for their verdict", {{"count", std::to_string(busy_told_)}}});
+    facts_({Level::kWarning,
+            "login-busy",
+            "logins refused because too many are waiting for their verdict",
+            {{"count", std::to_string(busy_told_)}}});
     busy_told_ = 0;
   }
 }
 
-void LoginServer::state(Level level, const char* event, const std::string& text, const Lookup* found, const std::string& rule) {
+void LoginServer::state(Level level, const char* event, const std::string& text, const Lookup* found,
+                        const std::string& rule) {
   Fact fact{level, event, text, {}};
   if (found != nullptr) {
     fact.fields = {{"user", found->account.user},
@@ -411,11 +448,14 @@ void LoginServer::state(Level level, const char* event, const std::string& text,
 }
 
 std::string LoginServer::describe() const {
-  std::string text = "login-server pending=" + std::to_string(pending_.size()) + " recorded=" + std::to_string(counts_.recorded) +
-                     " passed=" + std::to_string(counts_.passed) + " refused=" + std::to_string(counts_.refused) +
-                     " failed=" + std::to_string(counts_.failed) + " unrecorded=" + std::to_string(counts_.unrecorded) + "\n";
+  std::string text =
+      "login-server pending=" + std::to_string(pending_.size()) +
+      " recorded=" + std::to_string(counts_.recorded) + " passed=" + std::to_string(counts_.passed) +
+      " refused=" + std::to_string(counts_.refused) + " failed=" + std::to_string(counts_.failed) +
+      " unrecorded=" + std::to_string(counts_.unrecorded) + "\n";
   for (const auto& [id, p] : pending_) {
-    text += "pending " + std::to_string(id) + " uid=" + std::to_string(p->uid) + (p->asked ? " asked\n" : " silent\n");
+    text += "pending " + std::to_string(id) + " uid=" + std::to_string(p->uid) +
+            (p->asked ? " asked\n" : " silent\n");
   }
   return text;
 }

@@ -1,8 +1,9 @@
 // LoginServer: logins from the connection to the verdict.
 //
-// Accepts shims, reads their HELLO without ever waiting, has the kernel and the name service asked on a worker thread,
-// lets admission.h decide and answers. A connection that says nothing, says too much, or comes too often is closed and counted;
-// other logins and sessions feel nothing of it. Recorded sessions go to the Recorder.
+// Accepts shims, reads their HELLO without ever waiting, has the kernel and the name service asked on a
+// worker thread, lets admission.h decide and answers. A connection that says nothing, says too much, or comes
+// too often is closed and counted; other logins and sessions feel nothing of it. Recorded sessions go to the
+// Recorder.
 #pragma once
 
 #include <array>
@@ -43,7 +44,8 @@ struct LoginCounts {
 
 class LoginServer {
  public:
-  static Result<std::unique_ptr<LoginServer>> open(Loop& loop, Fd listener, FactSink facts, Recorder& recorder);
+  static Result<std::unique_ptr<LoginServer>> open(Loop& loop, Fd listener, FactSink facts,
+                                                   Recorder& recorder);
   ~LoginServer();
   LoginServer(const LoginServer&) = delete;
   LoginServer& operator=(const LoginServer&) = delete;

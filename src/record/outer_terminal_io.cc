@@ -56,7 +56,8 @@ Result<std::unique_ptr<OuterTerminal>> OuterTerminal::open(int fd, bool borrowed
   std::unique_ptr<OuterTerminal> outer(new OuterTerminal);
   outer->borrowed_ = borrowed;
   auto first = reopen(fd, kOpenFlags);
-  if (!first) return Error{first.error().code, "open the outer terminal: " + first.error().message, first.error().err};
+  if (!first)
+    return Error{first.error().code, "open the outer terminal: " + first.error().message, first.error().err};
   outer->fd_ = std::move(*first);
   const int own = outer->fd_.get();
 
@@ -78,16 +79,20 @@ Status OuterTerminal::seize() {
   const int own = fd_.get();
   changed_ = true;  // from here on the destructor puts things back
   if (!borrowed_) {
-    if (::fchown(own, 0, 0) != 0 || ::fchmod(own, 0600) != 0) return error_from_errno(errno, "take the terminal's node");
+    if (::fchown(own, 0, 0) != 0 || ::fchmod(own, 0600) != 0)
+      return error_from_errno(errno, "take the terminal's node");
   }
   if (auto raw = make_raw(own, saved_); !raw) return std::move(raw).error();
   type_ahead_ = read_type_ahead(own);
   if (borrowed_) return {};
 
-  if (::ioctl(own, TIOCVHANGUP) != 0) return error_from_errno(errno, "revoke the terminal's other descriptors");
+  if (::ioctl(own, TIOCVHANGUP) != 0)
+    return error_from_errno(errno, "revoke the terminal's other descriptors");
   // The old descriptor is dead now but still names the inode: open anew before it goes.
   auto again = reopen(own, kOpenFlags);
-  if (!again) return Error{again.error().code, "open the terminal after revoking: " + again.error().message, again.error().err};
+  if (!again)
+    return Error{again.error().code, "open the terminal after revoking: " + again.error().message,
+                 again.error().err};
   fd_ = std::move(*again);
   if (auto raw = make_raw(fd_.get(), saved_); !raw) return std::move(raw).error();
   if (auto set = set_terminal_size(fd_.get(), size_); !set) return std::move(set).error();
@@ -97,7 +102,9 @@ Status OuterTerminal::seize() {
   return {};
 }
 
-OuterTerminal::~OuterTerminal() { give_back(); }
+OuterTerminal::~OuterTerminal() {
+  give_back();
+}
 
 void OuterTerminal::give_back() noexcept {
   for_shim_.reset();

@@ -2,9 +2,9 @@
 //
 // Taking, in this order (each step closes a hole that was seen): an own open file description, node to
 // root 0600, raw mode, type-ahead read, every descriptor opened before revoked (TIOCVHANGUP), opened anew,
-// raw again, size restored. After that only we hold it; the shim gets one descriptor to make it its controlling
-// terminal again, so that SIGWINCH still arrives. A borrowed terminal (`opelog rec`) is only made raw:
-// its other users are the operator's own shell.
+// raw again, size restored. After that only we hold it; the shim gets one descriptor to make it its
+// controlling terminal again, so that SIGWINCH still arrives. A borrowed terminal (`opelog rec`) is only made
+// raw: its other users are the operator's own shell.
 #pragma once
 
 #include <sys/types.h>

@@ -11,7 +11,8 @@
 namespace opelog::record {
 namespace {
 
-// Files synced by one piece of work, so that a slow disk holds few descriptors: the rest follow in the next round.
+// Files synced by one piece of work, so that a slow disk holds few descriptors: the rest follow in the next
+// round.
 constexpr std::size_t kSyncBatch = 64;
 
 }  // namespace
@@ -28,7 +29,10 @@ Result<Fd> open_recordings_directory(const std::string& path, std::uint32_t grou
   if (!fd) return std::move(fd).error();
   struct stat st {};
   if (::fstat(fd->get(), &st) != 0) return error_from_errno(errno, path);
-  if (st.st_uid != 0) return Error{Code::kInvalid, path + ": belongs to uid " + std::to_string(st.st_uid) + ", not to root; run: chown root " + path, 0};
+  if (st.st_uid != 0)
+    return Error{
+        Code::kInvalid,
+        path + ": belongs to uid " + std::to_string(st.st_uid) + ", not to root; run: chown root " + path, 0};
   return fd;
 }
 
@@ -39,7 +43,9 @@ Recorder::Recorder(Loop& loop, FactSink facts, RecordingHooks hooks)
       sweep_(loop, [this] { leaving_.clear(); }),
       sync_timer_(loop, [this] { sync(); }) {}
 
-Recorder::~Recorder() { *alive_ = false; }
+Recorder::~Recorder() {
+  *alive_ = false;
+}
 
 void Recorder::configure(const Policy& policy, std::uint32_t file_group, std::uint32_t tty_group) {
   policy_ = policy;
@@ -135,7 +141,10 @@ Result<std::string> Recorder::kill(const std::string& which, const std::string& 
   }
   if (found == nullptr) return Error{Code::kNotFound, which + ": no such live session", 0};
   std::string id = found->info().id;
-  facts_({Level::kWarning, "session-kill", "session of " + found->info().user + " is ended by " + who, {{"session", id}}});
+  facts_({Level::kWarning,
+          "session-kill",
+          "session of " + found->info().user + " is ended by " + who,
+          {{"session", id}}});
   found->kill(who);
   return id;
 }
@@ -179,15 +188,19 @@ void Recorder::sync() {
         syncing_ = false;
         if (more) sync();
         if (*failed != 0) {
-          facts_({Level::kError, "sync-failed", error_from_errno(*failed, "recordings could not be synced to disk").message, {}});
+          facts_({Level::kError,
+                  "sync-failed",
+                  error_from_errno(*failed, "recordings could not be synced to disk").message,
+                  {}});
         }
       });
   if (!queued) syncing_ = false;
 }
 
 std::string Recorder::describe() const {
-  std::string text = "recorder sessions=" + std::to_string(sessions_.size()) + " leaving=" + std::to_string(leaving_.size()) +
-                     " total=" + std::to_string(total_) + (syncing_ ? " syncing" : "") + "\n";
+  std::string text = "recorder sessions=" + std::to_string(sessions_.size()) +
+                     " leaving=" + std::to_string(leaving_.size()) + " total=" + std::to_string(total_) +
+                     (syncing_ ? " syncing" : "") + "\n";
   for (const auto& [id, session] : sessions_) text += session->describe() + "\n";
   return text;
 }

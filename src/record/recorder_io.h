@@ -1,8 +1,8 @@
 // Recorder: all live sessions of the host, and what concerns more than one of them.
 //
-// Owns every Session; starts them, finds them, syncs their files to disk on a worker thread, ends them all at a stop.
-// Does not decide who is recorded (admission.h) nor talk to unanswered logins (login_server_io.h). The guard is told of our
-// own files by hooks, because record/ knows nothing of watch/.
+// Owns every Session; starts them, finds them, syncs their files to disk on a worker thread, ends them all at
+// a stop. Does not decide who is recorded (admission.h) nor talk to unanswered logins (login_server_io.h).
+// The guard is told of our own files by hooks, because record/ knows nothing of watch/.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,9 @@ struct RecordingHooks {
   std::function<void(const format::RecordingWriter&)> closed;
 };
 
-/// Opens the recordings' directory, made with mode 0750 root:`group` if it does not exist. Code::kInvalid if it is not a directory
-/// that belongs to root. A directory others may write to is used all the same and reported by doctor.
+/// Opens the recordings' directory, made with mode 0750 root:`group` if it does not exist. Code::kInvalid if
+/// it is not a directory that belongs to root. A directory others may write to is used all the same and
+/// reported by doctor.
 Result<Fd> open_recordings_directory(const std::string& path, std::uint32_t group);
 
 class Recorder {
@@ -42,8 +43,8 @@ class Recorder {
   void configure(const Policy& policy, std::uint32_t file_group, std::uint32_t tty_group);
 
   /// Makes the session; the caller sends the verdict and then hands over the shim's connection with run().
-  Result<StartedSession> prepare(const Admission& admission, const Hello& hello, const std::array<Fd, 3>& descriptors,
-                                 format::SessionInfo info);
+  Result<StartedSession> prepare(const Admission& admission, const Hello& hello,
+                                 const std::array<Fd, 3>& descriptors, format::SessionInfo info);
   Status run(SessionParts parts);
 
   [[nodiscard]] int count() const noexcept { return static_cast<int>(sessions_.size()); }
@@ -71,10 +72,11 @@ class Recorder {
   RecordingPlace place_;
   RelayBuffer buffer_;
   std::map<std::string, std::unique_ptr<Session>> sessions_;  ///< by id
-  std::vector<std::unique_ptr<Session>> leaving_;             ///< deleted in the next turn, outside their own calls
+  std::vector<std::unique_ptr<Session>> leaving_;  ///< deleted in the next turn, outside their own calls
   std::unordered_map<std::uint32_t, int> by_uid_;
   std::uint64_t total_ = 0;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< a token for work that outlives us, nothing more
+  std::shared_ptr<bool> alive_ =
+      std::make_shared<bool>(true);  ///< a token for work that outlives us, nothing more
   bool syncing_ = false;
   std::string sync_cursor_;     ///< id of the session synced last: the next round starts behind it
   std::vector<Fd> last_syncs_;  ///< files of sessions that ended with bytes not yet on disk

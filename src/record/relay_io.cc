@@ -8,19 +8,24 @@
 namespace opelog::record {
 namespace {
 
-// Reads while draining, per turn of the loop: enough for all a pty can hold (64 KiB), little for the others' wait.
+// Reads while draining, per turn of the loop: enough for all a pty can hold (64 KiB), little for the others'
+// wait.
 constexpr int kDrainReads = 16;
 
-bool is_terminal(EndpointKind kind) { return kind == EndpointKind::kMaster || kind == EndpointKind::kOuterTerminal; }
+bool is_terminal(EndpointKind kind) {
+  return kind == EndpointKind::kMaster || kind == EndpointKind::kOuterTerminal;
+}
 
 }  // namespace
 
-Relay::Relay(Loop& loop, RelayBuffer& buffer, RelayOwner& owner) : loop_(loop), buffer_(buffer), owner_(owner) {}
+Relay::Relay(Loop& loop, RelayBuffer& buffer, RelayOwner& owner)
+    : loop_(loop), buffer_(buffer), owner_(owner) {}
 Relay::~Relay() = default;
 
 Result<int> Relay::add_endpoint(Fd fd, EndpointKind kind) {
   const int index = static_cast<int>(endpoints_.size());
-  auto poll = Poll::open(loop_, fd.get(), [this, index](int events, int error) { ready(index, events, error); });
+  auto poll =
+      Poll::open(loop_, fd.get(), [this, index](int events, int error) { ready(index, events, error); });
   if (!poll) return std::move(poll).error();
   endpoints_.push_back({std::move(fd), kind, std::move(*poll), false});
   return index;
@@ -39,7 +44,8 @@ void Relay::start() {
 Status Relay::inject(int flow, std::string_view bytes) {
   Flow& f = flows_[static_cast<std::size_t>(flow)];
   if (f.done) return Error{Code::kGone, "the flow has ended", 0};
-  if (!f.unrecorded.empty() || !f.backlog.empty()) return Error{Code::kLimit, "a chunk is waiting already", 0};
+  if (!f.unrecorded.empty() || !f.backlog.empty())
+    return Error{Code::kLimit, "a chunk is waiting already", 0};
   if (!bytes.empty()) offer(flow, bytes);
   return {};
 }
@@ -56,8 +62,8 @@ void Relay::ready(int endpoint, int events, int error) {
   }
   for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
     Flow& f = flows_[static_cast<std::size_t>(i)];
-    if ((events & Poll::kReadable) != 0 && f.from == endpoint && !f.done && !f.source_ended && f.backlog.empty() &&
-        f.unrecorded.empty()) {
+    if ((events & Poll::kReadable) != 0 && f.from == endpoint && !f.done && !f.source_ended &&
+        f.backlog.empty() && f.unrecorded.empty()) {
       pump(i);
     }
   }
@@ -185,12 +191,16 @@ void Relay::finish(int flow) {
   Endpoint& from = endpoints_[static_cast<std::size_t>(f.from)];
   Endpoint& to = endpoints_[static_cast<std::size_t>(f.to)];
   if (!is_terminal(to.kind) && to.fd.valid()) {
-    if (sink_shared) ::shutdown(to.fd.get(), SHUT_WR);
-    else close_endpoint(f.to);
+    if (sink_shared)
+      ::shutdown(to.fd.get(), SHUT_WR);
+    else
+      close_endpoint(f.to);
   }
   if (!is_terminal(from.kind) && from.fd.valid()) {
-    if (source_shared) ::shutdown(from.fd.get(), SHUT_RD);
-    else close_endpoint(f.from);
+    if (source_shared)
+      ::shutdown(from.fd.get(), SHUT_RD);
+    else
+      close_endpoint(f.from);
   }
   watch(f.from);
   watch(f.to);
@@ -254,7 +264,8 @@ void Relay::watch(int endpoint) {
   int events = 0;
   for (const Flow& f : flows_) {
     if (f.done) continue;
-    if (f.from == endpoint && !f.source_ended && f.backlog.empty() && f.unrecorded.empty()) events |= Poll::kReadable;
+    if (f.from == endpoint && !f.source_ended && f.backlog.empty() && f.unrecorded.empty())
+      events |= Poll::kReadable;
     if (f.to == endpoint && !f.backlog.empty()) events |= Poll::kWritable;
   }
   if (e.failed && events != 0 && e.kind == EndpointKind::kOuterTerminal) events = 0;
@@ -265,12 +276,16 @@ int Relay::descriptor(int endpoint) const {
   if (endpoint < 0 || endpoint >= static_cast<int>(endpoints_.size())) return -1;
   return endpoints_[static_cast<std::size_t>(endpoint)].fd.get();
 }
-std::uint64_t Relay::bytes(int flow) const { return flows_[static_cast<std::size_t>(flow)].bytes; }
+std::uint64_t Relay::bytes(int flow) const {
+  return flows_[static_cast<std::size_t>(flow)].bytes;
+}
 std::size_t Relay::waiting(int flow) const {
   const Flow& f = flows_[static_cast<std::size_t>(flow)];
   return f.backlog.size() + f.unrecorded.size();
 }
-bool Relay::ended(int flow) const { return flows_[static_cast<std::size_t>(flow)].done; }
+bool Relay::ended(int flow) const {
+  return flows_[static_cast<std::size_t>(flow)].done;
+}
 bool Relay::output_ended() const {
   for (const Flow& f : flows_) {
     if (f.role == FlowRole::kOutput && !f.done) return false;

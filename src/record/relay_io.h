@@ -1,8 +1,9 @@
 // Relay: moves bytes between descriptors, each chunk past its owner first.
 //
-// Endpoints are descriptors, flows lead from one to another. A terminal session has two endpoints (inner master,
-// outer terminal) and two flows; a command without a terminal has up to six and three. Invariants:
-//  - a byte is written onwards only after RelayOwner::accept() took it (bytes to the record before the screen);
+// Endpoints are descriptors, flows lead from one to another. A terminal session has two endpoints (inner
+// master, outer terminal) and two flows; a command without a terminal has up to six and three. Invariants:
+//  - a byte is written onwards only after RelayOwner::accept() took it (bytes to the record before the
+//  screen);
 //  - a flow holds at most one chunk (kChunk) that could not go on; until it is gone its source is not read,
 //    so memory per session is bounded and a slow reader waits for nobody but itself;
 //  - one read per readiness, so that a flooding session takes one turn like everybody else.
@@ -35,7 +36,8 @@ enum class FlowRole { kOutput, kInput };
 class RelayOwner {
  public:
   virtual ~RelayOwner() = default;
-  /// How many of the bytes may go on (the record has them). Fewer than all: the rest waits for Relay::retry().
+  /// How many of the bytes may go on (the record has them). Fewer than all: the rest waits for
+  /// Relay::retry().
   virtual std::size_t accept(int flow, std::string_view bytes) = 0;
   /// The flow's source is at its end and all it gave has gone on, or its sink takes no more.
   virtual void flow_ended(int flow) = 0;
@@ -71,10 +73,10 @@ class Relay {
   void close_all();
   [[nodiscard]] int descriptor(int endpoint) const;  ///< -1 once closed
 
-  [[nodiscard]] std::uint64_t bytes(int flow) const;    ///< that have gone on
-  [[nodiscard]] std::size_t waiting(int flow) const;    ///< held back, in memory
+  [[nodiscard]] std::uint64_t bytes(int flow) const;  ///< that have gone on
+  [[nodiscard]] std::size_t waiting(int flow) const;  ///< held back, in memory
   [[nodiscard]] bool ended(int flow) const;
-  [[nodiscard]] bool output_ended() const;              ///< every kOutput flow
+  [[nodiscard]] bool output_ended() const;  ///< every kOutput flow
 
  private:
   struct Endpoint {
@@ -95,11 +97,11 @@ class Relay {
 
   void ready(int endpoint, int events, int error);
   enum class Pumped { kMoved, kNothing, kEnded };
-  Pumped pump(int flow);                              ///< one read and what follows
-  void offer(int flow, std::string_view bytes);       ///< accept, then write
+  Pumped pump(int flow);                         ///< one read and what follows
+  void offer(int flow, std::string_view bytes);  ///< accept, then write
   void write_on(int flow, std::string_view bytes);
   void flush(int flow);
-  void settle(int flow);                              ///< finish the flow if nothing is left
+  void settle(int flow);  ///< finish the flow if nothing is left
   void finish(int flow);
   void source_failed(int flow);
   void watch(int endpoint);

@@ -1,10 +1,11 @@
 #include "record/session_io.h"
 
-#include <csignal>
-#include <cerrno>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
 
 #include "core/clock_io.h"
 #include "record/login_message.h"
@@ -13,7 +14,8 @@
 namespace opelog::record {
 namespace {
 
-// How often held output is offered to the record again: quick enough for a person, rare enough for a full disk.
+// How often held output is offered to the record again: quick enough for a person, rare enough for a full
+// disk.
 constexpr std::int64_t kRetryUs = 250 * kUsPerMs;
 // Packets taken from one shim per turn: a shim that floods RESIZED waits for the others.
 constexpr int kPacketsPerTurn = 8;
@@ -101,7 +103,8 @@ Status Session::start_streams() {
   }
   if (outer[0] >= 0) flow_in_ = relay_.add_flow(outer[0], inner[0], FlowRole::kInput);
   if (outer[1] >= 0) flow_out_ = relay_.add_flow(inner[1], outer[1], FlowRole::kOutput);
-  if (outer[2] >= 0 && streams_[2].same_as < 0) flow_err_ = relay_.add_flow(inner[2], outer[2], FlowRole::kOutput);
+  if (outer[2] >= 0 && streams_[2].same_as < 0)
+    flow_err_ = relay_.add_flow(inner[2], outer[2], FlowRole::kOutput);
   return {};
 }
 
@@ -160,8 +163,12 @@ void Session::record_input(std::string_view bytes, MonoUs now) {
 void Session::flow_ended(int) {
   if (!info_.terminal && relay_.output_ended()) post({SessionEvent::Kind::kOutputEnded, false, 0, {}});
 }
-void Session::outer_gone() { post({SessionEvent::Kind::kOuterGone, false, 0, {}}); }
-void Session::drained() { post({SessionEvent::Kind::kDrained, false, 0, {}}); }
+void Session::outer_gone() {
+  post({SessionEvent::Kind::kOuterGone, false, 0, {}});
+}
+void Session::drained() {
+  post({SessionEvent::Kind::kDrained, false, 0, {}});
+}
 
 // ---- the shim's side
 
@@ -177,12 +184,15 @@ bool Session::shim_packet() {
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (n <= 0) {
     shim_poll_.reset();
-    if (machine_.closed()) leave();
-    else apply({SessionEvent::Kind::kShimGone, false, 0, {}});
+    if (machine_.closed())
+      leave();
+    else
+      apply({SessionEvent::Kind::kShimGone, false, 0, {}});
     return false;
   }
   if (machine_.closed()) return true;
-  const std::size_t size = static_cast<std::size_t>(n) > sizeof packet ? sizeof packet : static_cast<std::size_t>(n);
+  const std::size_t size =
+      static_cast<std::size_t>(n) > sizeof packet ? sizeof packet : static_cast<std::size_t>(n);
   auto frame = decode_client_frame(std::string_view(packet, size));
   if (!frame) {
     state(Level::kWarning, "login-malformed", "a shim sent what is no message: " + frame.error().message);
@@ -191,10 +201,17 @@ bool Session::shim_packet() {
     return false;
   }
   switch (frame->type) {
-    case OPELOG_STARTED: started(frame->pid); break;
-    case OPELOG_RESIZED: resized(); break;
-    case OPELOG_ENDED: apply({SessionEvent::Kind::kShellEnded, frame->exited, frame->status, {}}); break;
-    default: break;
+    case OPELOG_STARTED:
+      started(frame->pid);
+      break;
+    case OPELOG_RESIZED:
+      resized();
+      break;
+    case OPELOG_ENDED:
+      apply({SessionEvent::Kind::kShellEnded, frame->exited, frame->status, {}});
+      break;
+    default:
+      break;
   }
   return true;
 }
@@ -229,8 +246,12 @@ void Session::resized() {
 
 // ---- decisions and what follows from them
 
-void Session::kill(const std::string& who) { apply({SessionEvent::Kind::kKill, false, 0, who}); }
-void Session::shutdown() { apply({SessionEvent::Kind::kShutdown, false, 0, {}}); }
+void Session::kill(const std::string& who) {
+  apply({SessionEvent::Kind::kKill, false, 0, who});
+}
+void Session::shutdown() {
+  apply({SessionEvent::Kind::kShutdown, false, 0, {}});
+}
 
 void Session::post(SessionEvent event) {
   posted_.push_back(std::move(event));
@@ -249,8 +270,10 @@ void Session::apply(const SessionEvent& event) {
     const auto ms = (mono_now() - held_since_) / kUsPerMs;
     held_since_ = 0;
     failure_told_ = false;
-    (void)writer_->gap({"delay", "output was held for " + std::to_string(ms) + " ms: " + failure_, 0}, mono_now());
-    state(Level::kWarning, "record-resumed", "recording works again after " + std::to_string(ms) + " ms; nothing was shown meanwhile");
+    (void)writer_->gap({"delay", "output was held for " + std::to_string(ms) + " ms: " + failure_, 0},
+                       mono_now());
+    state(Level::kWarning, "record-resumed",
+          "recording works again after " + std::to_string(ms) + " ms; nothing was shown meanwhile");
   }
   if (actions.unrecorded) {
     unrecorded_ = true;
@@ -267,8 +290,8 @@ void Session::apply(const SessionEvent& event) {
   arm();
 }
 
-// The daemon's own words go the way of all output: recorded, then shown. Where the record refuses, shown all the
-// same: they are ours, and the operator must learn why his session ends.
+// The daemon's own words go the way of all output: recorded, then shown. Where the record refuses, shown all
+// the same: they are ours, and the operator must learn why his session ends.
 void Session::say(const std::string& text) {
   if (!info_.terminal || !outer_) return;
   const std::string line = "\r\n" + printable(text) + "\r\n";
@@ -297,12 +320,14 @@ void Session::close() {
   relay_.close_all();
   inner_.slave.reset();
   const std::string done = encode_done();
-  if (machine_.shell_ended()) (void)::send(shim_.get(), done.data(), done.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (machine_.shell_ended())
+    (void)::send(shim_.get(), done.data(), done.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (!shim_poll_) {
     leave();
     return;
   }
-  if (!machine_.shell_ended()) (void)::shutdown(shim_.get(), SHUT_WR);  // the waiter sees our end and ends the shell
+  if (!machine_.shell_ended())
+    (void)::shutdown(shim_.get(), SHUT_WR);  // the waiter sees our end and ends the shell
   leave_at_ = mono_now() + kLeaveUs;
 }
 
@@ -321,7 +346,8 @@ void Session::write_end() {
   end.bytes_err = flow_err_ >= 0 ? relay_.bytes(flow_err_) : 0;
   end.bytes_in = bytes_in();
   auto written = writer_->end(end, now);
-  if (!written) state(Level::kError, "record-failed", "the end could not be recorded: " + written.error().message);
+  if (!written)
+    state(Level::kError, "record-failed", "the end could not be recorded: " + written.error().message);
   std::vector<std::pair<std::string, std::string>> fields{{"reason", format::end_reason_word(end.reason)},
                                                           {"bytes_out", std::to_string(end.bytes_out)},
                                                           {"bytes_in", std::to_string(end.bytes_in)}};
@@ -356,8 +382,10 @@ void Session::arm() {
     if (held_since_ != 0) consider(now + kRetryUs);
   }
   armed_for_ = next.value_or(kNever);
-  if (next) timer_.start_at(*next, now);
-  else timer_.stop();
+  if (next)
+    timer_.start_at(*next, now);
+  else
+    timer_.stop();
 }
 
 void Session::timer_fired() {
@@ -387,7 +415,9 @@ void Session::timer_fired() {
 std::uint64_t Session::bytes_out() const {
   return (flow_out_ >= 0 ? relay_.bytes(flow_out_) : 0) + (flow_err_ >= 0 ? relay_.bytes(flow_err_) : 0);
 }
-std::uint64_t Session::bytes_in() const { return flow_in_ >= 0 ? relay_.bytes(flow_in_) : 0; }
+std::uint64_t Session::bytes_in() const {
+  return flow_in_ >= 0 ? relay_.bytes(flow_in_) : 0;
+}
 
 std::string Session::describe() const {
   std::string text = "session " + info_.id + " " + printable(info_.user) + " " + machine_.describe();
@@ -401,7 +431,8 @@ std::string Session::describe() const {
 
 void Session::state(Level level, const char* event, std::string text,
                     std::vector<std::pair<std::string, std::string>> fields) {
-  fields.insert(fields.begin(), {{"session", info_.id}, {"user", info_.user}, {"recording", writer_->name()}});
+  fields.insert(fields.begin(),
+                {{"session", info_.id}, {"user", info_.user}, {"recording", writer_->name()}});
   facts_({level, event, std::move(text), std::move(fields)});
 }
 

@@ -1,9 +1,9 @@
 // Session: one recorded login, from the verdict to the end record.
 //
-// Carries out what SessionMachine decides: owns the recording's writer, the relay, both terminals (or the streams'
-// inner ends) and the connection to the shim. Lives on the loop's thread; its Recorder owns it and is told by `on_gone`
-// when nothing of it is left. What happens inside a relay's callback is only noted and acted on in the next
-// turn, so the relay never disappears under itself.
+// Carries out what SessionMachine decides: owns the recording's writer, the relay, both terminals (or the
+// streams' inner ends) and the connection to the shim. Lives on the loop's thread; its Recorder owns it and
+// is told by `on_gone` when nothing of it is left. What happens inside a relay's callback is only noted and
+// acted on in the next turn, so the relay never disappears under itself.
 #pragma once
 
 #include <functional>
@@ -28,16 +28,17 @@ namespace opelog::record {
 struct SessionParts {
   format::SessionInfo info;
   std::unique_ptr<format::RecordingWriter> writer;
-  Fd shim;         ///< connection
-  Fd shim_pidfd;   ///< of the process behind it; may be invalid on old kernels
+  Fd shim;        ///< connection
+  Fd shim_pidfd;  ///< of the process behind it; may be invalid on old kernels
   std::string notice;
   SessionLimits limits;
 
   // A terminal session:
   std::unique_ptr<OuterTerminal> outer;
   InnerTerminal inner;
-  // A session without terminal, by descriptor number: our ends; both invalid where the descriptor was passed on
-  // untouched, or is the same socket or pipe as an earlier one (`same_as`; sshd gives one socket as 0 and 1).
+  // A session without terminal, by descriptor number: our ends; both invalid where the descriptor was passed
+  // on untouched, or is the same socket or pipe as an earlier one (`same_as`; sshd gives one socket as 0 and
+  // 1).
   struct Stream {
     Fd outer_fd, inner_fd;
     EndpointKind kind = EndpointKind::kSocket;
@@ -60,6 +61,7 @@ class Session final : private RelayOwner {
 
   [[nodiscard]] const format::SessionInfo& info() const noexcept { return info_; }
   [[nodiscard]] format::RecordingWriter& writer() noexcept { return *writer_; }
+  [[nodiscard]] const std::string& recording() const noexcept { return writer_->name(); }
   [[nodiscard]] const SessionMachine& machine() const noexcept { return machine_; }
   [[nodiscard]] std::int64_t shell_pid() const noexcept { return shell_pid_; }
   [[nodiscard]] bool finished() const noexcept { return ended_; }  ///< the end record is written
@@ -92,7 +94,8 @@ class Session final : private RelayOwner {
   void leave();
   void arm();
   void timer_fired();
-  void state(Level level, const char* event, std::string text, std::vector<std::pair<std::string, std::string>> fields = {});
+  void state(Level level, const char* event, std::string text,
+             std::vector<std::pair<std::string, std::string>> fields = {});
 
   Loop& loop_;
   FactSink facts_;
@@ -107,23 +110,23 @@ class Session final : private RelayOwner {
   SessionMachine machine_;
   Relay relay_;
   std::unique_ptr<Poll> shim_poll_, shell_poll_;
-  Timer timer_;       ///< the nearest of: machine, timing flush, retry
-  Timer turn_;        ///< events noted inside a callback
+  Timer timer_;  ///< the nearest of: machine, timing flush, retry
+  Timer turn_;   ///< events noted inside a callback
   std::vector<SessionEvent> posted_;
 
   std::int64_t shell_pid_ = 0;
-  int master_ = -1;            ///< endpoint index
+  int master_ = -1;  ///< endpoint index
   int flow_out_ = -1, flow_in_ = -1, flow_err_ = -1;
-  int stream_now_ = 1;         ///< 1 stdout, 2 stderr: which one the last payload record came from
+  int stream_now_ = 1;  ///< 1 stdout, 2 stderr: which one the last payload record came from
   TerminalSize size_;
   MonoUs held_since_ = 0;
   static constexpr MonoUs kNever = INT64_MAX;
-  MonoUs armed_for_ = kNever;  ///< when timer_ fires
-  MonoUs leave_at_ = 0;        ///< when a closed session's shim is ended by force
+  MonoUs armed_for_ = kNever;       ///< when timer_ fires
+  MonoUs leave_at_ = 0;             ///< when a closed session's shim is ended by force
   std::uint64_t lost_output_ = 0;   ///< shown, not recorded (OnFailure::kContinue)
   std::uint64_t hidden_input_ = 0;  ///< typed while the terminal did not echo
   std::uint64_t lost_input_ = 0;
-  std::string failure_;        ///< last recording error, for the gap record
+  std::string failure_;  ///< last recording error, for the gap record
   bool unrecorded_ = false;
   bool failure_told_ = false;
   bool ended_ = false;

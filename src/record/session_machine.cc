@@ -71,7 +71,8 @@ SessionActions SessionMachine::step(const SessionEvent& event, MonoUs now) {
       }
       break;
     case Kind::kShutdown:
-      if (state_ == State::kRunning || state_ == State::kStarting) actions.say = "opelog: the recorder stops; this session ends";
+      if (state_ == State::kRunning || state_ == State::kStarting)
+        actions.say = "opelog: the recorder stops; this session ends";
       end_.reason = shell_known_ended_ ? end_.reason : EndReason::kShutdown;
       actions.hang_up = !shell_known_ended_;
       close(actions);
@@ -86,8 +87,10 @@ SessionActions SessionMachine::step(const SessionEvent& event, MonoUs now) {
 void SessionMachine::ended(const SessionEvent& event, MonoUs now, SessionActions& actions) {
   if (shell_known_ended_) return;
   shell_known_ended_ = true;
-  if (event.exited) end_.exit_code = event.status;
-  else end_.signal = event.status;
+  if (event.exited)
+    end_.exit_code = event.status;
+  else
+    end_.signal = event.status;
   if (state_ == State::kHangingUp) {
     close(actions);
     return;
@@ -189,13 +192,20 @@ void SessionMachine::close(SessionActions& actions) {
 
 const char* SessionMachine::state_word() const noexcept {
   switch (state_) {
-    case State::kStarting: return "starting";
-    case State::kRunning: return unrecorded_ ? "unrecorded" : "running";
-    case State::kHolding: return "holding";
-    case State::kEnding: return "ending";
-    case State::kLingering: return "lingering";
-    case State::kHangingUp: return "hanging-up";
-    case State::kClosed: return "closed";
+    case State::kStarting:
+      return "starting";
+    case State::kRunning:
+      return unrecorded_ ? "unrecorded" : "running";
+    case State::kHolding:
+      return "holding";
+    case State::kEnding:
+      return "ending";
+    case State::kLingering:
+      return "lingering";
+    case State::kHangingUp:
+      return "hanging-up";
+    case State::kClosed:
+      return "closed";
   }
   return "closed";
 }

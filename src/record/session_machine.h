@@ -1,9 +1,9 @@
 // SessionMachine: what a session does next, decided without touching anything.
 //
-// States: starting -> running <-> holding -> ending | hanging-up -> closed. The shell's own end is drained and kept
-// (kEnding); any other end hangs the session up and waits a bounded time for the shell (kHangingUp).
-// Every state but running (and lingering, where a background process may hold a stream as long as it likes, as under
-// plain sshd) has a deadline, so nothing waits for ever. session_io.h carries the actions out.
+// States: starting -> running <-> holding -> ending | hanging-up -> closed. The shell's own end is drained
+// and kept (kEnding); any other end hangs the session up and waits a bounded time for the shell (kHangingUp).
+// Every state but running (and lingering, where a background process may hold a stream as long as it likes,
+// as under plain sshd) has a deadline, so nothing waits for ever. session_io.h carries the actions out.
 #pragma once
 
 #include <optional>
@@ -38,22 +38,22 @@ struct SessionEvent {
 
 /// What to do now, in the order of the members.
 struct SessionActions {
-  std::string say;           ///< a line for the operator, "" for none
-  bool hold = false;         ///< show nothing, try again periodically
-  bool go_on = false;        ///< stop holding
-  bool unrecorded = false;   ///< from now on: show what the record refuses, count it
-  bool hang_up = false;      ///< SIGHUP to the session: close the inner master, signal the shell
-  bool kill_shell = false;   ///< SIGKILL
+  std::string say;          ///< a line for the operator, "" for none
+  bool hold = false;        ///< show nothing, try again periodically
+  bool go_on = false;       ///< stop holding
+  bool unrecorded = false;  ///< from now on: show what the record refuses, count it
+  bool hang_up = false;     ///< SIGHUP to the session: close the inner master, signal the shell
+  bool kill_shell = false;  ///< SIGKILL
   bool drain = false;
-  bool release_shim = false; ///< tell the waiter DONE although streams still run
-  bool close = false;        ///< restore the outer terminal, write the end, DONE, forget
+  bool release_shim = false;  ///< tell the waiter DONE although streams still run
+  bool close = false;         ///< restore the outer terminal, write the end, DONE, forget
 };
 
 struct SessionLimits {
   OnFailure on_failure = OnFailure::kHold;
   std::int64_t start_us = 10 * kUsPerS;  ///< from the verdict to kStarted
   std::int64_t hold_us = 60 * kUsPerS;
-  std::int64_t grace_us = 2 * kUsPerS;   ///< for draining, and for the shell to follow a hang-up
+  std::int64_t grace_us = 2 * kUsPerS;  ///< for draining, and for the shell to follow a hang-up
 };
 
 class SessionMachine {
@@ -66,7 +66,8 @@ class SessionMachine {
 
   [[nodiscard]] bool closed() const noexcept { return state_ == State::kClosed; }
   [[nodiscard]] bool holding() const noexcept { return state_ == State::kHolding; }
-  /// Whether the shell has ended and the waiter knows: only then does DONE let it leave with the right status.
+  /// Whether the shell has ended and the waiter knows: only then does DONE let it leave with the right
+  /// status.
   [[nodiscard]] bool shell_ended() const noexcept { return shell_known_ended_; }
   /// How it ended; meaningful once closed (bytes are filled in by the owner).
   [[nodiscard]] const format::EndInfo& end() const noexcept { return end_; }

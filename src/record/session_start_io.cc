@@ -16,7 +16,8 @@ namespace {
 
 Result<std::string> new_session_id() {
   unsigned char bytes[8];
-  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return error_from_errno(errno, "draw a session id");
+  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
+    return error_from_errno(errno, "draw a session id");
   std::string id;
   for (unsigned char b : bytes) {
     char hex[3];
@@ -26,10 +27,11 @@ Result<std::string> new_session_id() {
   return id;
 }
 
-Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& policy, const RecordingPlace& place,
+Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& policy,
+                                                                const RecordingPlace& place,
                                                                 const format::SessionInfo& info) {
-  auto name = format::make_name(policy.name, info.user, format_local(info.started, "%Y%m%d%H%M%S"), info.client,
-                                info.host, info.uid, info.id);
+  auto name = format::make_name(policy.name, info.user, format_local(info.started, "%Y%m%d%H%M%S"),
+                                info.client, info.host, info.uid, info.id);
   if (!name) return std::move(name).error();
   format::WriterOptions options;
   options.directory = place.directory;
@@ -42,10 +44,12 @@ Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& po
 }
 
 // The ends of one stream: the child's, and ours.
-Status connect_stream(const DescriptorFacts& facts, int number, int given, SessionParts::Stream& stream, Fd& child) {
+Status connect_stream(const DescriptorFacts& facts, int number, int given, SessionParts::Stream& stream,
+                      Fd& child) {
   if (facts.kind == DescriptorKind::kSocket) {
     int pair[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return error_from_errno(errno, "open a socket pair");
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+      return error_from_errno(errno, "open a socket pair");
     stream.inner_fd = Fd(pair[0]);
     child = Fd(pair[1]);
     stream.kind = EndpointKind::kSocket;
@@ -57,10 +61,11 @@ Status connect_stream(const DescriptorFacts& facts, int number, int given, Sessi
     stream.inner_fd = number == 0 ? std::move(writing) : std::move(reading);
     stream.kind = EndpointKind::kPipe;
   }
-  // An anonymous pipe can be opened anew, so that our O_NONBLOCK is nobody else's. A socket cannot, a named pipe
-  // must not (its file system may be the user's): there the description is shared with the shim alone.
-  auto own = facts.kind == DescriptorKind::kPipe ? reopen(given, (number == 0 ? O_RDONLY : O_WRONLY) | O_NONBLOCK)
-                                                 : duplicate(given);
+  // An anonymous pipe can be opened anew, so that our O_NONBLOCK is nobody else's. A socket cannot, a named
+  // pipe must not (its file system may be the user's): there the description is shared with the shim alone.
+  auto own = facts.kind == DescriptorKind::kPipe
+                 ? reopen(given, (number == 0 ? O_RDONLY : O_WRONLY) | O_NONBLOCK)
+                 : duplicate(given);
   if (!own) return std::move(own).error();
   stream.outer_fd = std::move(*own);
   return {};
@@ -73,20 +78,25 @@ Status set_up_streams(const std::array<Fd, 3>& given, StartedSession& session) {
   for (int i = 0; i < 3; ++i) {
     const auto at = static_cast<std::size_t>(i);
     SessionParts::Stream& stream = session.parts.streams[i];
-    const bool usable = facts[i].kind != DescriptorKind::kOther && facts[i].kind != DescriptorKind::kTerminal &&
+    const bool usable = facts[i].kind != DescriptorKind::kOther &&
+                        facts[i].kind != DescriptorKind::kTerminal &&
                         (i == 0 ? facts[i].readable : facts[i].writable);
     for (int j = 0; usable && j < i; ++j) {
-      if (session.parts.streams[j].outer_fd && facts[j].kind == facts[i].kind && facts[j].device == facts[i].device &&
-          facts[j].inode == facts[i].inode && (facts[i].kind == DescriptorKind::kSocket || j > 0)) {
+      if (session.parts.streams[j].outer_fd && facts[j].kind == facts[i].kind &&
+          facts[j].device == facts[i].device && facts[j].inode == facts[i].inode &&
+          (facts[i].kind == DescriptorKind::kSocket || j > 0)) {
         stream.same_as = j;
         break;
       }
     }
     if (usable && stream.same_as < 0) {
-      if (auto connected = connect_stream(facts[i], i, given[at].get(), stream, child[at]); !connected) return connected;
+      if (auto connected = connect_stream(facts[i], i, given[at].get(), stream, child[at]); !connected)
+        return connected;
     }
-    auto copy = child[at] ? duplicate(child[at].get())
-                          : duplicate(stream.same_as >= 0 ? child[static_cast<std::size_t>(stream.same_as)].get() : given[at].get());
+    auto copy = child[at]
+                    ? duplicate(child[at].get())
+                    : duplicate(stream.same_as >= 0 ? child[static_cast<std::size_t>(stream.same_as)].get()
+                                                    : given[at].get());
     if (!copy) return std::move(copy).error();
     session.descriptors.push_back(std::move(*copy));
   }
@@ -99,8 +109,9 @@ bool has_terminal(const std::array<Fd, 3>& descriptors) {
   return descriptor_facts(descriptors[0].get()).kind == DescriptorKind::kTerminal;
 }
 
-Result<StartedSession> start_session(const Policy& policy, const RecordingPlace& place, const Admission& admission,
-                                     const Hello& hello, const std::array<Fd, 3>& descriptors, format::SessionInfo info) {
+Result<StartedSession> start_session(const Policy& policy, const RecordingPlace& place,
+                                     const Admission& admission, const Hello& hello,
+                                     const std::array<Fd, 3>& descriptors, format::SessionInfo info) {
   StartedSession session;
   auto id = new_session_id();
   if (!id) return std::move(id).error();
@@ -146,7 +157,8 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     const std::uint64_t terminal = descriptor_facts(descriptors[0].get()).terminal;
     for (unsigned i = 0; i < 3; ++i) {
       const DescriptorFacts facts = descriptor_facts(descriptors[i].get());
-      if (facts.kind == DescriptorKind::kTerminal && facts.terminal == terminal) session.verdict.replace |= 1u << i;
+      if (facts.kind == DescriptorKind::kTerminal && facts.terminal == terminal)
+        session.verdict.replace |= 1u << i;
     }
     session.descriptors.push_back(std::move(*slave));
     if (!borrowed) session.descriptors.push_back((*outer)->take_shim_descriptor());

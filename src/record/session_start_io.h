@@ -34,7 +34,8 @@ struct StartedSession {
 bool has_terminal(const std::array<Fd, 3>& descriptors);
 
 /// `info` is complete but for terminals, size and recording flags. `descriptors` are the shim's 0, 1, 2.
-Result<StartedSession> start_session(const Policy& policy, const RecordingPlace& place, const Admission& admission,
-                                     const Hello& hello, const std::array<Fd, 3>& descriptors, format::SessionInfo info);
+Result<StartedSession> start_session(const Policy& policy, const RecordingPlace& place,
+                                     const Admission& admission, const Hello& hello,
+                                     const std::array<Fd, 3>& descriptors, format::SessionInfo info);
 
 }  // namespace opelog::record

@@ -16,8 +16,8 @@ namespace {
 
 constexpr int kKeepEnvironment = 0, kForgetEnvironment = 1;
 
-// Not sd_notify(3): it waits while the manager's queue is full, and every session would wait with it. A manager that
-// does not listen, or cannot be reached, is no reason to fail or delay anything.
+// Not sd_notify(3): it waits while the manager's queue is full, and every session would wait with it. A
+// manager that does not listen, or cannot be reached, is no reason to fail or delay anything.
 void notify(const std::string& text) {
   const char* name = std::getenv("NOTIFY_SOCKET");
   sockaddr_un address{};

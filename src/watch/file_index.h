@@ -57,7 +57,8 @@ class FileIndex {
   File* by_inode(std::uint64_t inode, std::int64_t birth_ns);
   File* by_name(std::string_view name);
 
-  /// Adds a file. nullptr if its inode number or its name is another's, or if full and nothing can be forgotten.
+  /// Adds a file. nullptr if its inode number or its name is another's, or if full and nothing can be
+  /// forgotten.
   File* insert(File file);
   /// Gives the file a (free) name.
   void rename(File& file, std::string name);

@@ -41,7 +41,9 @@ AuthorizedKeysFile $1/keys
 PermitRootLogin yes
 StrictModes no
 UsePAM no
+PasswordAuthentication no
 PidFile none
+LogLevel DEBUG1
 C
 /usr/sbin/sshd -D -E $1/log -f conf &
 eval $(ssh-agent) >/dev/null; ssh-add -q key
@@ -137,7 +139,8 @@ TEST(ClientAddress, EveryKindOfLoginToARealSshdIsTracedToItsClient) {
   while (tag != "end") {
     std::string said;
     const auto socket = listener.accept(&said);
-    ASSERT_TRUE(socket) << "no login after " << tag;
+    ASSERT_TRUE(socket) << "no login after " << tag << "; sshd's log:\n"
+                        << read_file(scratch / "log", 1 << 20).value();
     std::string address, port;
     std::istringstream(said) >> tag >> address >> port;
     seen.push_back(tag);

@@ -281,6 +281,18 @@ TEST(Player, FollowWaitsAndShowsWhatComesAtOnce) {
   EXPECT_EQ(b.pass(kFollowPollUs), Want::kDone);
 }
 
+TEST(Player, AfterTheFirstLiveEventTheNextKeepsItsDistance) {
+  PlayOptions options;
+  options.follow = true;
+  Bench b(options);
+  b.at_end = Outcome::kNeedMore;
+  b.start();
+  b.output(500 * kS, "b").output(510 * kS, "c");
+  b.pass(kFollowPollUs);
+  EXPECT_EQ(b.take(), "b");
+  EXPECT_EQ(b.player.deadline(), b.now + 10 * kS);
+}
+
 TEST(Player, FollowPausedAsksForNothing) {
   PlayOptions options;
   options.follow = true;
