@@ -289,7 +289,7 @@ class PayloadAndInput(Scene):
         sandbox.wait_until(self.echo_is_off, "the terminal does not echo")
         term.send("sesame\r")
         term.expect(r"got visible sesame\r")
-        term.expect(r"\$ $")
+        term.expect(r"\$ (\x1b\[K)?$")
         self.assertEqual(self.log_out(term), 0)
         [recording] = self.new_recordings()
         with open(recording.path(".in"), "rb") as file:

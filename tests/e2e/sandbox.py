@@ -317,6 +317,8 @@ class Process:
 
     def signal(self, number):
         os.kill(self.pid, number)
+        if number == signal.SIGCONT:
+            self.popen.send_signal(number)  # nsenter stops itself when its child is stopped
 
     def running(self):
         return self.popen.poll() is None
