@@ -61,15 +61,16 @@ class Privileges(Scene):
         return works
 
     def kill_works(self):
-        """A session whose shell does not care about its terminal must end nevertheless."""
+        """A session whose shell does not care and whose waiter its user has stopped must end nevertheless."""
         term = self.host.ssh_pty("opelogtest-a")
         try:
             term.expect(sandbox.PROMPT, 5)
-            term.send("trap '' HUP TERM; echo stubborn $$\r")
+            term.send("trap '' HUP TERM; kill -STOP $PPID; echo stubborn $$; exec sleep 1000\r")
             pid = term.expect(r"\nstubborn (\d+)", 5)[1].decode()
             [live] = [r for r in self.host.recordings() if not r.ended() and r.name not in self.seen]
             self.host.run("opelog", "kill", live.name)
-            sandbox.wait_until(lambda: not self.host.exists(f"/proc/{pid}"), "the shell is gone", 8)
+            # Dead is enough: its parent, the stopped waiter, is ended later.
+            sandbox.wait_until(lambda: self.host.sh(f"ps -o stat= -p {pid} | grep -v Z").out == b"", "the shell is gone", 8)
             return True
         except (AssertionError, ValueError):
             return False
