@@ -85,12 +85,11 @@ char** opelog_shell_arguments(const struct opelog_invocation* invocation, const 
   bool command = invocation->how == OPELOG_HOW_FORCE && invocation->command != NULL;
   bool dash = invocation->login && !command;
   if (dash) name[0] = '-';
-  strcpy(name + (dash ? 1 : 0), base);
+  memcpy(name + (dash ? 1 : 0), base, strlen(base) + 1);
   list[0] = name;
   if (command) {
-    list[1] = strdup("-c");
-    list[2] = strdup(invocation->command);
-    if (list[1] == NULL || list[2] == NULL) return NULL;
+    list[1] = (char*)"-c";
+    list[2] = (char*)invocation->command;
   } else if (given != 0) {
     memcpy(list + 1, invocation->arguments, given * sizeof(char*));
   }

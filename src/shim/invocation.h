@@ -29,8 +29,8 @@ struct opelog_invocation {
 
 struct opelog_invocation opelog_parse_invocation(int argc, char* const argv[]);
 
-/* The argument list of the real shell at `path`, NULL-terminated, from malloc (the process execs or
- * leaves: never freed). NULL without memory. REC with words is not started through this. */
+/* The argument list of the real shell at `path`, NULL-terminated; the list and its first string are from
+ * malloc, the others borrowed. NULL without memory. REC with words is not started through this. */
 char** opelog_shell_arguments(const struct opelog_invocation* invocation, const char* path);
 
 #endif

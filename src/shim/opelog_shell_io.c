@@ -46,7 +46,7 @@ static const char* command_text(const struct opelog_invocation* invocation) {
   else
     return invocation->command;
   if (text == NULL) opelog_leave(OPELOG_EXIT_UNAVAILABLE, "opelog: out of memory");
-  if (strlen(text) > OPELOG_MAX_COMMAND) strcpy(text + OPELOG_MAX_COMMAND - 3, "...");
+  if (strlen(text) > OPELOG_MAX_COMMAND) memcpy(text + OPELOG_MAX_COMMAND - 3, "...", 4);
   return text;
 }
 

@@ -153,7 +153,7 @@ static void read_signals(struct waiter* w) {
   unsigned char info[256]; /* two signalfd_siginfo of 128 bytes; the number is their first word */
   long n = call3(__NR_read, w->signals, (long)info, sizeof info);
   for (long at = 0; at + 128 <= n; at += 128)
-    if (info[at] == kSigWinch) w->resize_owed = 1;
+    if (info[at] == kSigWinch) w->resize_owed = 1; /* NOLINT: the kernel filled the first n bytes */
 }
 
 static __attribute__((noreturn)) void wait_for_shell(struct waiter* w) {

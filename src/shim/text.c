@@ -37,7 +37,7 @@ char* opelog_join_words(const char* first, char* const words[]) {
   if (text == NULL) return NULL;
   char* out = text;
   if (first != NULL) {
-    strcpy(out, first);
+    memcpy(out, first, strlen(first));
     out += strlen(first);
   }
   for (size_t i = 0; words[i] != NULL; ++i) {

@@ -30,10 +30,6 @@ std::vector<std::string> real_arguments(const Arguments& a, const char* path,
   char** list = opelog_shell_arguments(&invocation, path);
   std::vector<std::string> result;
   for (char** p = list; *p != nullptr; ++p) result.emplace_back(*p);
-  if (invocation.how == OPELOG_HOW_FORCE && original != nullptr) {
-    free(list[1]);
-    free(list[2]);
-  }
   free(list[0]);
   free(list);
   return result;
