@@ -80,11 +80,11 @@ void check_programs(const DoctorFacts& f, Findings& out) {
   check_program(f.shim, f.gid_opelog, "opelog", 02711, true, out);
   check_program(f.waiter, 0, "root", 0711, true, out);
   check_program(f.daemon, 0, "root", 0755, false, out);
-  if (std::find(f.shells.begin(), f.shells.end(), kShimPath) == f.shells.end()) {
-    out.warn("/etc/shells lacks opelog-shell: services that look there refuse enrolled users",
-             std::string("add-shell ") + kShimPath);
+  if (std::find(f.shells.begin(), f.shells.end(), kShimPath) != f.shells.end()) {
+    out.warn("/etc/shells lists opelog-shell: an enrolled user can leave it by himself with chsh",
+             std::string("remove-shell ") + kShimPath);
   } else {
-    out.good("/etc/shells has opelog-shell");
+    out.good("/etc/shells does not list opelog-shell");
   }
 }
 

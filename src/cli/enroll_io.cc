@@ -162,12 +162,6 @@ ExitCode run_enroll(const EnrollArguments& arguments, const Context& context) {
                                                 " is no program; `usermod -s /bin/bash " + arguments.user +
                                                 "` first"));
   }
-  const auto shells = read_file(arguments.root + "/etc/shells", kAccountFileMax);
-  const auto listed = shells ? parse_shells(*shells) : std::vector<std::string>();
-  if (std::find(listed.begin(), listed.end(), kShim) == listed.end()) {
-    remark(std::string("/etc/shells lacks ") + kShim +
-           ": services that look there refuse the user; `add-shell " + kShim + "` repairs it");
-  }
   const std::string done = arguments.user + " enrolled: login shell " + kShim + ", real shell " + entry.shell;
   if (arguments.dry_run) return say(arguments, done);
 

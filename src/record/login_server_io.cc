@@ -155,6 +155,11 @@ void LoginServer::accept_some() {
         (peer.uid != 0 && pending_by_uid_[peer.uid] >= share)) {
       ++counts_.refused;
       ++busy_told_;  // stated once a turn of the expiry timer, not once a connection
+      // A verdict, not silence: a shim that hears nothing takes the daemon for absent, and a user could bring
+      // that about.
+      Pending busy;
+      busy.socket = std::move(socket);
+      refuse(busy, "opelog: too many logins are waiting; try again in a moment", OPELOG_EXIT_REFUSED);
       continue;
     }
     const std::uint64_t id = next_id_++;
@@ -337,6 +342,7 @@ void LoginServer::record(Pending& p, const Lookup& found, const Admission& admis
             "login of " + found.account.user + " passes unrecorded, it could not be recorded: " + why, &found,
             admission.rule.name);
       verdict.action = OPELOG_PASS;
+      verdict.message = "opelog: this login is NOT recorded, because its recording could not be started";
       verdict.shell = admission.shell;
       (void)answer(p, verdict, {});
       return;
@@ -423,7 +429,9 @@ void LoginServer::expire() {
     ++it;
     if (!late) continue;
     ++counts_.failed;
-    state(Level::kWarning, "login-timeout", "a login was not settled in time and is closed");
+    state(Level::kWarning, "login-timeout", "a login was not settled in time and is refused");
+    refuse(*pending_.at(id), "opelog: this login could not be settled in time and is refused; try again",
+           OPELOG_EXIT_REFUSED);
     drop(id);
   }
   if (busy_told_ > 0) {

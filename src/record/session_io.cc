@@ -320,14 +320,12 @@ void Session::close() {
   relay_.close_all();
   inner_.slave.reset();
   const std::string done = encode_done();
-  if (machine_.shell_ended())
-    (void)::send(shim_.get(), done.data(), done.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  // In every case: a waiter whose shell still lives then ends it without a word of its own.
+  (void)::send(shim_.get(), done.data(), done.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (!shim_poll_) {
     leave();
     return;
   }
-  if (!machine_.shell_ended())
-    (void)::shutdown(shim_.get(), SHUT_WR);  // the waiter sees our end and ends the shell
   leave_at_ = mono_now() + kLeaveUs;
 }
 

@@ -35,7 +35,7 @@ DoctorFacts healthy() {
   f.entries = {{"alice", "/bin/bash"}};
   f.accounts = {{"alice", 1000, 1000, "/usr/bin/opelog-shell"}, {"bob", 2000, 2000, "/bin/bash"}};
   f.targets = {"alice"};
-  f.shells = {"/bin/bash", "/usr/bin/opelog-shell"};
+  f.shells = {"/bin/bash"};
   f.systemd = f.unit_installed = f.unit_enabled = f.daemon_answers = true;
   f.append_only_error = "";
   f.peer_pidfd = true;
@@ -74,8 +74,8 @@ const Damage kDamages[] = {
      "chmod 0711"},
     {"daemon writable", [](DoctorFacts& f) { f.daemon.mode = 0775; }, Grade::kBroken, "opelogd",
      "chmod 0755"},
-    {"shells", [](DoctorFacts& f) { f.shells.pop_back(); }, Grade::kWarning, "/etc/shells lacks",
-     "add-shell"},
+    {"shells", [](DoctorFacts& f) { f.shells.push_back("/usr/bin/opelog-shell"); }, Grade::kWarning,
+     "/etc/shells lists", "remove-shell"},
     {"policy broken",
      [](DoctorFacts& f) {
        f.policy.reset();

@@ -29,7 +29,6 @@ class Enroll : public ::testing::Test {
     spill(tree.file("etc/passwd"), kPasswd);
     spill(tree.file("etc/shadow"), "root:*:1::::::\nalice:*:1::::::\nstuck:*:1::::::\n");
     spill(tree.file("etc/group"), "root:x:0:\nopelog:x:77:\nalice:x:5000:\n");
-    spill(tree.file("etc/shells"), "/bin/zsh\n/usr/bin/opelog-shell\n");
     spill(tree.file("bin/zsh"), "#!/bin/sh\n");
     ::chmod(tree.file("bin/zsh").c_str(), 0755);
     spill(shim, "shim");
