@@ -32,7 +32,7 @@ class Enroll : public ::testing::Test {
     spill(tree.file("bin/zsh"), "#!/bin/sh\n");
     ::chmod(tree.file("bin/zsh").c_str(), 0755);
     spill(shim, "shim");
-    ::chown(shim.c_str(), 0, 77);
+    ASSERT_EQ(::chown(shim.c_str(), 0, 77), 0);
     ::chmod(shim.c_str(), 02711);
   }
   Ran run(std::vector<std::string> words) {
@@ -80,7 +80,7 @@ TEST_F(Enroll, DryRunChangesNothing) {
 TEST_F(Enroll, RefusesAWrongShim) {
   const struct { unsigned mode, gid; } cases[] = {{0755, 77}, {0711, 77}, {02711, 0}, {02755, 77}};
   for (const auto& c : cases) {
-    ::chown(shim.c_str(), 0, c.gid);
+    ASSERT_EQ(::chown(shim.c_str(), 0, c.gid), 0);
     ::chmod(shim.c_str(), c.mode);
     const auto ran = run({"enroll", "alice"});
     EXPECT_EQ(ran.status, 5) << std::oct << c.mode;

@@ -126,7 +126,7 @@ TEST_F(GuardTest, NameExchangedInARaceNeverLeadsToTheTarget) {
                 (void)::syscall(SYS_renameat2, AT_FDCWD, link.c_str(), AT_FDCWD,
                                 (name + std::to_string(i)).c_str(), RENAME_EXCHANGE);
                 if (i % 3 == 0) ::unlink(link.c_str());
-                (void)::symlink(secret.c_str(), link.c_str());
+                (void)!::symlink(secret.c_str(), link.c_str());
               }
               return 0;
             }),
