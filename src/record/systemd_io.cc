@@ -46,6 +46,7 @@ Result<std::vector<PassedFd>> take_passed_fds() {
   const int count = sd_listen_fds_with_names(kForgetEnvironment, &names);
   if (count < 0) return error_from_errno(-count, "descriptors passed by the service manager");
   std::vector<PassedFd> passed;
+  passed.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     passed.push_back(
         {names == nullptr || names[i] == nullptr ? "unknown" : names[i], Fd(SD_LISTEN_FDS_START + i)});

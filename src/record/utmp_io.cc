@@ -52,7 +52,7 @@ Result<bool> move_utmp_line(const std::string& from, const std::string& to, cons
     const std::string_view line(entry.ut_line, ::strnlen(entry.ut_line, sizeof entry.ut_line));
     if (entry.ut_type != USER_PROCESS || line != old_line) continue;
     char field[sizeof entry.ut_line] = {};
-    std::memcpy(field, new_line.data(), new_line.size());
+    new_line.copy(field, sizeof field);  // full width needs no NUL (utmp(5))
     const auto offset = at + static_cast<off_t>(offsetof(utmpx, ut_line));
     if (::pwrite(fd->get(), field, sizeof field, offset) != static_cast<ssize_t>(sizeof field)) {
       return error_from_errno(errno, file);
