@@ -192,8 +192,7 @@ struct RecordingReader::State {
     if (data_left == 0) return Outcome::kEnd;
     Source& from = source(data_letter);
     const std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(data_left, kPieceBytes));
-    std::string bytes = std::move(event.bytes);
-    bytes.resize(want);
+    std::string bytes(want, '\0');
     std::size_t got = 0;
     if (from.fd >= 0) {
       const bool live = is_live_for_short_read(from, want, bytes, got);

@@ -166,6 +166,25 @@ TEST(RepairTail, SaysWhatItDid) {
       << time;
 }
 
+TEST(RepairTail, CountsWhatWentToStderr) {
+  const TempDir dir;
+  {
+    auto writer = RecordingWriter::create(options_for(dir), sample_info(), 0);
+    ASSERT_TRUE(writer.ok());
+    ASSERT_TRUE((*writer)->note("OPELOG_STREAM", "1", 0).ok());
+    (void)*(*writer)->output("stdout", 1000);
+    ASSERT_TRUE((*writer)->note("OPELOG_STREAM", "2", 2000).ok());
+    (void)*(*writer)->output("err", 3000);
+    ASSERT_TRUE((*writer)->note("OPELOG_STREAM", "1", 4000).ok());
+    (void)*(*writer)->output("more", 5000);
+  }
+  ASSERT_TRUE(repair_tail(dir.fd(), kName, kNow).ok());
+  const auto told = read_all(dir.file(kName));
+  ASSERT_EQ(told.outcome, Outcome::kEnd);
+  EXPECT_EQ(told.events.back().end->bytes_out, 13U);
+  EXPECT_EQ(told.events.back().end->bytes_err, 3U);
+}
+
 TEST(RepairTail, TouchesNeitherDamageNorWhatIsNotOurs) {
   const TempDir dir;
   const Bytes bytes = make_crashed(dir);

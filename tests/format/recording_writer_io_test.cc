@@ -293,6 +293,27 @@ TEST(RecordingWriter, AFullDiskAcceptsNothingAndHealsWithoutASeam) {
   faults = {};
 }
 
+TEST(RecordingWriter, AfterAFailureTheDeadlineLiesAheadSoThatNoLoopSpins) {
+  for (const std::ptrdiff_t partial : {0, 3}) {
+    const TempDir dir;
+    WriterOptions options = options_for(dir);
+    options.write = faulty_write;
+    faults = {};
+    auto writer = must_create(options, 0);
+    EXPECT_TRUE(writer->output("pending", 1000).ok());
+    faults.calls = 0;
+    faults.fail_from = 1;
+    faults.partial = partial;
+    EXPECT_FALSE(writer->flush(20000).ok());
+    ASSERT_TRUE(writer->flush_deadline());
+    EXPECT_GT(*writer->flush_deadline(), 20000);
+    faults = {};
+    EXPECT_TRUE(writer->flush(200000).ok());
+    EXPECT_FALSE(writer->flush_deadline());
+    EXPECT_EQ(body_of(dir.file(std::string(kName) + ".time")), "O 0.001000 7\n");
+  }
+}
+
 TEST(RecordingWriter, AShortWriteAcceptsOnlyWhatIsIn) {
   const TempDir dir;
   WriterOptions options = options_for(dir);
