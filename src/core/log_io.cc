@@ -66,14 +66,16 @@ class LineSink : public spdlog::sinks::base_sink<std::mutex> {
   void flush_() override {}
   virtual void write_line(std::string_view line) = 0;
 
-  /// 0, or an errno; ENOSPC for a line written in part.
-  static int write_once(int fd, std::string_view line) {
+  /// 0, or an errno; `torn` (if given) then tells a line written in part, and 0 ends a torn one.
+  static int write_once(int fd, std::string_view line, bool* torn = nullptr) {
     ssize_t n;
     do {
       n = ::write(fd, line.data(), line.size());
     } while (n < 0 && errno == EINTR);
-    if (n < 0) return errno;
-    return static_cast<std::size_t>(n) == line.size() ? 0 : ENOSPC;
+    if (n < 0) return errno;  // nothing written: whatever was torn still is
+    const bool whole = static_cast<std::size_t>(n) == line.size();
+    if (torn != nullptr) *torn = !whole;
+    return whole ? 0 : ENOSPC;
   }
 
   Failures& failures_;
@@ -117,8 +119,7 @@ class FileSink final : public LineSink {
     }
     // After a line written in part: the next one begins on a line of its own.
     const std::string joined = torn_ ? "\n" + std::string(line) : std::string();
-    const int err = write_once(fd_.get(), torn_ ? std::string_view(joined) : line);
-    torn_ = err == ENOSPC;
+    const int err = write_once(fd_.get(), torn_ ? std::string_view(joined) : line, &torn_);
     if (err != 0) failures_.add(path_ + ": " + std::strerror(err));
   }
 

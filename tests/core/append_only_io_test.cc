@@ -117,13 +117,13 @@ TEST_F(AppendOnly, OnTmpfsTheProbeAndTheFlagAgree) {
 
 TEST_F(AppendOnly, WithoutTheCapabilityItIsDenied) {
   ScopedDir dir;
-  ASSERT_EQ(::chmod(dir.path().c_str(), 0777), 0);
+  // Opened before the privileges go, and owned by the user: only the capability is missing then.
+  Fd fd = *open_at(AT_FDCWD, dir.path("f"), O_WRONLY | O_CREAT, 0600);
+  ASSERT_EQ(::fchown(fd.get(), 65534, 65534), 0);
   const pid_t child = ::fork();
   if (child == 0) {
     if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(1);
-    auto fd = open_at(AT_FDCWD, dir.path("f"), O_WRONLY | O_CREAT, 0600);
-    if (!fd) ::_exit(2);
-    const Status set = set_append_only(fd->get(), true);
+    const Status set = set_append_only(fd.get(), true);
     ::_exit(!set.ok() && set.error().code == Code::kDenied ? 0 : 3);
   }
   int status = 0;

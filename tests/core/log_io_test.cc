@@ -184,9 +184,15 @@ TEST(LogFile, AFullDiskIsCountedSaidOnceAndSurvived) {
   EXPECT_LE(stderr_lines, 1u) << "the first loss only (it may itself not fit)";
   log->write(fact("after"));
   const std::string text = slurp(dir.path("l"));
-  EXPECT_THAT(text, HasSubstr("\n20")) << "the torn line is ended";
-  EXPECT_THAT(text, EndsWith("test-event: after k=v\n"));
-  EXPECT_THAT(text.substr(text.rfind('\n', text.size() - 2) + 1), ::testing::StartsWith("20"));
+  std::stringstream lines(text);
+  std::string before, torn, after, none;
+  std::getline(lines, before);
+  std::getline(lines, torn);
+  std::getline(lines, after);
+  EXPECT_THAT(before, EndsWith("test-event: before k=v"));
+  EXPECT_EQ(torn.size(), 5u) << "the torn line is ended: " << text;
+  EXPECT_THAT(after, MatchesRegex("20[0-9-]+T[0-9:.]+[+-][0-9:]+ info p\\[[0-9]+\\]: test-event: after k=v"));
+  EXPECT_FALSE(std::getline(lines, none)) << text;
 }
 
 TEST(LogFile, ManyThreadsNeverMixTheirLines) {
