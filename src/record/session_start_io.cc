@@ -44,8 +44,8 @@ Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& po
 }
 
 // The ends of one stream: the child's, and ours.
-Status connect_stream(const DescriptorFacts& facts, int number, int given, SessionParts::Stream& stream,
-                      Fd& child) {
+Status connect_stream(const DescriptorFacts& facts, int number, int given, const format::SessionInfo& owner,
+                      SessionParts::Stream& stream, Fd& child) {
   if (facts.kind == DescriptorKind::kSocket) {
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
@@ -57,6 +57,8 @@ Status connect_stream(const DescriptorFacts& facts, int number, int given, Sessi
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return error_from_errno(errno, "open a pipe");
     Fd reading(ends[0]), writing(ends[1]);
+    // As if sshd had made it: /dev/stdout opens the pipe by name, which its owner may.
+    if (::fchown(ends[0], owner.uid, owner.gid) != 0) return error_from_errno(errno, "give away a pipe");
     child = number == 0 ? std::move(reading) : std::move(writing);
     stream.inner_fd = number == 0 ? std::move(writing) : std::move(reading);
     stream.kind = EndpointKind::kPipe;
@@ -71,7 +73,8 @@ Status connect_stream(const DescriptorFacts& facts, int number, int given, Sessi
   return {};
 }
 
-Status set_up_streams(const std::array<Fd, 3>& given, StartedSession& session) {
+Status set_up_streams(const std::array<Fd, 3>& given, const format::SessionInfo& owner,
+                      StartedSession& session) {
   DescriptorFacts facts[3];
   for (int i = 0; i < 3; ++i) facts[i] = descriptor_facts(given[static_cast<std::size_t>(i)].get());
   std::array<Fd, 3> child;
@@ -90,7 +93,7 @@ Status set_up_streams(const std::array<Fd, 3>& given, StartedSession& session) {
       }
     }
     if (usable && stream.same_as < 0) {
-      if (auto connected = connect_stream(facts[i], i, given[at].get(), stream, child[at]); !connected)
+      if (auto connected = connect_stream(facts[i], i, given[at].get(), owner, stream, child[at]); !connected)
         return connected;
     }
     auto copy = child[at]
@@ -166,7 +169,8 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     session.parts.inner = std::move(*inner);
     session.parts.writer = std::move(*writer);
   } else {
-    if (auto streams = set_up_streams(descriptors, session); !streams) return std::move(streams).error();
+    if (auto streams = set_up_streams(descriptors, info, session); !streams)
+      return std::move(streams).error();
     auto writer = open_recording(policy, place, info);
     if (!writer) return std::move(writer).error();
     session.verdict.action = OPELOG_RECORD_STREAMS;
