@@ -23,6 +23,12 @@ def end_of(recording):
 class LikeAnUnrecordedCommand(Scene):
     """Differential: what the client of an unrecorded user gets from the same command on the same host."""
 
+    enroll = False  # the other one's shell is in passwd, so that opelog has no part in it
+
+    @classmethod
+    def prepare(cls):
+        cls.host.enroll(RECORDED)
+
     def both(self, command, input=b"", **options):
         results = []
         for user in (PLAIN, RECORDED):

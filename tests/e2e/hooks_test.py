@@ -273,20 +273,20 @@ class NotATarget(Hooks):
 
 
 class OfOnesOwnWill(Hooks):
-    """`opelog rec` is the shim with --rec: the caller's terminal is borrowed, not taken."""
+    """`opelog rec`: the caller's terminal is borrowed, not taken."""
 
     def modes(self, term):
         return termios.tcgetattr(term.master)
 
     def start(self, *argv, **options):
         env = {"PS1": "$ "}
-        return self.host.terminal("/usr/bin/opelog-shell", "--rec", *argv, user=PLAIN, env=env, **options)
+        return self.host.terminal("opelog", "rec", *argv, user=PLAIN, env=env, **options)
 
     def test_a_shell_of_ones_own_with_resize_exit_code_and_the_terminal_as_before(self):
         term = self.host.terminal("bash", "--norc", user=PLAIN, env={"PS1": "outer$ "})
         term.expect(r"outer\$ $")
         before = self.modes(term)
-        term.send("opelog-shell --rec; echo status $?\r")
+        term.send("opelog rec; echo status $?\r")
         term.expect(r"opelogtest:.*\$ $")  # .bashrc's, not the outer one
         term.resize(33, 99)
         term.send("until [ \"$(stty size)\" = '33 99' ]; do :; done; echo seen; tty; exit 23\r")
