@@ -34,7 +34,8 @@ inline std::string what_is_forbidden(const std::string& out, bool bell) {
             "[0-9;:]*m|[0-9;]*[@A-IJKLMPSXZ`abdefr]|[0-9]*T|[su]|\\?[0-9;]*[JK]|[0-9]* q|[0-9;]* q|!p|4[hl]|"
             "\\?((1049|1047|1048|47|6|5|45|12|25|7)(;|(?=[hl])))+[hl]");
         if (!std::regex_match(body, kAllowed)) return complain(("CSI " + body).c_str(), i);
-        if (body.back() == 'J' && std::regex_search(body, std::regex("(^|[?;])0*3(;|J)")))
+        static const std::regex kScrollback("(^|[?;])0*3(;|J)");
+        if (body.back() == 'J' && std::regex_search(body, kScrollback))
           return complain("erases the scrollback", i);
         i = end + 1;
         continue;

@@ -55,13 +55,18 @@ bool are_small_numbers(std::string_view params, bool colons) {
   return true;
 }
 
-bool has_parameter(std::string_view params, std::string_view wanted) {
-  for (;;) {
-    const std::size_t end = params.find(';');
-    if (params.substr(0, end) == wanted) return true;
-    if (end == std::string_view::npos) return false;
-    params.remove_prefix(end + 1);
+// Whether one of the numbers is `wanted`, however many zeros stand before it.
+bool has_parameter(std::string_view params, int wanted) {
+  int value = 0;
+  for (const char c : params) {
+    if (c != ';') {
+      value = value * 10 + (c - '0');
+      continue;
+    }
+    if (value == wanted) return true;
+    value = 0;
   }
+  return value == wanted;
 }
 
 }  // namespace
@@ -332,7 +337,7 @@ void Sanitizer::csi(std::string& out) {
         good = std::string_view("@ABCDEFGHIJKLMPSXZ`abdef").find(final) != std::string_view::npos;
     }
   }
-  if (final == 'J' && has_parameter(params, "3")) good = false;  // would erase the auditor's scrollback
+  if (good && final == 'J' && has_parameter(params, 3)) good = false;  // would erase the auditor's scrollback
   if (!good) {
     ++left_out_;
     return;

@@ -53,7 +53,7 @@ const Case kAttacks[] = {
     {"media copy", "a\x1B[5i\x1B[4iz", "az"},
     {"key modes", "a\x1B[>4;2m\x1B[>1u\x1B[=1u\x1B[?1h\x1B=z", "az"},
     {"modes restored from a saved value", "a\x1B[?1000s\x1B[?1000rz", "az"},
-    {"scrollback erased", "a\x1B[3J\x1B[2;3Jz", "az"},
+    {"scrollback erased", "a\x1B[3J\x1B[2;3J\x1B[03J\x1B[?3Jz", "az"},
     {"8-bit CSI",
      "a\x9B"s
      "31mz",
