@@ -59,8 +59,13 @@ Status connect_stream(const DescriptorFacts& facts, int number, int given, const
     Fd reading(ends[0]), writing(ends[1]);
     // As if sshd had made it: /dev/stdout opens the pipe by name, which its owner may.
     if (::fchown(ends[0], owner.uid, owner.gid) != 0) return error_from_errno(errno, "give away a pipe");
-    child = number == 0 ? std::move(reading) : std::move(writing);
-    stream.inner_fd = number == 0 ? std::move(writing) : std::move(reading);
+    if (number == 0) {
+      child = std::move(reading);
+      stream.inner_fd = std::move(writing);
+    } else {
+      child = std::move(writing);
+      stream.inner_fd = std::move(reading);
+    }
     stream.kind = EndpointKind::kPipe;
   }
   // An anonymous pipe can be opened anew, so that our O_NONBLOCK is nobody else's. A socket cannot, a named
