@@ -60,6 +60,7 @@ Daemon::Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to
       config_(std::move(config)),
       log_(std::move(log)),
       log_to_stderr_(log_to_stderr),
+      log_config_(config_.policy.policy.log),
       facts_([this](const Fact& fact) { log_->write(fact); }),
       started_(wall_now()),
       started_mono_(mono_now()),
@@ -176,6 +177,14 @@ void Daemon::apply(Config config) {
   for (const std::string& warning : config_.warnings) state(Level::kWarning, "policy-warning", warning);
   recorder_->configure(p, config_.file_group, config_.tty_group);
   logins_->configure({p, config_.policy.digest, config_.enrolled, paths_.shim});
+  if (!log_to_stderr_ && (p.log.target != log_config_.target || p.log.file != log_config_.file)) {
+    if (auto log = Log::open(p.log, "opelogd")) {
+      log_ = std::move(*log);
+    } else {
+      state(Level::kError, "policy-warning", "the log stays where it is: " + log.error().message);
+    }
+  }
+  log_config_ = p.log;
   log_->set_level(p.log.level);
   write_fallback();
   auto directory = record::open_recordings_directory(p.directory, config_.file_group);

@@ -63,6 +63,7 @@ class Daemon final : private record::ControlHandler {
   Config config_;
   std::unique_ptr<Log> log_;
   bool log_to_stderr_;
+  LogConfig log_config_;  ///< what log_ was opened with
   FactSink facts_;
   WallUs started_ = 0;
   MonoUs started_mono_ = 0;
