@@ -53,7 +53,7 @@ Result<Tail> read_tail(const RecordingFiles& files, bool classic) {
     if (h == nullptr) continue;
     tail.notes.push_back(Note{h->name, h->value, false});
     if (auto end = decode_end(tail.notes.back())) {
-      tail.end = std::move(end);
+      tail.end = end;
       tail.last_is_end = true;
     }
   }

@@ -107,7 +107,7 @@ std::string parse_named(std::string_view rest, std::string& name, std::string& v
 
 }  // namespace
 
-std::int64_t delay_of(const TimingRecord& record) noexcept {
+std::int64_t delay_of(const TimingRecord& record) {
   return std::visit([](const auto& r) { return r.delay_us; }, record);
 }
 

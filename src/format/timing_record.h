@@ -88,7 +88,7 @@ struct HeaderRecord {
 };
 using TimingRecord = std::variant<OutputRecord, InputRecord, SignalRecord, HeaderRecord>;
 
-std::int64_t delay_of(const TimingRecord& record) noexcept;
+std::int64_t delay_of(const TimingRecord& record);
 
 /// Room for the longest O or I record.
 constexpr std::size_t kDataRecordBytes = 48;
