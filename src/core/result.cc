@@ -1,7 +1,7 @@
 #include "core/result.h"
 
 #include <cerrno>
-#include <system_error>
+#include <cstring>
 
 namespace opelog {
 
@@ -60,7 +60,8 @@ Error error_from_errno(int err, std::string what) {
       break;
   }
   what += ": ";
-  what += std::generic_category().message(err);
+  char text[128];
+  what += ::strerror_r(err, text, sizeof text);  // the GNU one: returns the text
   return Error{code, std::move(what), err};
 }
 
