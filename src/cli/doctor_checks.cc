@@ -45,6 +45,10 @@ std::string listed(const std::vector<std::string>& names, std::uint64_t count) {
   return out;
 }
 
+std::string counted(std::uint64_t count, const std::string& one) {
+  return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
+}
+
 void check_groups(const DoctorFacts& f, Findings& out) {
   std::string missing;
   if (!f.gid_opelog) missing += " opelog";
@@ -101,7 +105,7 @@ void check_policy(const DoctorFacts& f, Findings& out) {
     out.broken(file.path + " can be changed by others than root, so opelogd refuses it",
                "chown root:root " + file.path + " && chmod 0644 " + file.path);
   } else {
-    out.good("the policy is valid: " + std::to_string(f.policy->rules.size()) + " rules");
+    out.good("the policy is valid: " + counted(f.policy->rules.size(), "rule"));
   }
   if (f.policy->rules.empty())
     out.warn("the policy has no rule: nobody is recorded", "see `man 5 opelog.yaml`");
@@ -225,7 +229,7 @@ void check_enrolled(const DoctorFacts& f, Findings& out) {
           "usermod -s /bin/bash " + account.user + " && opelog enroll " + account.user);
     }
   }
-  if (in_order > 0) out.good(std::to_string(in_order) + " users are enrolled (login shell: the strong hook)");
+  if (in_order > 0) out.good(counted(in_order, "enrolled user") + " in order (login shell: the strong hook)");
   std::vector<std::string> open;
   std::uint64_t count = 0;
   for (const auto& target : f.targets) {
@@ -259,7 +263,7 @@ void check_recordings(const DoctorFacts& f, Findings& out) {
              f.as_root ? "" : "sudo opelog doctor");
     return;
   }
-  out.good(std::to_string(f.recordings) + " recordings, " + std::to_string(f.live) + " live");
+  out.good(counted(f.recordings, "recording") + ", " + std::to_string(f.live) + " live");
   if (f.torn_count > 0)
     out.warn("recordings without an end (a crash, or cut): " + listed(f.torn, f.torn_count),
              "opelog show " + f.torn.front());

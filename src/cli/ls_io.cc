@@ -102,7 +102,7 @@ ExitCode show_table(const std::vector<format::RecordingSummary>& list) {
                {from, ""},
                {s.info.started == 0 ? "-" : format_local(s.info.started, "%Y-%m-%d %H:%M:%S"), ""},
                {format_length(s.duration_us), ""},
-               {exit_text(s.end), ""},
+               {ending_text(s.end), ""},
                {format_size(s.log_bytes), ""},
                {state_word(s.state), state_colour(s.state)}});
   }

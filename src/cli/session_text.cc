@@ -45,6 +45,11 @@ std::string exit_text(const std::optional<format::EndInfo>& end) {
   return format::end_reason_word(end->reason);
 }
 
+std::string ending_text(const std::optional<format::EndInfo>& end) {
+  if (end && end->reason != format::EndReason::kExit) return format::end_reason_word(end->reason);
+  return exit_text(end);
+}
+
 std::string summary_json(const format::RecordingSummary& summary) {
   const auto& info = summary.info;
   format::JsonObject json;

@@ -12,8 +12,11 @@ const char* state_word(format::RecordingState state) noexcept;
 /// SGR parameters for it, "" for the ordinary ones.
 const char* state_colour(format::RecordingState state) noexcept;
 
-/// "0", "137", "SIGKILL", "hangup", "-" while unknown.
+/// "0", "137", "SIGKILL"; the reason where neither is known; "-" while there is no end.
 std::string exit_text(const std::optional<format::EndInfo>& end);
+
+/// The same for a session that ended by itself, else why it ended: "killed", "hangup", …
+std::string ending_text(const std::optional<format::EndInfo>& end);
 
 /// One JSON object on one line, without LF; pure ASCII.
 std::string summary_json(const format::RecordingSummary& summary);

@@ -1,0 +1,53 @@
+#include "cli/session_text.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "format/json_text.h"
+
+namespace opelog::cli {
+namespace {
+
+format::EndInfo end_of(format::EndReason reason, std::optional<int> code, std::optional<int> signal) {
+  format::EndInfo end;
+  end.reason = reason;
+  end.exit_code = code;
+  end.signal = signal;
+  return end;
+}
+
+TEST(SessionText, TheEndInAWord) {
+  using format::EndReason;
+  const struct {
+    std::optional<format::EndInfo> end;
+    const char *exit, *ending;
+  } cases[] = {{std::nullopt, "-", "-"},
+               {end_of(EndReason::kExit, 0, std::nullopt), "0", "0"},
+               {end_of(EndReason::kExit, 137, std::nullopt), "137", "137"},
+               {end_of(EndReason::kExit, std::nullopt, SIGKILL), "SIGKILL", "SIGKILL"},
+               {end_of(EndReason::kExit, std::nullopt, 9999), "signal 9999", "signal 9999"},
+               {end_of(EndReason::kKilled, std::nullopt, SIGHUP), "SIGHUP", "killed"},
+               {end_of(EndReason::kHangup, std::nullopt, std::nullopt), "hangup", "hangup"}};
+  for (const auto& c : cases) {
+    EXPECT_EQ(exit_text(c.end), c.exit);
+    EXPECT_EQ(ending_text(c.end), c.ending);
+  }
+}
+
+TEST(SessionText, JsonIsOneAsciiObjectWhateverTheSessionHolds) {
+  format::RecordingSummary summary;
+  summary.info.user = "e\x1B\n\xFF\xE2\x80\xAE\"";
+  summary.info.command = std::string("a\0b", 3);
+  summary.problem = "p\x07";
+  const std::string json = summary_json(summary);
+  for (const char c : json) EXPECT_TRUE(c >= 0x20 && c < 0x7F);
+  const auto value = format::parse_json(json);
+  ASSERT_TRUE(value);
+  EXPECT_EQ(value->text_or("user", ""), summary.info.user);
+  EXPECT_EQ(value->text_or("command", ""), summary.info.command);
+  ASSERT_NE(value->find("uid"), nullptr);
+  EXPECT_EQ(value->find("uid")->kind, format::JsonValue::Kind::kNull) << "plain script does not know it";
+}
+
+}  // namespace
+}  // namespace opelog::cli
