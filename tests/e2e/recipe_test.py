@@ -94,7 +94,7 @@ class PlainScript(Recipe):
         term.expect(r"\$ $")
         self.wait_flagged(base + ".log", base + ".time")
         term.send("echo still $((40+2)) here\r")
-        term.expect(r"\nstill 42 here\r")
+        term.expect(r"\nstill 42 here\r\n.*\$ $")  # the next prompt too: nothing more comes by itself
         for end in (".log", ".time"):
             self.assert_out_of_reach(base + end)
         term.send("exit\r")
