@@ -22,6 +22,7 @@ struct Paths {
   std::string fallback = "/var/lib/opelog/fallback";
   std::string run = "/run/opelog";
   std::string shim = "/usr/bin/opelog-shell";
+  std::string utmp = "/run/utmp";
 };
 
 struct Config {

@@ -111,6 +111,8 @@ Status Daemon::start() {
   auto logins = record::LoginServer::open(loop_, std::move(*login), facts_, *recorder_);
   if (!logins) return std::move(logins).error();
   logins_ = std::move(*logins);
+  connections_ = std::make_unique<record::ConnectionWatcher>(
+      loop_, facts_, [this](std::int64_t serving) { return recorder_->descends_from(serving); });
   auto server = record::ControlServer::start(loop_, std::move(*control), config_.file_group, *this, facts_);
   if (!server) return std::move(server).error();
   control_ = std::move(*server);
@@ -156,6 +158,7 @@ int Daemon::run() {
   loop_.run();
   // Handles end before the loop; the loop then proves that it is empty.
   control_.reset();
+  connections_.reset();
   logins_.reset();
   recorder_.reset();
   guard_.reset();
@@ -175,7 +178,8 @@ void Daemon::apply(Config config) {
   config_ = std::move(config);
   const Policy& p = config_.policy.policy;
   for (const std::string& warning : config_.warnings) state(Level::kWarning, "policy-warning", warning);
-  recorder_->configure(p, config_.file_group, config_.tty_group);
+  recorder_->configure(p, {-1, config_.file_group, config_.tty_group, paths_.utmp});
+  connections_->configure(p);
   logins_->configure({p, config_.policy.digest, config_.enrolled, paths_.shim});
   if (!log_to_stderr_ && (p.log.target != log_config_.target || p.log.file != log_config_.file)) {
     if (auto log = Log::open(p.log, "opelogd")) {
@@ -330,6 +334,7 @@ record::StatusAnswer Daemon::status() {
   answer.refused_total = counts.refused;
   answer.passed_total = counts.passed;
   answer.failed_total = counts.failed;
+  answer.unrecorded_total = counts.unrecorded + connections_->stated();
   const watch::GuardStatus guard = guard_->status();
   answer.guard.flagged = guard.flagged_total;
   answer.guard.findings = guard.findings;
@@ -338,6 +343,10 @@ record::StatusAnswer Daemon::status() {
     if (!directory.degraded.empty())
       answer.degraded.push_back({directory.path + ": " + directory.degraded, directory.remedy});
   }
+  if (const auto open = connections_->unrecorded(); open > 0)
+    answer.degraded.push_back(
+        {"ssh connections that carry no session, so nothing of them is recorded: " + std::to_string(open),
+         "see connection-unrecorded in the log, and docs/login-hooks.md"});
   if (!policy_error_.empty())
     answer.degraded.push_back({"the policy file is rejected, the old policy stays: " + policy_error_,
                                "correct it; check with: opelog policy check"});

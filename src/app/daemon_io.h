@@ -17,6 +17,7 @@
 #include "core/log_io.h"
 #include "core/loop_io.h"
 #include "core/policy_file_io.h"
+#include "record/connection_watch_io.h"
 #include "record/control_server_io.h"
 #include "record/login_server_io.h"
 #include "record/recorder_io.h"
@@ -80,6 +81,7 @@ class Daemon final : private record::ControlHandler {
   std::unique_ptr<watch::Guard> guard_;
   std::unique_ptr<record::Recorder> recorder_;
   std::unique_ptr<record::LoginServer> logins_;
+  std::unique_ptr<record::ConnectionWatcher> connections_;
   std::unique_ptr<record::ControlServer> control_;
   std::unique_ptr<PolicyWatcher> policy_watcher_, enrolled_watcher_;
   std::vector<std::unique_ptr<Signal>> signals_;

@@ -44,7 +44,8 @@ std::string status_text(const JsonValue& answer) {
   line("sessions", number(answer, "sessions") + " live, " + number(answer, "pending") + " logging in");
   line("so far", number(answer, "recorded_total") + " recorded, " + number(answer, "passed_total") +
                      " passed, " + number(answer, "refused_total") + " refused, " +
-                     number(answer, "failed_total") + " failed");
+                     number(answer, "failed_total") + " failed, " + number(answer, "unrecorded_total") +
+                     " unrecorded");
   if (const auto* guard = answer.find("guard")) {
     line("guard",
          number(*guard, "flagged") + " files made append-only, " + number(*guard, "findings") + " findings");

@@ -91,6 +91,8 @@ struct Policy {
   OnRefuse daemon_absent = OnRefuse::kRefuse;
   std::string break_glass_group = "opelog-breakglass";
 
+  int unrecorded_scan_ms = 10000;  ///< how often ssh connections without a session are looked for; 0 never
+
   // guard:
   std::vector<GuardedDirectory> guard;  ///< the recordings' directory is always guarded, without being named
   int guard_sweep_ms = 60000;           ///< how often every known file's flag is looked at again

@@ -179,6 +179,8 @@ constexpr Field<Policy> kTop[] = {
     {"daemon_absent", [](Reader& r, const YamlNode& n, Policy& p) { read_on_refuse(r, n, p.daemon_absent); }},
     {"break_glass_group",
      [](Reader& r, const YamlNode& n, Policy& p) { read_group(r, n, true, p.break_glass_group); }},
+    {"unrecorded_scan",
+     [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 0, kHour, p.unrecorded_scan_ms); }},
     {"guard", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kGuard, p); }},
     {"limits", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kLimits, p); }},
     {"log", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kLog, p); }},

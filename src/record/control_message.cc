@@ -176,6 +176,7 @@ Packets encode_status(const StatusAnswer& status) {
                   .number_u("refused_total", status.refused_total)
                   .number_u("passed_total", status.passed_total)
                   .number_u("failed_total", status.failed_total)
+                  .number_u("unrecorded_total", status.unrecorded_total)
                   .raw("guard", std::move(guard).take())
                   .raw("degraded", "[" + degraded + "]");
   auto packet = std::move(text).take();

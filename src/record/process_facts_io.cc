@@ -209,6 +209,33 @@ bool still_running(const PeerCredentials& peer) noexcept {
   return ::poll(&ended, 1, 0) == 0;
 }
 
+Result<ServingProcess> read_serving_process(std::int64_t pid) {
+  auto directory = ProcDirectory::open(pid);
+  if (!directory) return std::move(directory).error();
+  auto stat = directory->stat();
+  if (!stat) return std::move(stat).error();
+  auto status = directory->status();
+  if (!status) return std::move(status).error();
+  auto exe = directory->exe();
+  if (!exe) return std::move(exe).error();
+  auto walk = walk_ancestors(*directory, *stat);
+  if (!walk) return std::move(walk).error();
+  walk->ancestry.insert(walk->ancestry.begin(), format::Ancestor{stat->pid, status->real_uid, *exe});
+  walk->started.insert(walk->started.begin(), stat->started);
+  walk->mounts.insert(walk->mounts.begin(), directory->link("ns/mnt"));
+
+  ServingProcess serving;
+  serving.parent = stat->parent;
+  serving.login.exe = std::move(*exe);
+  serving.login.started = stat->started;
+  serving.login.real_uid = status->real_uid;
+  serving.login.ancestor_exes = believable_exes(*walk);
+  serving.login.ancestry = std::move(walk->ancestry);
+  serving.login.ancestry_started = std::move(walk->started);
+  serving.login.ancestry_cut = walk->cut;
+  return serving;
+}
+
 Result<ProcessFacts> read_process_facts(const PeerCredentials& peer, const std::string& shim_path) {
   Result<ProcessFacts> facts = gone();
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {

@@ -63,4 +63,13 @@ struct ProcessFacts {
 /// Reads it all. `shim_path` is the installed opelog-shell. Code::kGone when the peer ended meanwhile.
 Result<ProcessFacts> read_process_facts(const PeerCredentials& peer, const std::string& shim_path);
 
+/// The same of a process as if a login had been started by it, for connections that start none: `login` holds
+/// its program, start and uid, and an ancestry that begins with the process itself. Nothing is known of a
+/// shim.
+struct ServingProcess {
+  ProcessFacts login;
+  std::int64_t parent = 0;
+};
+Result<ServingProcess> read_serving_process(std::int64_t pid);
+
 }  // namespace opelog::record

@@ -1,5 +1,6 @@
 #include "record/recorder_io.h"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,10 +48,9 @@ Recorder::~Recorder() {
   *alive_ = false;
 }
 
-void Recorder::configure(const Policy& policy, std::uint32_t file_group, std::uint32_t tty_group) {
+void Recorder::configure(const Policy& policy, RecordingPlace place) {
   policy_ = policy;
-  place_.file_group = file_group;
-  place_.tty_group = tty_group;
+  place_ = std::move(place);
   sync_timer_.stop();
   if (policy_.sync_interval_ms > 0) {
     const auto every = static_cast<std::uint64_t>(policy_.sync_interval_ms);
@@ -120,6 +120,13 @@ bool Recorder::covers(const std::vector<format::Ancestor>& ancestry) const {
     }
   }
   return false;
+}
+
+bool Recorder::descends_from(std::int64_t pid) const {
+  return std::any_of(sessions_.begin(), sessions_.end(), [pid](const auto& s) {
+    const auto& above = s.second->info().ancestry;
+    return std::any_of(above.begin(), above.end(), [pid](const format::Ancestor& a) { return a.pid == pid; });
+  });
 }
 
 void Recorder::each(const std::function<void(const Session&)>& visit) const {

@@ -40,7 +40,7 @@ class Recorder {
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
 
-  void configure(const Policy& policy, std::uint32_t file_group, std::uint32_t tty_group);
+  void configure(const Policy& policy, RecordingPlace place);
 
   /// Makes the session; the caller sends the verdict and then hands over the shim's connection with run().
   Result<StartedSession> prepare(const Admission& admission, const Hello& hello,
@@ -51,6 +51,8 @@ class Recorder {
   [[nodiscard]] int count_of(std::uint32_t uid) const;
   [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
   /// Whether one of these processes is the shim or the shell of a live session.
+  /// Whether a live session's login was started below that process.
+  [[nodiscard]] bool descends_from(std::int64_t pid) const;
   [[nodiscard]] bool covers(const std::vector<format::Ancestor>& ancestry) const;
   /// Whether a live session runs on this inner terminal.
   void each(const std::function<void(const Session&)>& visit) const;

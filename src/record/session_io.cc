@@ -42,6 +42,7 @@ Session::Session(Loop& loop, RelayBuffer& buffer, FactSink facts, SessionParts p
       notice_(std::move(parts.notice)),
       outer_(std::move(parts.outer)),
       inner_(std::move(parts.inner)),
+      utmp_(std::move(parts.utmp)),
       streams_{std::move(parts.streams[0]), std::move(parts.streams[1]), std::move(parts.streams[2])},
       machine_(info_.terminal, parts.limits, mono_now()),
       relay_(loop, buffer, *this),
@@ -314,6 +315,7 @@ void Session::signal_shell(int signum) {
 void Session::close() {
   write_end();
   // sshd looks at the terminal once more when the waiter leaves: first give it back, then say DONE.
+  utmp_.give_back();
   if (outer_) outer_->give_back();
   outer_.reset();
   shell_poll_.reset();

@@ -21,6 +21,7 @@
 #include "record/outer_terminal_io.h"
 #include "record/relay_io.h"
 #include "record/session_machine.h"
+#include "record/utmp_io.h"
 
 namespace opelog::record {
 
@@ -36,6 +37,7 @@ struct SessionParts {
   // A terminal session:
   std::unique_ptr<OuterTerminal> outer;
   InnerTerminal inner;
+  UtmpLine utmp;
   // A session without terminal, by descriptor number: our ends; both invalid where the descriptor was passed
   // on untouched, or is the same socket or pipe as an earlier one (`same_as`; sshd gives one socket as 0 and
   // 1).
@@ -106,6 +108,7 @@ class Session final : private RelayOwner {
   std::string notice_;
   std::unique_ptr<OuterTerminal> outer_;
   InnerTerminal inner_;
+  UtmpLine utmp_;
   SessionParts::Stream streams_[3];
   SessionMachine machine_;
   Relay relay_;

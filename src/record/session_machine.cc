@@ -49,6 +49,9 @@ SessionActions SessionMachine::step(const SessionEvent& event, MonoUs now) {
         actions.kill_shell = true;
         close(actions);
       } else if (state_ == State::kHangingUp) {
+        // The waiter leads the outer terminal's session and stays through a hang-up: if it is gone, its end was
+        // what hung the terminal up.
+        if (end_.reason == EndReason::kHangup) end_.reason = EndReason::kShim;
         actions.kill_shell = true;
         close(actions);
       }

@@ -170,6 +170,7 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     }
     session.descriptors.push_back(std::move(*slave));
     if (!borrowed) session.descriptors.push_back((*outer)->take_shim_descriptor());
+    if (!borrowed) session.parts.utmp = UtmpLine(info.tty, info.inner_tty, place.utmp);
     session.parts.outer = std::move(*outer);
     session.parts.inner = std::move(*inner);
     session.parts.writer = std::move(*writer);

@@ -22,6 +22,7 @@ struct RecordingPlace {
   int directory = -1;  ///< open descriptor
   std::uint32_t file_group = 0;
   std::uint32_t tty_group = 5;  ///< group of pty slaves
+  std::string utmp;             ///< where logins are listed; "": nowhere
 };
 
 struct StartedSession {

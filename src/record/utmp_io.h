@@ -12,7 +12,28 @@ namespace opelog::record {
 
 /// Renames the line of the USER_PROCESS entry `from` to `to` ("/dev/pts/3", "/dev/pts/7"). False when there
 /// is no such entry or no such file; an error when it is locked or cannot be written.
-Result<bool> move_utmp_line(const std::string& from, const std::string& to,
-                            const std::string& file = "/run/utmp");
+Result<bool> move_utmp_line(const std::string& from, const std::string& to, const std::string& file);
+
+/// A login's line while it is another terminal's: put back at the latest when this goes away.
+class UtmpLine {
+ public:
+  UtmpLine() = default;
+  /// Does nothing where `file` is "", or where the line cannot be moved.
+  UtmpLine(std::string outer, std::string inner, std::string file);
+  ~UtmpLine() { give_back(); }
+  UtmpLine(UtmpLine&& other) noexcept { swap(other); }
+  UtmpLine& operator=(UtmpLine&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+
+  /// Before the terminal goes back to sshd, which ends the entry.
+  void give_back() noexcept;
+
+ private:
+  void swap(UtmpLine& other) noexcept;
+  std::string outer_, inner_, file_;
+  bool moved_ = false;
+};
 
 }  // namespace opelog::record

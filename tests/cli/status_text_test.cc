@@ -10,7 +10,7 @@ namespace {
 constexpr const char* kAnswer =
     R"({"ok":true,"version":"0.1.0","pid":77,"started":"x","uptime_s":3723,"policy":{"file":"/etc/opelog/opelog.yaml",)"
     R"("digest":"abcdefabcdefabcdef","loaded":"x","error":""},"sessions":3,"pending":1,"recorded_total":10,"refused_total":2,)"
-    R"("passed_total":30,"failed_total":0,"guard":{"directories":["/var/log/ope_log"],"flagged":5,"findings":0},"degraded":[]})";
+    R"("passed_total":30,"failed_total":0,"unrecorded_total":6,"guard":{"directories":["/var/log/ope_log"],"flagged":5,"findings":0},"degraded":[]})";
 
 TEST(StatusText, TellsPeopleWhatTheDaemonSays) {
   const auto answer = parse_answer(kAnswer);

@@ -138,6 +138,7 @@ rules:
     on_write_failure: continue
 daemon_absent: pass
 break_glass_group: ""
+unrecorded_scan: 2s
 guard:
   directories:
     - path: /var/log/scripts/
@@ -185,6 +186,7 @@ log:
   e.rules = {r};
   e.daemon_absent = OnRefuse::kPass;
   e.break_glass_group = "";
+  e.unrecorded_scan_ms = 2000;
   e.guard = {{"/var/log/scripts", 0}, {"/b", 100}};
   e.guard_sweep_ms = 300000;
   e.max_sessions = 1;

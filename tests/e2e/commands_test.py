@@ -352,7 +352,7 @@ class WithoutAShell(Scene):
         self.assertGreater(end_of(recording)["bytes_in"], 0)
 
     def test_the_built_in_sftp_server_starts_no_shell_so_no_hook_can_see_it(self):
-        """The README's limit. If this fails because a recording appeared, take the sentence out of it."""
+        """The README's limit; that it is stated is in threats_user_test.py. If a recording appears, take the sentence out of it."""
         self.host.restart_sshd("Subsystem sftp internal-sftp")
         self.assertEqual(self.put().rc, 0)
         self.host.restart_sshd("ForceCommand internal-sftp")

@@ -117,6 +117,33 @@ class ATerminalLogin(Scene):
         self.new_recordings()
 
 
+class ListOfLogins(Scene):
+    """utmp: `who am i`, `wall` and `write` find the terminal the operator's programs see."""
+
+    @classmethod
+    def prepare(cls):
+        cls.host.sh("install -m 664 -o root -g utmp /dev/null /run/utmp", check=True)
+
+    def logins(self):
+        return [line.split()[:2] for line in self.host.sh("who").text.splitlines()]
+
+    def test_who_names_the_terminal_of_the_session_and_the_logout_ends_the_entry(self):
+        term = self.log_in()
+        term.send("echo T:$(tty): W:$(who am i | cut -d' ' -f1):\r")
+        inner = term.expect(r"\nT:/dev/(pts/\d+): W:opelogtest-a:\r\n").group(1).decode()
+        term.expect(sandbox.PROMPT)
+        self.assertEqual(self.logins(), [["opelogtest-a", inner]])
+        self.assertEqual(self.log_out(term), 0)
+        sandbox.wait_until(lambda: self.logins() == [], "nobody is logged in")
+
+    def test_a_killed_daemon_leaves_no_login_behind(self):
+        term = self.log_in()
+        self.host.daemon.kill()
+        term.wait()
+        sandbox.wait_until(lambda: self.logins() == [], "nobody is logged in")
+        self.host.start_daemon(self.policy)
+
+
 class WithPam(Scene):
     pam = True
 

@@ -250,7 +250,7 @@ class JobControl(Scene):
             for number, job in enumerate(("sleep 10001", "nohup sleep 10002", "(trap '' HUP; exec sleep 10003)",
                                           "setsid sleep 10004 < /dev/null > /dev/null 2>&1"), 1):
                 term.send(job + " &\r")
-                term.expect(rf"\n\[{number}\] \d+\r\n")
+                term.expect(rf"\[{number}\] \d+\r\n")  # nohup may speak before, on the same line
             # All four must be there, or "survived" says nothing.
             sleeping = lambda: sorted(c.strip() for c in processes_of(self.host, uid).values() if c.startswith("sleep "))
             sandbox.wait_until(lambda: len(sleeping()) == 4, "four jobs")

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 import sandbox
 from scene import Scene
@@ -52,6 +53,14 @@ guard:
             return all(flags.get(n) for n in names) and flags
         sandbox.wait_until(there, f"append-only: {names[:4]}… of {len(names)}")
 
+    def wait_quiet(self, name):
+        """Until the file has not grown for a while."""
+        def quiet():
+            size = os.stat(os.path.join(self.host.log_dir, name)).st_size
+            time.sleep(0.3)
+            return os.stat(os.path.join(self.host.log_dir, name)).st_size == size
+        sandbox.wait_until(quiet, f"{name} is quiet")
+
     def assert_out_of_reach(self, name):
         path = f"{DIRECTORY}/{name}"
         before = self.host.read(path)
@@ -94,7 +103,11 @@ class PlainScript(Recipe):
         term.expect(r"\$ $")
         self.wait_flagged(base + ".log", base + ".time")
         term.send("echo still $((40+2)) here\r")
-        term.expect(r"\nstill 42 here\r\n.*\$ $")  # the next prompt too: nothing more comes by itself
+        term.expect(r"\nstill 42 here\r")
+        # script shows before it logs: nothing more may come while the file is compared with itself.
+        log = f"{DIRECTORY}/{base}.log"
+        sandbox.wait_until(lambda: re.search(rb"\nstill 42 here\r\n.*\$ $", self.host.read(log), re.S), "the next prompt is logged")
+        self.wait_quiet(base + ".time")
         for end in (".log", ".time"):
             self.assert_out_of_reach(base + end)
         term.send("exit\r")

@@ -5,9 +5,11 @@ Row 1 (files) is in append_only_test.py and tests/watch/guard_attack_test.cc, ro
 tests/shim/attack_test.cc; here is what needs a whole login.
 """
 
+import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 import unittest
@@ -150,6 +152,62 @@ print("held", sorted(held), "alive", sorted(alive), flush=True)
         self.log_out(term, "\x15exit 0")  # what was injected stands on the inner line
         [recording] = self.new_recordings(1)
         self.assert_replays(recording, term.output)
+
+
+class ConnectionsWithoutASession(scene.Scene):
+    """Row 4: where sshd starts no shell there is no session, and the daemon says so."""
+    policy = sandbox.POLICY + "unrecorded_scan: 1s\n"
+
+    def stated(self):
+        return re.findall(r"connection-unrecorded: .* user=(\S+) uid=\d+ client=(\S+) rule=(\S+)", self.host.daemon.log())
+
+    def client(self, user, *options):
+        return self.host.popen(*self.host.ssh_argv(user, options=options), stdin=subprocess.DEVNULL)
+
+    def end(self, process):
+        process.signal(signal.SIGTERM)
+        process.wait()
+
+    def test_forwarding_alone_is_stated_once_and_counted(self):
+        before = len(self.stated())
+        client = self.client("opelogtest-a", "LocalForward=127.0.0.1:7777 127.0.0.1:22", "SessionType=none")
+        sandbox.wait_until(lambda: len(self.stated()) > before, "the connection is stated")
+        self.assertEqual(self.stated()[before:], [("opelogtest-a", "127.0.0.1", "operators")])
+        status = json.loads(self.host.opelog("status", "--json").out)
+        self.assertGreaterEqual(status["unrecorded_total"], 1)
+        self.assertTrue(any("carry no session" in d["what"] for d in status["degraded"]), status)
+        time.sleep(3)  # three more looks
+        self.assertEqual(len(self.stated()), before + 1)
+        self.end(client)
+        sandbox.wait_until(lambda: json.loads(self.host.opelog("status", "--json").out)["degraded"] == [], "the connection's end is seen")
+
+    def test_the_built_in_sftp_server_is_stated(self):
+        before = len(self.stated())
+        self.host.restart_sshd("Subsystem sftp internal-sftp")
+        client = self.host.popen("sftp", "-q", *self.host.ssh_options(), "opelogtest-a@127.0.0.1", stdin=subprocess.PIPE)
+        sandbox.wait_until(lambda: len(self.stated()) > before, "the connection is stated")
+        client.popen.stdin.close()
+        client.wait()
+        self.host.restart_sshd()
+
+    def test_a_connection_of_root_is_one_connection(self):
+        before = len(self.stated())
+        self.host.sh("mkdir -pm700 /root/.ssh; cp /root/key.pub /root/.ssh/authorized_keys", check=True)
+        self.host.write("/etc/opelog/opelog.yaml", (self.policy.replace("rules:\n", "rules:\n  - { name: root, match: { uid: 0 } }\n")).encode())
+        self.host.opelog("reload", check=True)
+        client = self.client("root", "LocalForward=127.0.0.1:7779 127.0.0.1:22", "SessionType=none")
+        sandbox.wait_until(lambda: len(self.stated()) > before, "the connection is stated")
+        self.end(client)
+        self.assertEqual(self.stated()[before:], [("root", "127.0.0.1", "root")])
+
+    def test_recorded_and_unwanted_connections_are_not_stated(self):
+        before = len(self.stated())
+        bystander = self.client("opelogtest-none", "LocalForward=127.0.0.1:7778 127.0.0.1:22", "SessionType=none")
+        term = self.log_in()
+        time.sleep(4)
+        self.assertEqual(self.log_out(term), 0)
+        self.end(bystander)
+        self.assertEqual(self.stated()[before:], [])
 
 
 class WaysAround(scene.Scene):

@@ -99,6 +99,7 @@ TEST(ControlAnswer, StatusSaysEverythingTheDocumentPromises) {
   status.policy = {"/etc/opelog/opelog.yaml", "abc", 0, "line 3: broken"};
   status.sessions = 3;
   status.recorded_total = 9;
+  status.unrecorded_total = 4;
   status.guard = {{"/var/log/ope_log"}, 5, 1};
   status.degraded = {{"no append-only flag", "use ext4"}};
   const auto json = only(encode_status(status));
@@ -113,6 +114,7 @@ TEST(ControlAnswer, StatusSaysEverythingTheDocumentPromises) {
   EXPECT_EQ(json["started"], "1970-01-01T00:00:01.000000+00:00");
   EXPECT_EQ(json["policy"]["loaded"], "");
   EXPECT_EQ(json["policy"]["error"], "line 3: broken");
+  EXPECT_EQ(json["unrecorded_total"], 4);
   EXPECT_EQ(json["guard"]["directories"][0], "/var/log/ope_log");
   EXPECT_EQ(json["guard"]["flagged"], 5);
   EXPECT_EQ(json["degraded"][0]["remedy"], "use ext4");

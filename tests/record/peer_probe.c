@@ -31,7 +31,9 @@ int main(int argc, char** argv) {
     } else if (strcmp(argv[i], "depth") == 0) {
       for (int depth = atoi(argv[++i]); depth > 0; --depth) descend();
     } else if (strcmp(argv[i], "daemonise") == 0) {
+      const pid_t parent = getpid();
       if (fork() != 0) _exit(0);
+      while (getppid() == parent) usleep(1000);
     }
   }
   if (i + 1 >= argc) return 64;

@@ -105,6 +105,17 @@ TEST(SessionMachine, AKilledShimNeverLeavesAShellBehind) {
   EXPECT_EQ(machine.end().reason, EndReason::kShim);
 }
 
+// The kernel hangs the outer terminal up when its leader, the waiter, dies: which of both is seen first is
+// chance.
+TEST(SessionMachine, AKilledShimIsTheReasonEvenIfTheHangUpIsSeenFirst) {
+  auto machine = running(true);
+  machine.step({Kind::kOuterGone, false, 0, {}}, 10);
+  const auto gone = machine.step({Kind::kShimGone, false, 0, {}}, 11);
+  EXPECT_TRUE(gone.kill_shell);
+  EXPECT_TRUE(gone.close);
+  EXPECT_EQ(machine.end().reason, EndReason::kShim);
+}
+
 TEST(SessionMachine, AStoppedWaiterDoesNotKeepAnEndedSessionOpen) {
   auto machine = running(true);
   machine.step({Kind::kShellGone, false, 0, {}}, 10);

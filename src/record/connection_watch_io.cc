@@ -1,0 +1,132 @@
+#include "record/connection_watch_io.h"
+
+#include <dirent.h>
+
+#include <map>
+#include <set>
+
+#include "core/policy_decide.h"
+#include "record/account_io.h"
+#include "record/client_address_io.h"
+#include "record/proc_text.h"
+#include "record/process_facts_io.h"
+
+namespace opelog::record {
+namespace {
+
+// sshd's own, which serves a connection until it is authenticated.
+constexpr const char* kPrivilegeSeparationUser = "sshd";
+
+bool is_sshd(const std::string& exe) {
+  return program_matches(exe, "sshd") || program_matches(exe, "sshd-session");
+}
+
+// Numbers of all processes whose name may be sshd's. The name is no proof, and need not be: a user runs no
+// code of his own in the process that serves him, and what follows looks at the program.
+std::vector<std::int64_t> candidates() {
+  std::vector<std::int64_t> pids;
+  DIR* proc = ::opendir("/proc");
+  if (proc == nullptr) return pids;
+  while (const dirent* entry = ::readdir(proc)) {
+    const std::string name = entry->d_name;
+    if (name.empty() || name.find_first_not_of("0123456789") != std::string::npos) continue;
+    auto comm = read_file("/proc/" + name + "/comm", 64);
+    if (!comm || comm->rfind("sshd", 0) != 0) continue;
+    if (auto pid = parse_proc_number(name)) pids.push_back(*pid);
+  }
+  ::closedir(proc);
+  return pids;
+}
+
+}  // namespace
+
+std::vector<Connection> find_connections(const Policy& policy) {
+  std::map<std::int64_t, ServingProcess> sshds;
+  for (const std::int64_t pid : candidates()) {
+    auto serving = read_serving_process(pid);
+    if (serving && is_sshd(serving->login.exe)) sshds.emplace(pid, std::move(*serving));
+  }
+  // listener (root) -> monitor (root) -> serving process (the user) -> internal-sftp (the user). For root's
+  // own logins one process is monitor and server; before authentication the monitor has one of sshd's own
+  // user below it.
+  std::set<std::int64_t> monitors;
+  for (const auto& [pid, serving] : sshds) {
+    if (serving.login.real_uid != 0) monitors.insert(serving.parent);
+  }
+  const auto root_sshd_above = [&sshds](const ServingProcess& process) -> const ServingProcess* {
+    const auto above = sshds.find(process.parent);
+    return above != sshds.end() && above->second.login.real_uid == 0 ? &above->second : nullptr;
+  };
+
+  std::vector<Connection> found;
+  for (auto& [pid, serving] : sshds) {
+    const ServingProcess* above = root_sshd_above(serving);
+    if (above == nullptr) continue;
+    if (serving.login.real_uid == 0 && (monitors.count(pid) > 0 || root_sshd_above(*above) != nullptr))
+      continue;
+    auto account = lookup_account(serving.login.real_uid);
+    if (!account || account->user == kPrivilegeSeparationUser) continue;
+    const ClientAddress client = find_client_address(serving.login, "");
+    LoginFacts facts;
+    facts.uid = serving.login.real_uid;
+    facts.user = account->user;
+    facts.groups = account->groups;
+    facts.ancestor_exes = serving.login.ancestor_exes;
+    facts.client = client.bytes;
+    const Decision decision = decide(policy, facts);
+
+    Connection connection;
+    connection.pid = pid;
+    connection.started = serving.login.started;
+    connection.uid = facts.uid;
+    connection.user = facts.user;
+    connection.client = client.text;
+    connection.rule = decision.rule != nullptr ? decision.rule->name : std::string();
+    connection.wanted = decision.action != Action::kPass;
+    found.push_back(std::move(connection));
+  }
+  return found;
+}
+
+ConnectionWatcher::ConnectionWatcher(Loop& loop, FactSink facts, Carries carries)
+    : loop_(loop), facts_(std::move(facts)), carries_(std::move(carries)), timer_(loop, [this] { look(); }) {}
+
+ConnectionWatcher::~ConnectionWatcher() {
+  *alive_ = false;
+}
+
+void ConnectionWatcher::configure(const Policy& policy) {
+  policy_ = std::make_shared<const Policy>(policy);
+  timer_.stop();
+  if (policy.unrecorded_scan_ms <= 0) return;
+  const auto every = static_cast<std::uint64_t>(policy.unrecorded_scan_ms);
+  timer_.start(every, every);
+}
+
+void ConnectionWatcher::look() {
+  if (looking_) return;
+  auto found = std::make_shared<std::vector<Connection>>();
+  auto queued = run_work(
+      loop_, [found, policy = policy_] { *found = find_connections(*policy); },
+      [this, found, alive = alive_] {
+        if (!*alive) return;
+        looking_ = false;
+        for (Connection& c : *found) c.carries = carries_(c.pid);
+        for (const Connection& c : watch_.step(*found)) {
+          ++stated_;
+          facts_({Level::kWarning,
+                  "connection-unrecorded",
+                  "an ssh connection of " + c.user +
+                      " carries no session (ssh -N, sshd's internal-sftp, or a hook that was not reached): "
+                      "it is not recorded",
+                  {{"user", c.user},
+                   {"uid", std::to_string(c.uid)},
+                   {"client", c.client.empty() ? "UNKNOWN" : c.client},
+                   {"rule", c.rule},
+                   {"pid", std::to_string(c.pid)}}});
+        }
+      });
+  looking_ = queued.ok();
+}
+
+}  // namespace opelog::record

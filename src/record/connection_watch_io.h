@@ -1,0 +1,52 @@
+// ConnectionWatcher: looks at the host's ssh connections now and then, and states those that carry no
+// session.
+//
+// A look walks /proc on a worker thread (the name service may block there too) and decides nothing; the loop
+// compares it with the live sessions (connection_watch.h). One look at a time.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/fact.h"
+#include "core/loop_io.h"
+#include "core/policy.h"
+#include "record/connection_watch.h"
+
+namespace opelog::record {
+
+/// Every authenticated ssh connection of the host, with what `policy` says of a login over it;
+/// Connection::carries is left false. Blocks.
+std::vector<Connection> find_connections(const Policy& policy);
+
+class ConnectionWatcher {
+ public:
+  using Carries = std::function<bool(std::int64_t serving_pid)>;
+  /// `carries` says whether a live session descends from a process.
+  ConnectionWatcher(Loop& loop, FactSink facts, Carries carries);
+  ~ConnectionWatcher();
+  ConnectionWatcher(const ConnectionWatcher&) = delete;
+  ConnectionWatcher& operator=(const ConnectionWatcher&) = delete;
+
+  /// Looks every Policy::unrecorded_scan_ms; never if that is 0.
+  void configure(const Policy& policy);
+
+  [[nodiscard]] std::uint64_t stated() const noexcept { return stated_; }  ///< since the start
+  [[nodiscard]] std::size_t unrecorded() const noexcept { return watch_.unrecorded(); }
+
+ private:
+  void look();
+
+  Loop& loop_;
+  FactSink facts_;
+  Carries carries_;
+  std::shared_ptr<const Policy> policy_;
+  ConnectionWatch watch_;
+  Timer timer_;
+  std::uint64_t stated_ = 0;
+  bool looking_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace opelog::record
