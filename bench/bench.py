@@ -2,28 +2,31 @@
 """opelog beside `script -f` and beside a relay that records nothing, in one run on one machine.
 
     cmake --preset release -DOPELOG_BUILD_BENCH=ON && cmake --build build/release
-    sudo OPELOG_BUILD=build/release python3 bench/bench.py [throughput] [echo] [start] [memory] [guard] [--rounds N] [--mib N]
+    sudo python3 bench/bench.py [throughput] [echo] [start] [memory] [many] [guard] [scale] [--rounds N] [--mib N]
 
-Runs in the private host of tests/e2e/sandbox.py, so nothing of the machine is touched. Rounds of all peers are interleaved and rotated; a ratio is taken within a
-round, and the median of the rounds is printed with the spread (max - min) / median. Times include what the reader (this program) costs, the
-same for all. CPU is that of everything: recorder, daemon, recorded command. Machines are noisy: believe ratios, and these only when the spread is small.
+Runs in the private host of tests/e2e/sandbox.py, so nothing of the machine is touched; the build directory is OPELOG_BUILD, by default build/release.
+Rounds of all peers are interleaved and rotated; a ratio is taken within a round, and the median of the rounds is printed with the spread
+(max - min) / median. Times include what the reader (this program) costs, the same for all. CPU is that of everything: recorder, daemon, recorded
+command. Machines are noisy: believe ratios, and these only when the spread is small.
 """
 
 import argparse
+import contextlib
 import fcntl
+import json
 import os
 import resource
 import select
 import statistics
 import struct
+import subprocess
 import sys
 import termios
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "tests", "e2e"))
-import sandbox  # noqa: E402
-
+KINDS = ["throughput", "echo", "start", "memory", "many", "guard", "scale"]
+LOGS = "/var/log/ope_log"
 POLICY = """version: 1
 rules:
   - name: all
@@ -32,35 +35,85 @@ limits: { max_sessions: 5000, max_sessions_per_user: 5000 }
 log: { target: stderr, level: error }
 """
 EMIT, RELAY = "/usr/local/bin/bench_emit", "/usr/local/bin/bench_relay"
-TICK = os.sysconf("SC_CLK_TCK")
+SHELL = "/bin/bash"  # root's
 
 
 def argv_of(peer, index, *command):
-    line = " ".join(command)
+    """All peers start the command through root's shell, as a login does."""
+    line = "exec " + " ".join(command)
     return {
-        "raw": list(command),
-        "none": [RELAY, *command],
-        "script": ["script", "-q", "-f", "--log-out", f"/tmp/script/{index}.log", "--log-timing", f"/tmp/script/{index}.time", "-c", "exec " + line],
-        "opelog": ["/usr/bin/opelog-shell", "-c", "exec " + line],
+        "raw": [SHELL, "-c", line],
+        "none": [RELAY, SHELL, "-c", line],
+        "script": ["script", "-q", "-f", "--log-out", f"/tmp/script/{index}.log", "--log-timing", f"/tmp/script/{index}.time", "-c", line],
+        "opelog": ["/usr/bin/opelog-shell", "-c", line],
     }[peer]
 
 
 def cpu_of(pid):
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        fields = file.read().rsplit(b")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    """Seconds on a processor so far, all threads; finer than the ticks of /proc/PID/stat."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat", "rb") as file:
+            total += int(file.read().split()[0])
+    return total / 1e9
+
+
+def pss_kb(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+
+
+def run(*argv):
+    return subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout
+
+
+class Terminal:
+    """What sshd is to a login: a pty, and a program that leads its session. Reads only when asked to."""
+
+    def __init__(self, argv):
+        self.master, slave = os.openpty()
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.setsid()
+            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+            for fd in (0, 1, 2):
+                os.dup2(slave, fd)
+            os.closerange(3, 4096)
+            os.execvpe(argv[0], argv, {**os.environ, "SHELL": SHELL, "TERM": "xterm"})
+        os.close(slave)
+        seen = b""
+        while not seen.endswith(b"READY\r\n"):
+            seen += self.read()
+
+    def read(self):
+        """At least one byte."""
+        got = os.read(self.master, 1 << 20)
+        if not got:
+            raise EOFError
+        return got
+
+    def write(self, data):
+        os.write(self.master, data)
+
+    def finish(self, word=b"q"):
+        if word:
+            self.write(word)
+        with contextlib.suppress(OSError, EOFError):
+            while True:
+                self.read()
+        os.close(self.master)
+        os.waitpid(self.pid, 0)
 
 
 class Bench:
-    def __init__(self, host, arguments):
-        self.host, self.arguments, self.index = host, arguments, 0
+    def __init__(self, daemon, arguments):
+        self.daemon, self.arguments, self.index = daemon, arguments, 0
 
     def open(self, peer, *command):
         """A recorded command that has said READY."""
         self.index += 1
-        term = self.host.terminal(*argv_of(peer, self.index, *command), user=None, env={"SHELL": "/bin/sh"})
-        term.expect("READY\r\n")
-        return term
+        return Terminal(argv_of(peer, self.index, *command))
 
     def rounds(self, peers, sample):
         """{peer: [value, …]}, interleaved; the order rotates."""
@@ -90,19 +143,18 @@ class Bench:
 
             def sample(peer):
                 term = self.open(peer, EMIT, kind, str(self.arguments.mib))
-                daemon = cpu_of(self.host.daemon.pid)
+                daemon = cpu_of(self.daemon)
                 before = resource.getrusage(resource.RUSAGE_CHILDREN)
                 got, want = 0, self.arguments.mib << 20
                 start = time.monotonic()
-                os.write(term.master, b"g")
+                term.write(b"g")
                 while got < want:
-                    select.select([term.master], [], [])
-                    got += len(os.read(term.master, 1 << 20))
+                    got += len(term.read())
                 elapsed = time.monotonic() - start
                 assert got == want, f"{peer}: {got} bytes instead of {want}"
-                term.wait()
+                term.finish(b"")
                 after = resource.getrusage(resource.RUSAGE_CHILDREN)
-                cpu[peer].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime + cpu_of(self.host.daemon.pid) - daemon)
+                cpu[peer].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime + cpu_of(self.daemon) - daemon)
                 self.clean()
                 return elapsed
             values = self.rounds(peers, sample)
@@ -110,116 +162,173 @@ class Bench:
             self.table(f"throughput, {self.arguments.mib} MiB of {kind}: CPU of all processes", "ms", cpu, scale=1000)
 
     def echo(self):
-        peers = ["raw", "none", "script", "opelog"]
-
         def sample(peer):
             term = self.open(peer, EMIT, "echo")
             times = []
             for _ in range(600):
                 time.sleep(0.002)
                 start = time.monotonic_ns()
-                os.write(term.master, b"x")
-                select.select([term.master], [], [])
-                os.read(term.master, 100)
+                term.write(b"x")
+                term.read()
                 times.append(time.monotonic_ns() - start)
-            os.write(term.master, b"q")
-            term.wait()
+            term.finish()
             return statistics.median(times) / 1e9
-        self.table("keystroke echo after 2 ms of silence, p50", "us", self.rounds(peers, sample), scale=1e6)
+        self.table("keystroke echo after 2 ms of silence, p50", "us", self.rounds(["raw", "none", "script", "opelog"], sample), scale=1e6)
+
+    def start_times(self, peer, count=15):
+        times = []
+        for _ in range(count):
+            start = time.monotonic()
+            term = self.open(peer, EMIT, "idle")
+            times.append(time.monotonic() - start)
+            term.finish()
+        return statistics.median(times)
 
     def start(self):
-        peers = ["raw", "none", "script", "opelog"]
-
-        def sample(peer):
-            times = []
-            for _ in range(15):
-                start = time.monotonic()
-                term = self.open(peer, EMIT, "idle")
-                times.append(time.monotonic() - start)
-                os.write(term.master, b"q")
-                term.wait()
-            return statistics.median(times)
-        self.table("start: exec (with entering the host) to the command's first output", "ms", self.rounds(peers, sample), "raw", 1000)
+        values = self.rounds(["raw", "none", "script", "opelog"], self.start_times)
+        self.table("start: exec to the command's first output", "ms", values, "raw", 1000)
+        self.clean()
 
     def memory(self):
         count = 50
 
-        def pss(pids):
-            total = 0
-            for pid in pids:
-                with open(f"/proc/{pid}/smaps_rollup") as file:
-                    total += next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
-            return total
-
         def sample(peer):
-            daemon = self.host.daemon.pid
-            before = pss([daemon])
+            before = pss_kb(self.daemon)
             terms = [self.open(peer, EMIT, "idle") for _ in range(count)]
-            pids = [term.process.pid for term in terms]
-            value = (pss(pids) + (pss([daemon]) - before if peer == "opelog" else 0)) / count
+            value = (sum(pss_kb(term.pid) for term in terms) + (pss_kb(self.daemon) - before if peer == "opelog" else 0)) / count
             for term in terms:
-                os.write(term.master, b"q")
-                term.wait()
+                term.finish()
             self.clean()
             return value
         self.table(f"memory per idle session ({count} open), PSS without the recorded command", "kB", self.rounds(["none", "script", "opelog"], sample))
 
+    def many(self):
+        """200 sessions that write 20 lines a second each: CPU of everything but the writers' own, and how late the lines are."""
+        count, seconds = 200, 5
+        late = {}
+
+        def sample(peer):
+            terms = [self.open(peer, EMIT, "lines", "20") for _ in range(count)]
+            by_fd = {term.master: term for term in terms}
+            poll = select.epoll()
+            for fd in by_fd:
+                poll.register(fd, select.EPOLLIN)
+            pids = [term.pid for term in terms] if peer != "raw" else []
+            cpu = sum(cpu_of(pid) for pid in pids) + cpu_of(self.daemon)
+            for term in terms:
+                term.write(b"g")
+            lags, end = [], time.monotonic() + seconds
+            while time.monotonic() < end:
+                for fd, _ in poll.poll(0.1):
+                    data = os.read(fd, 65536)
+                    now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+                    lags += [now - int(line) for line in data.split() if line.isdigit()]
+            cpu = sum(cpu_of(pid) for pid in pids) + cpu_of(self.daemon) - cpu
+            for term in terms:
+                term.finish(b"q")
+            self.clean()
+            lags.sort()
+            late.setdefault(peer, []).append(lags[len(lags) * 99 // 100] / 1e9)
+            return cpu
+        peers = ["none", "script", "opelog"]
+        self.table(f"{count} sessions x 20 lines/s for {seconds} s: CPU of recorders and daemon", "ms", self.rounds(peers, sample), scale=1000)
+        self.table("the same: a line's way to the terminal, p99", "ms", late, scale=1000)
+
     def guard(self):
         """First byte of a foreign file until its append-only flag can be seen; the recipe's shell loop beside it."""
-        names = {"opelog": "/var/log/ope_log", "recipe": "/var/log/ope_log/recipe"}
-        self.host.sh("mkdir -p /var/log/ope_log/recipe")
-        if self.host.sh("command -v inotifywait").rc != 0:
+        names = {"opelog": LOGS, "recipe": LOGS + "/recipe"}
+        os.makedirs(names["recipe"], exist_ok=True)
+        if subprocess.run(["sh", "-c", "command -v inotifywait"], stdout=subprocess.DEVNULL).returncode != 0:
             print("\nguard: left out, inotifywait (package inotify-tools) is missing for the comparison")
             return
-        loop = self.host.popen("bash", "-c", "inotifywait -mq -e create --format '%w%f' /var/log/ope_log/recipe | while read -r f; do "
-                               "test -f \"$f\" && chattr +a \"$f\"; done")
+        loop = subprocess.Popen(["bash", "-c", f"inotifywait -mq -e create --format '%w%f' {names['recipe']} | while read -r f; do "
+                                 "test -f \"$f\" && chattr +a \"$f\"; done"], start_new_session=True)
         time.sleep(1)
 
         def sample(name):
             times = []
             for _ in range(40):
                 self.index += 1
-                path = self.host.path(f"{names[name]}/bench-{self.index}")
-                fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
+                fd = os.open(f"{names[name]}/bench-{self.index}", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
                 start = time.monotonic_ns()
                 os.write(fd, b"x")
                 flags = b"\0\0\0\0"
                 while not struct.unpack("i", flags)[0] & 0x20:
-                    flags = fcntl.ioctl(fd, 0x80086601, b"\0\0\0\0\0\0\0\0")[:4]
                     time.sleep(0.00002)
+                    flags = fcntl.ioctl(fd, 0x80086601, b"\0\0\0\0\0\0\0\0")[:4]
                 times.append(time.monotonic_ns() - start)
                 os.close(fd)
             return statistics.median(times) / 1e9
         self.table("guard: first byte to append-only, one file at a time, p50", "us", self.rounds(["recipe", "opelog"], sample), "recipe", 1e6)
-        loop.popen.terminate()
+        os.killpg(loop.pid, 15)
+
+    def scale(self):
+        """What one more session costs beside N others, and a start in a directory with many recordings."""
+        print("\nscale: one more session beside N idle ones")
+        print(f"  {'N':>8}{'start ms':>12}{'echo us':>12}{'daemon kB per session':>24}")
+        others, base = [], pss_kb(self.daemon)
+        for count in (1, 10, 100, 1000):
+            while len(others) < count:
+                others.append(self.open("opelog", EMIT, "idle"))
+            start = self.start_times("opelog")
+            term, times = self.open("opelog", EMIT, "echo"), []
+            for _ in range(300):
+                time.sleep(0.002)
+                begin = time.monotonic_ns()
+                term.write(b"x")
+                term.read()
+                times.append(time.monotonic_ns() - begin)
+            term.finish()
+            print(f"  {count:8}{start * 1000:12.2f}{statistics.median(times) / 1000:12.1f}{(pss_kb(self.daemon) - base) / count:24.1f}")
+        for term in others:
+            term.finish()
+        self.clean()
+        print("\nscale: start of a session in a directory with N files")
+        print(f"  {'N':>8}{'start ms':>12}")
+        for count in (0, 1000, 100000):
+            run("opelog", "thaw", "--seconds", "600")
+            for number in range(count // 2):
+                for end in ("log", "time"):
+                    os.close(os.open(f"{LOGS}/someone_20260101000000_{number}.{end}", os.O_WRONLY | os.O_CREAT, 0o640))
+            time.sleep(2)
+            print(f"  {count:8}{self.start_times('opelog') * 1000:12.2f}")
+            self.clean()
 
     def clean(self):
-        self.host.sh("rm -f /tmp/script/*; opelog thaw >/dev/null && rm -f /var/log/ope_log/*.log /var/log/ope_log/*.time; opelog freeze >/dev/null")
+        run("sh", "-c", f"rm -f /tmp/script/*; opelog thaw >/dev/null && find {LOGS} -maxdepth 1 -type f -delete; opelog freeze >/dev/null")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=[], help="throughput echo start memory guard (default: all)")
+    parser.add_argument("what", nargs="*", default=[], help=f"{' '.join(KINDS)} (default: all)")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--mib", type=int, default=32)
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)  # this program, in the private host
     arguments = parser.parse_args()
-    known = ["throughput", "echo", "start", "memory", "guard"]
     for what in arguments.what:
-        if what not in known:
-            parser.error(f"{what}: one of {', '.join(known)}")
-    build = os.environ.get("OPELOG_BUILD", "build/release")
+        if what not in KINDS:
+            parser.error(f"{what}: one of {', '.join(KINDS)}")
+    if arguments.inside:
+        bench = Bench(json.loads(run("opelog", "status", "--json"))["pid"], arguments)
+        for what in arguments.what or KINDS:
+            getattr(bench, what)()
+            sys.stdout.flush()
+        return
+    build = os.environ.setdefault("OPELOG_BUILD", os.path.join(HERE, "..", "build", "release"))
     if not os.path.exists(os.path.join(build, "bench", "bench_emit")):
-        parser.error(f"{build}/bench/bench_emit is missing: build with -DOPELOG_BUILD_BENCH=ON and set OPELOG_BUILD")
-    os.environ.setdefault("OPELOG_BUILD", build)
+        parser.error(f"{build}/bench/bench_emit is missing: build with -DOPELOG_BUILD_BENCH=ON, or set OPELOG_BUILD")
+    sys.path.insert(0, os.path.join(HERE, "..", "tests", "e2e"))
+    import sandbox
     with sandbox.Host() as host:
         for name in ("bench_emit", "bench_relay"):
             with open(os.path.join(build, "bench", name), "rb") as file:
                 host.write("/usr/local/bin/" + name, file.read(), mode=0o755)
+        with open(__file__, "rb") as file:
+            host.write("/root/bench.py", file.read())
         host.sh("mkdir -p /tmp/script")
         host.start_daemon(POLICY)
-        bench = Bench(host, arguments)
-        for what in arguments.what or known:
-            getattr(bench, what)()
+        inside = host.popen("python3", "/root/bench.py", "--inside", *sys.argv[1:])
+        sys.exit(inside.popen.wait())
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 /* What is recorded in the benchmarks: `bench_emit text MIB`, `bench_emit random MIB`, `bench_emit echo` (raw
- * mode, each byte comes back), `bench_emit idle` (says READY and waits for a byte). All say READY first; text
- * and random then wait for one byte, so that start-up is not measured. */
+ * mode, each byte comes back), `bench_emit idle` (says READY and waits for a byte), `bench_emit lines RATE` (so
+ * many lines a second, each the nanosecond of CLOCK_MONOTONIC at which it was due, until a byte comes). All say READY
+ * first; text, random and lines then wait for one byte, so that start-up is not measured. */
 #define _GNU_SOURCE
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 static void put(const char* p, size_t n) {
@@ -14,6 +17,22 @@ static void put(const char* p, size_t n) {
     if (w <= 0) _exit(1);
     p += w;
     n -= (size_t)w;
+  }
+}
+
+static void lines(long rate) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  long long due = t.tv_sec * 1000000000LL + t.tv_nsec;
+  for (;;) {
+    due += 1000000000LL / rate;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    const long long left = due - (t.tv_sec * 1000000000LL + t.tv_nsec);
+    struct pollfd key = {0, POLLIN, 0};
+    const struct timespec wait = {left > 0 ? left / 1000000000LL : 0, left > 0 ? left % 1000000000LL : 0};
+    if (ppoll(&key, 1, &wait, NULL) != 0) return;
+    char line[64];
+    put(line, (size_t)snprintf(line, sizeof line, "%lld\r\n", due));
   }
 }
 
@@ -31,6 +50,10 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (read(0, &byte, 1) != 1 || strcmp(argv[1], "idle") == 0) return 0;
+  if (strcmp(argv[1], "lines") == 0) {
+    lines(argc > 2 && atol(argv[2]) > 0 ? atol(argv[2]) : 20);
+    return 0;
+  }
   static char block[32768];
   unsigned state = 1;
   for (size_t i = 0; i < sizeof block; ++i) {

@@ -376,6 +376,15 @@ Result<std::vector<Fd>> RecordingWriter::take_for_sync() {
   return copies;
 }
 
+Result<std::vector<Fd>> RecordingWriter::take_for_file_system_sync() {
+  std::vector<Fd> one;
+  auto copy = duplicate(state_->fds[kLog].get());
+  if (!copy) return std::move(copy).error();
+  one.push_back(std::move(*copy));
+  state_->dirty = false;
+  return one;
+}
+
 std::uint64_t RecordingWriter::log_bytes() const noexcept {
   return state_->written[kLog];
 }

@@ -72,6 +72,8 @@ class RecordingWriter {
   [[nodiscard]] bool dirty() const noexcept;
   /// Duplicated descriptors to sync; marks clean.
   Result<std::vector<Fd>> take_for_sync();
+  /// The same where the whole file system will be synced: one descriptor is enough.
+  Result<std::vector<Fd>> take_for_file_system_sync();
 
   [[nodiscard]] std::uint64_t log_bytes() const noexcept;  ///< size of `.log` as written by us
   [[nodiscard]] std::uint64_t time_bytes() const noexcept;

@@ -1,23 +1,15 @@
 #include "record/recorder_io.h"
 
-#include <algorithm>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "core/clock_io.h"
 
 namespace opelog::record {
-namespace {
-
-// Files synced by one piece of work, so that a slow disk holds few descriptors: the rest follow in the next
-// round.
-constexpr std::size_t kSyncBatch = 64;
-
-}  // namespace
-
 Result<Fd> open_recordings_directory(const std::string& path, std::uint32_t group) {
   auto fd = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!fd && fd.error().err == ENOENT) {
@@ -42,20 +34,16 @@ Recorder::Recorder(Loop& loop, FactSink facts, RecordingHooks hooks)
       facts_(std::move(facts)),
       hooks_(std::move(hooks)),
       sweep_(loop, [this] { leaving_.clear(); }),
-      sync_timer_(loop, [this] { sync(); }) {}
+      sync_(loop, facts_, [this](const RecordingSync::Visit& visit) {
+        for (auto& [id, session] : sessions_) visit(session->writer());
+      }) {}
 
-Recorder::~Recorder() {
-  *alive_ = false;
-}
+Recorder::~Recorder() = default;
 
 void Recorder::configure(const Policy& policy, RecordingPlace place) {
   policy_ = policy;
   place_ = std::move(place);
-  sync_timer_.stop();
-  if (policy_.sync_interval_ms > 0) {
-    const auto every = static_cast<std::uint64_t>(policy_.sync_interval_ms);
-    sync_timer_.start(every, every);
-  }
+  sync_.configure(policy_.sync_interval_ms);
 }
 
 Result<StartedSession> Recorder::prepare(const Admission& admission, const Hello& hello,
@@ -96,11 +84,7 @@ void Recorder::gone(const std::string& id) {
   auto it = sessions_.find(id);
   if (it == sessions_.end()) return;
   if (hooks_.closed) hooks_.closed(it->second->writer());
-  if (it->second->writer().dirty()) {
-    if (auto files = it->second->writer().take_for_sync()) {
-      for (Fd& fd : *files) last_syncs_.push_back(std::move(fd));
-    }
-  }
+  sync_.closed(it->second->writer());
   auto uid = by_uid_.find(it->second->info().uid);
   if (uid != by_uid_.end() && --uid->second == 0) by_uid_.erase(uid);
   leaving_.push_back(std::move(it->second));
@@ -164,50 +148,10 @@ void Recorder::shutdown() {
   }
 }
 
-// fdatasync blocks for as long as the disk likes: never on the loop, one batch at a time.
-void Recorder::sync() {
-  if (syncing_) return;
-  auto files = std::make_shared<std::vector<Fd>>(std::move(last_syncs_));
-  last_syncs_.clear();
-  auto it = sessions_.upper_bound(sync_cursor_);
-  for (std::size_t seen = 0; seen < sessions_.size() && files->size() < kSyncBatch; ++seen, ++it) {
-    if (it == sessions_.end()) it = sessions_.begin();
-    sync_cursor_ = it->first;
-    if (!it->second->writer().dirty()) continue;
-    auto some = it->second->writer().take_for_sync();
-    if (!some) continue;
-    for (Fd& fd : *some) files->push_back(std::move(fd));
-  }
-  if (files->empty()) return;
-  const bool more = files->size() >= kSyncBatch;
-  syncing_ = true;
-  auto failed = std::make_shared<int>(0);
-  auto queued = run_work(
-      loop_,
-      [files, failed] {
-        for (const Fd& fd : *files) {
-          if (::fdatasync(fd.get()) != 0) *failed = errno;
-        }
-        files->clear();
-      },
-      [this, failed, more, alive = alive_] {
-        if (!*alive) return;
-        syncing_ = false;
-        if (more) sync();
-        if (*failed != 0) {
-          facts_({Level::kError,
-                  "sync-failed",
-                  error_from_errno(*failed, "recordings could not be synced to disk").message,
-                  {}});
-        }
-      });
-  if (!queued) syncing_ = false;
-}
-
 std::string Recorder::describe() const {
   std::string text = "recorder sessions=" + std::to_string(sessions_.size()) +
                      " leaving=" + std::to_string(leaving_.size()) + " total=" + std::to_string(total_) +
-                     (syncing_ ? " syncing" : "") + "\n";
+                     (sync_.busy() ? " syncing" : "") + "\n";
   for (const auto& [id, session] : sessions_) text += session->describe() + "\n";
   return text;
 }

@@ -18,6 +18,7 @@
 #include "core/loop_io.h"
 #include "core/policy.h"
 #include "core/result.h"
+#include "record/recording_sync_io.h"
 #include "record/session_io.h"
 #include "record/session_start_io.h"
 
@@ -65,7 +66,6 @@ class Recorder {
 
  private:
   void gone(const std::string& id);
-  void sync();
 
   Loop& loop_;
   FactSink facts_;
@@ -77,13 +77,8 @@ class Recorder {
   std::vector<std::unique_ptr<Session>> leaving_;  ///< deleted in the next turn, outside their own calls
   std::unordered_map<std::uint32_t, int> by_uid_;
   std::uint64_t total_ = 0;
-  std::shared_ptr<bool> alive_ =
-      std::make_shared<bool>(true);  ///< a token for work that outlives us, nothing more
-  bool syncing_ = false;
-  std::string sync_cursor_;     ///< id of the session synced last: the next round starts behind it
-  std::vector<Fd> last_syncs_;  ///< files of sessions that ended with bytes not yet on disk
   Timer sweep_;
-  Timer sync_timer_;
+  RecordingSync sync_;
 };
 
 }  // namespace opelog::record

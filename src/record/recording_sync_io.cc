@@ -1,0 +1,89 @@
+#include "record/recording_sync_io.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <set>
+#include <utility>
+
+namespace opelog::record {
+namespace {
+
+// One descriptor for each file system that `files` lie on.
+std::vector<Fd> one_for_each_file_system(std::vector<Fd> files) {
+  std::vector<Fd> kept;
+  std::set<dev_t> seen;
+  for (Fd& fd : files) {
+    struct stat st {};
+    if (::fstat(fd.get(), &st) == 0 && seen.insert(st.st_dev).second) kept.push_back(std::move(fd));
+  }
+  return kept;
+}
+
+}  // namespace
+
+RecordingSync::RecordingSync(Loop& loop, FactSink facts, Each each)
+    : loop_(loop), facts_(std::move(facts)), each_(std::move(each)), timer_(loop, [this] { sync(); }) {}
+
+RecordingSync::~RecordingSync() {
+  *alive_ = false;
+}
+
+void RecordingSync::configure(int interval_ms) {
+  timer_.stop();
+  if (interval_ms <= 0) return;
+  const auto every = static_cast<std::uint64_t>(interval_ms);
+  timer_.start(every, every);
+}
+
+void RecordingSync::closed(format::RecordingWriter& writer) {
+  if (!writer.dirty()) return;
+  auto files = writer.take_for_sync();
+  if (!files) return;
+  for (Fd& fd : *files) last_.push_back(std::move(fd));
+}
+
+void RecordingSync::sync() {
+  if (busy_) return;
+  std::size_t dirty = last_.size();
+  each_([&dirty](format::RecordingWriter& writer) { dirty += writer.dirty() ? 1 : 0; });
+  if (dirty == 0) return;
+  const bool whole = dirty > kSyncEach;
+  auto files = std::make_shared<std::vector<Fd>>(std::exchange(last_, {}));
+  int err = 0;
+  each_([&](format::RecordingWriter& writer) {
+    if (!writer.dirty()) return;
+    // Of a whole file system one descriptor is enough; a recording's directory may change with the policy.
+    auto some = whole ? writer.take_for_file_system_sync() : writer.take_for_sync();
+    if (!some) {
+      err = some.error().err;
+      return;
+    }
+    for (Fd& fd : *some) files->push_back(std::move(fd));
+    if (whole && files->size() > kSyncEach) *files = one_for_each_file_system(std::move(*files));
+  });
+  if (whole) *files = one_for_each_file_system(std::move(*files));
+  busy_ = true;
+  auto failed = std::make_shared<int>(err);
+  auto queued = run_work(
+      loop_,
+      [files, failed, whole] {
+        for (const Fd& fd : *files) {
+          if ((whole ? ::syncfs(fd.get()) : ::fdatasync(fd.get())) != 0) *failed = errno;
+        }
+        files->clear();
+      },
+      [this, failed, alive = alive_] {
+        if (!*alive) return;
+        busy_ = false;
+        if (*failed == 0) return;
+        facts_({Level::kError,
+                "sync-failed",
+                error_from_errno(*failed, "recordings could not be synced to disk").message,
+                {}});
+      });
+  if (!queued) busy_ = false;
+}
+
+}  // namespace opelog::record

@@ -1,0 +1,50 @@
+// RecordingSync: forces what was recorded to the disk, once an interval: what a power cut may cost.
+//
+// fdatasync blocks for as long as the disk likes: never on the loop, one piece of work at a time. Few files
+// are synced one by one. Many are synced by one syncfs(2) for each file system they lie on: hundreds of
+// fdatasync a second cost more than all relaying (docs/why/030-sync.md).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/fact.h"
+#include "core/fd_io.h"
+#include "core/loop_io.h"
+#include "format/recording_writer_io.h"
+
+namespace opelog::record {
+
+/// Files with new bytes up to which each is synced by itself.
+constexpr std::size_t kSyncEach = 16;
+
+class RecordingSync {
+ public:
+  using Visit = std::function<void(format::RecordingWriter&)>;
+  /// `each` visits the writers of all live recordings.
+  using Each = std::function<void(const Visit&)>;
+  RecordingSync(Loop& loop, FactSink facts, Each each);
+  ~RecordingSync();
+  RecordingSync(const RecordingSync&) = delete;
+  RecordingSync& operator=(const RecordingSync&) = delete;
+
+  /// 0: never.
+  void configure(int interval_ms);
+  /// The last bytes of a recording that is live no more.
+  void closed(format::RecordingWriter& writer);
+  /// Starts syncing what is dirty now; nothing while a sync is under way.
+  void sync();
+  [[nodiscard]] bool busy() const noexcept { return busy_; }
+
+ private:
+  Loop& loop_;
+  FactSink facts_;
+  Each each_;
+  Timer timer_;
+  std::vector<Fd> last_;  ///< files of recordings that ended with bytes not yet on disk
+  bool busy_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace opelog::record
