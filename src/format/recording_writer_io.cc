@@ -146,6 +146,8 @@ struct RecordingWriter::State {
   MonoUs last = 0;            ///< of the last record begun: the next delay counts from here
   std::uint64_t pending = 0;  ///< bytes of `.log` that no record speaks of yet
   MonoUs pending_at = 0;      ///< when the first of them came
+  std::string batch;          ///< whole `O` records of accepted output, not yet in `.time`
+  MonoUs batch_at = 0;        ///< when the first byte they speak of came
   MonoUs retry_at = 0;        ///< after a failure; 0 none
   std::string kept;           ///< records begun (or owed) and not yet wholly in `.time`
   std::size_t kept_from = 0;  ///< of them, already written
@@ -203,20 +205,34 @@ struct RecordingWriter::State {
     return {};
   }
 
-  Status flush(MonoUs now) {
-    if (auto done = put_kept(now); !done) return done;
-    if (pending == 0) return {};
+  /// From now on output begins a record of its own.
+  void close_pending() {
+    if (pending == 0) return;
     std::array<char, kDataRecordBytes> line;
     const MonoUs at = std::max(pending_at, last);
-    const std::size_t length = encode_data_record(line.data(), 'O', at - last, pending);
-    if (auto done = put_records({line.data(), length}, now, false); !done) {
+    if (batch.empty()) batch_at = pending_at;
+    batch.append(line.data(), encode_data_record(line.data(), 'O', at - last, pending));
+    last = at;
+    pending = 0;
+  }
+
+  Status flush(MonoUs now) {
+    if (auto done = put_kept(now); !done) return done;
+    close_pending();
+    if (batch.empty()) return {};
+    if (auto done = put_records(batch, now, false); !done) {
       retry_at = now + kRetryUs;
       return done;
     }
-    last = at;
-    pending = 0;
+    batch.clear();
     if (kept.empty()) retry_at = 0;
     return {};
+  }
+
+  /// When the oldest output without a record in `.time` came; nothing if there is none.
+  std::optional<MonoUs> oldest() const noexcept {
+    if (!batch.empty()) return batch_at;
+    return pending > 0 ? std::optional(pending_at) : std::nullopt;
   }
 
   /// A record that stands by itself: `encode(delay)` makes it.
@@ -299,7 +315,9 @@ Result<std::size_t> RecordingWriter::output(std::string_view bytes, MonoUs now) 
   if (s.ended) return Error{Code::kGone, s.name + ": the recording has ended", 0};
   if (bytes.empty()) return Error{Code::kInvalid, s.name + ": no bytes to record", 0};
   // Timing that cannot be written is a record that cannot be kept: nothing more is accepted until it can.
-  if (!s.kept.empty() || (s.pending > 0 && now - s.pending_at >= kTimingMergeUs)) {
+  const auto oldest = s.oldest();
+  if (s.pending > 0 && now - s.pending_at >= kTimingMergeUs) s.close_pending();
+  if (!s.kept.empty() || (oldest && now - *oldest >= kTimingWriteUs)) {
     if (auto done = s.flush(now); !done) return std::move(done).error();
     if (!s.kept.empty()) return s.refused(kTime, s.kept_err);
   }
@@ -350,9 +368,10 @@ Status RecordingWriter::end(const EndInfo& end, MonoUs now) {
 }
 
 std::optional<MonoUs> RecordingWriter::flush_deadline() const noexcept {
-  if (state_->pending == 0 && state_->kept.empty()) return std::nullopt;
-  const MonoUs due = state_->kept.empty() ? state_->pending_at + kTimingMergeUs : state_->retry_at;
-  return std::max(due, state_->retry_at);
+  if (!state_->kept.empty()) return state_->retry_at;
+  const auto oldest = state_->oldest();
+  if (!oldest) return std::nullopt;
+  return std::max(*oldest + kTimingWriteUs, state_->retry_at);
 }
 
 Status RecordingWriter::flush(MonoUs now) {

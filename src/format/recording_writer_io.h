@@ -1,12 +1,13 @@
 // RecordingWriter: the files of one live session, written so that nothing is ever rewritten.
 //
-// Invariants: `.log` gets a byte before `.time` speaks of it; every timing record is one write(2); what the
-// kernel accepted only in part is kept and completed first (so the files stay well formed after ENOSPC is
-// cured); files are O_APPEND|O_EXCL|O_NOFOLLOW with the append-only flag before their first byte. A write
-// lock (F_OFD_SETLK on `.time`) marks the recording as live for readers.
+// Invariants: `.log` gets a byte before `.time` speaks of it; every write(2) to `.time` is of whole records;
+// what the kernel accepted only in part is kept and completed first (so the files stay well formed after
+// ENOSPC is cured); files are O_APPEND|O_EXCL|O_NOFOLLOW with the append-only flag before their first byte. A
+// write lock (F_OFD_SETLK on `.time`) marks the recording as live for readers.
 //
-// Timing of output is merged: chunks less than kTimingMergeUs apart share one `O` record, written
-// at flush_deadline(). A crash in between leaves output without timing, which repair_tail() states.
+// Timing of output is merged: chunks less than kTimingMergeUs apart share one `O` record, and the records of
+// kTimingWriteUs are written together, at flush_deadline(); any other record is preceded by them. A crash in
+// between leaves output without timing, which repair_tail() states.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +27,8 @@ namespace opelog::format {
 
 /// 10 ms: below what an eye sees in a replay, and it saves a write per chunk while output floods.
 constexpr std::int64_t kTimingMergeUs = 10 * kUsPerMs;
+/// 100 ms: many sessions with a line now and then cost a write for each line otherwise.
+constexpr std::int64_t kTimingWriteUs = 100 * kUsPerMs;
 
 struct WriterOptions {
   int directory = -1;  ///< open descriptor of the recordings' directory

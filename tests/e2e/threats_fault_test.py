@@ -302,6 +302,29 @@ class Policies(scene.Scene):
         self.assertRegex(self.host.run("/usr/sbin/opelogd", "--config", "/tmp/bad.yaml").err, rb"bad.yaml:3:1: .*rulez")
 
 
+class NameServiceHangs(scene.Scene):
+    """Row 6, 15: a directory server that never answers delays only the login that needs it, and only for so long."""
+    policy = sandbox.POLICY + "limits: { login_timeout: 2s }\n"
+
+    def test_sessions_go_on_logins_are_refused_in_time_and_work_again_later(self):
+        asking, other = self.log_in(), self.log_in("opelogtest-b")
+        # Whoever looks somebody up now waits for a writer of the pipe. More logins than there are worker threads.
+        self.host.sh("mkfifo -m 644 /etc/passwd.hangs && cp -p /etc/passwd /etc/passwd.real && mv /etc/passwd.hangs /etc/passwd", check=True)
+        asking.send("for i in 1 2 3 4 5 6; do /usr/bin/opelog-shell -c 'echo NEVER'$i & done; wait; echo DONE-$((40+2))\r")
+        for number in range(10):
+            other.send(f"echo alive-{number}-$((40+2))\r")
+            other.expect(rf"\nalive-{number}-42\r\n")
+        self.assertNotIn(b"DONE-42", asking.output)
+        asking.expect(r"\nDONE-42\r\n")
+        self.assertNotIn(b"\nNEVER", asking.output)
+        self.assertEqual(asking.output.count(b"could not be settled in time"), 6, asking.output)
+        self.assertEqual(self.host.daemon.log().count("login-timeout"), 6)
+        self.host.sh("mv /etc/passwd /etc/passwd.hangs && mv /etc/passwd.real /etc/passwd && : > /etc/passwd.hangs", check=True)
+        self.assertEqual(self.host.ssh("opelogtest-a", "echo again").out, b"again\n")
+        self.assertEqual(self.log_out(asking), 0)
+        self.assertEqual(self.log_out(other), 0)
+
+
 class DaemonAbsent(scene.Scene):
     """Row 17: the daemon is absent."""
 

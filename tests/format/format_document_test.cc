@@ -66,7 +66,8 @@ TEST(FormatDocument, LimitsAreThoseOfTheCode) {
                                                    {"kMaxFieldBytes", std::to_string(kMaxFieldBytes)},
                                                    {"kMaxTextBytes", std::to_string(kMaxTextBytes)},
                                                    {"kMaxAncestors", std::to_string(kMaxAncestors)},
-                                                   {"kTimingMergeUs", std::to_string(kTimingMergeUs)}};
+                                                   {"kTimingMergeUs", std::to_string(kTimingMergeUs)},
+                                                   {"kTimingWriteUs", std::to_string(kTimingWriteUs)}};
   EXPECT_EQ(written, real);
 }
 

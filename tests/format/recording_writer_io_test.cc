@@ -170,15 +170,31 @@ TEST(RecordingWriter, OutputOfTenMillisecondsSharesARecordAtTheTimeOfItsFirstByt
   auto writer = must_create(options_for(dir), 0);
   EXPECT_FALSE(writer->flush_deadline());
   (void)*writer->output("aa", 1000);
-  EXPECT_EQ(writer->flush_deadline(), 1000 + kTimingMergeUs);
+  EXPECT_EQ(writer->flush_deadline(), 1000 + kTimingWriteUs);
   (void)*writer->output("bbb", 1000 + kTimingMergeUs - 1);
-  EXPECT_EQ(body_of(dir.file(std::string(kName) + ".time")), "");
   EXPECT_EQ(data_of(dir.file(std::string(kName) + ".log")), "aabbb");  // the bytes never wait
   (void)*writer->output("c", 1000 + kTimingMergeUs);
-  EXPECT_EQ(body_of(dir.file(std::string(kName) + ".time")), "O 0.001000 5\n");
-  EXPECT_EQ(writer->flush_deadline(), 1000 + 2 * kTimingMergeUs);
   EXPECT_TRUE(writer->flush(999999));
   EXPECT_EQ(body_of(dir.file(std::string(kName) + ".time")), "O 0.001000 5\nO 0.010000 1\n");
+  EXPECT_FALSE(writer->flush_deadline());
+}
+
+TEST(RecordingWriter, RecordsOfAHundredMillisecondsAreWrittenTogether) {
+  const TempDir dir;
+  auto writer = must_create(options_for(dir), 0);
+  const auto time = [&] { return body_of(dir.file(std::string(kName) + ".time")); };
+  (void)*writer->output("aa", 1000);
+  (void)*writer->output("b", 1000 + kTimingMergeUs);
+  (void)*writer->output("c", 1000 + kTimingWriteUs - 1);
+  EXPECT_EQ(time(), "");
+  EXPECT_EQ(writer->flush_deadline(), 1000 + kTimingWriteUs);
+  (void)*writer->output("d", 1000 + kTimingWriteUs);  // in time to share c's record, too late to wait
+  EXPECT_EQ(time(), "O 0.001000 2\nO 0.010000 1\nO 0.089999 1\n");
+  EXPECT_EQ(writer->flush_deadline(), 1000 + 2 * kTimingWriteUs);
+  // Another kind of record never overtakes.
+  EXPECT_TRUE(writer->resized(30, 90, 1000 + kTimingWriteUs + 5));
+  EXPECT_EQ(time(),
+            "O 0.001000 2\nO 0.010000 1\nO 0.089999 1\nO 0.000001 1\nS 0.000005 SIGWINCH ROWS=30 COLS=90\n");
   EXPECT_FALSE(writer->flush_deadline());
 }
 
