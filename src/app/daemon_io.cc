@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -27,7 +28,8 @@ struct Repairs {
   int repaired = 0;
 };
 
-void repair_directory(const std::string& path, Repairs& repairs) {
+// Only what lay there when the daemon began: a recording that a login makes meanwhile is not to be touched.
+void repair_directory(const std::string& path, WallUs began, Repairs& repairs) {
   auto names = format::list_names(path);
   if (!names) {
     if (names.error().code != Code::kNotFound)
@@ -37,6 +39,10 @@ void repair_directory(const std::string& path, Repairs& repairs) {
   auto directory = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
   if (!directory) return;
   for (const std::string& name : *names) {
+    struct stat st {};
+    if (::fstatat(directory->get(), (name + ".time").c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        st.st_mtim.tv_sec * kUsPerS + st.st_mtim.tv_nsec / 1000 >= began)
+      continue;
     auto summary = format::summarise(path, name);
     if (!summary || summary->state != format::RecordingState::kTorn) continue;
     auto done = format::repair_tail(directory->get(), name, wall_now());
@@ -111,8 +117,10 @@ Status Daemon::start() {
   auto logins = record::LoginServer::open(loop_, std::move(*login), facts_, *recorder_);
   if (!logins) return std::move(logins).error();
   logins_ = std::move(*logins);
-  connections_ = std::make_unique<record::ConnectionWatcher>(
-      loop_, facts_, [this](std::int64_t serving) { return recorder_->descends_from(serving); });
+  connections_ =
+      std::make_unique<record::ConnectionWatcher>(loop_, facts_, [this](const record::Connection& serving) {
+        return recorder_->descends_from(serving.pid, serving.started);
+      });
   auto server = record::ControlServer::start(loop_, std::move(*control), config_.file_group, *this, facts_);
   if (!server) return std::move(server).error();
   control_ = std::move(*server);
@@ -184,11 +192,11 @@ void Daemon::apply(Config config) {
   if (!log_to_stderr_ && (p.log.target != log_config_.target || p.log.file != log_config_.file)) {
     if (auto log = Log::open(p.log, "opelogd")) {
       log_ = std::move(*log);
+      log_config_ = p.log;
     } else {
       state(Level::kError, "policy-warning", "the log stays where it is: " + log.error().message);
     }
   }
-  log_config_ = p.log;
   log_->set_level(p.log.level);
   write_fallback();
   auto directory = record::open_recordings_directory(p.directory, config_.file_group);
@@ -255,7 +263,12 @@ void Daemon::load_again() {
         }
         if (std::exchange(reload_again_, false)) load_again();
       });
-  if (!queued) reloading_ = false;
+  if (queued) return;
+  reloading_ = false;
+  state(Level::kError, "policy-rejected", queued.error().message + "; the policy in force stays");
+  std::vector<Reply<std::string>> replies;
+  replies.swap(reload_replies_);
+  for (auto& reply : replies) reply(queued.error());
 }
 
 // What a crash or power cut left is completed before the guard remembers sizes; logins need not wait for it.
@@ -263,7 +276,9 @@ void Daemon::repair_then_guard() {
   auto repairs = std::make_shared<Repairs>();
   auto queued = run_work(
       loop_,
-      [repairs, directory = config_.policy.policy.directory] { repair_directory(directory, *repairs); },
+      [repairs, directory = config_.policy.policy.directory, began = started_] {
+        repair_directory(directory, began, *repairs);
+      },
       [this, repairs] {
         if (stopping_) return;
         for (const Fact& fact : repairs->facts) facts_(fact);
@@ -343,6 +358,9 @@ record::StatusAnswer Daemon::status() {
     if (!directory.degraded.empty())
       answer.degraded.push_back({directory.path + ": " + directory.degraded, directory.remedy});
   }
+  if (const auto lost = log_->failures(); lost > 0)
+    answer.degraded.push_back({"facts that the log did not take: " + std::to_string(lost),
+                               "see to the log's target (journald, disk), then restart the daemon"});
   if (const auto open = connections_->unrecorded(); open > 0)
     answer.degraded.push_back(
         {"ssh connections that carry no session, so nothing of them is recorded: " + std::to_string(open),

@@ -46,24 +46,36 @@ std::vector<Connection> find_connections(const Policy& policy) {
     auto serving = read_serving_process(pid);
     if (serving && is_sshd(serving->login.exe)) sshds.emplace(pid, std::move(*serving));
   }
-  // listener (root) -> monitor (root) -> serving process (the user) -> internal-sftp (the user). For root's
-  // own logins one process is monitor and server; before authentication the monitor has one of sshd's own
-  // user below it.
-  std::set<std::int64_t> monitors;
-  for (const auto& [pid, serving] : sshds) {
-    if (serving.login.real_uid != 0) monitors.insert(serving.parent);
-  }
-  const auto root_sshd_above = [&sshds](const ServingProcess& process) -> const ServingProcess* {
+  // listener (root) -> monitor (root) -> serving process (the user) -> internal-sftp (the user), each an
+  // sshd. For root's own logins one process is monitor and server; before authentication the monitor has one
+  // of sshd's own user below it.
+  const auto sshd_above = [&sshds](const ServingProcess& process) -> const ServingProcess* {
     const auto above = sshds.find(process.parent);
-    return above != sshds.end() && above->second.login.real_uid == 0 ? &above->second : nullptr;
+    return above != sshds.end() ? &above->second : nullptr;
   };
+  std::set<std::int64_t> monitors, servers;
+  for (const auto& [pid, process] : sshds) {
+    const ServingProcess* above = sshd_above(process);
+    if (process.login.real_uid != 0 && above != nullptr && above->login.real_uid == 0)
+      monitors.insert(process.parent);
+  }
+  for (const auto& [pid, process] : sshds) {
+    const ServingProcess* above = sshd_above(process);
+    if (above == nullptr || above->login.real_uid != 0 || monitors.count(pid) > 0) continue;
+    if (process.login.real_uid != 0 || sshd_above(*above) == nullptr) servers.insert(pid);
+  }
+  // What an sshd below a server does is no session, whatever else the connection carries: it stands for
+  // itself.
+  std::set<std::int64_t> connections = servers;
+  for (const auto& [pid, process] : sshds) {
+    if (servers.count(process.parent) == 0) continue;
+    connections.erase(process.parent);
+    connections.insert(pid);
+  }
 
   std::vector<Connection> found;
-  for (auto& [pid, serving] : sshds) {
-    const ServingProcess* above = root_sshd_above(serving);
-    if (above == nullptr) continue;
-    if (serving.login.real_uid == 0 && (monitors.count(pid) > 0 || root_sshd_above(*above) != nullptr))
-      continue;
+  for (const std::int64_t pid : connections) {
+    const ServingProcess& serving = sshds.at(pid);
     auto account = lookup_account(serving.login.real_uid);
     if (!account || account->user == kPrivilegeSeparationUser) continue;
     const ClientAddress client = find_client_address(serving.login, "");
@@ -73,7 +85,13 @@ std::vector<Connection> find_connections(const Policy& policy) {
     facts.groups = account->groups;
     facts.ancestor_exes = serving.login.ancestor_exes;
     facts.client = client.bytes;
-    const Decision decision = decide(policy, facts);
+    // A rule may ask for a terminal or for none; who has no session has neither.
+    const Rule* rule = nullptr;
+    for (const bool terminal : {true, false}) {
+      facts.terminal = terminal;
+      const Decision decision = decide(policy, facts);
+      if (decision.action != Action::kPass) rule = decision.rule;
+    }
 
     Connection connection;
     connection.pid = pid;
@@ -81,8 +99,8 @@ std::vector<Connection> find_connections(const Policy& policy) {
     connection.uid = facts.uid;
     connection.user = facts.user;
     connection.client = client.text;
-    connection.rule = decision.rule != nullptr ? decision.rule->name : std::string();
-    connection.wanted = decision.action != Action::kPass;
+    connection.rule = rule != nullptr ? rule->name : std::string();
+    connection.wanted = rule != nullptr;
     found.push_back(std::move(connection));
   }
   return found;
@@ -111,7 +129,7 @@ void ConnectionWatcher::look() {
       [this, found, alive = alive_] {
         if (!*alive) return;
         looking_ = false;
-        for (Connection& c : *found) c.carries = carries_(c.pid);
+        for (Connection& c : *found) c.carries = carries_(c);
         for (const Connection& c : watch_.step(*found)) {
           ++stated_;
           facts_({Level::kWarning,

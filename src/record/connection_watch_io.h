@@ -22,7 +22,7 @@ std::vector<Connection> find_connections(const Policy& policy);
 
 class ConnectionWatcher {
  public:
-  using Carries = std::function<bool(std::int64_t serving_pid)>;
+  using Carries = std::function<bool(const Connection&)>;
   /// `carries` says whether a live session descends from a process.
   ConnectionWatcher(Loop& loop, FactSink facts, Carries carries);
   ~ConnectionWatcher();

@@ -57,7 +57,8 @@ struct StatusAnswer {
   } policy;
   std::uint64_t sessions = 0, pending = 0;
   std::uint64_t recorded_total = 0, refused_total = 0, passed_total = 0, failed_total = 0;
-  std::uint64_t unrecorded_total = 0;  ///< logins that passed against the policy, and connections without a session
+  std::uint64_t unrecorded_total =
+      0;  ///< logins that passed against the policy, and connections without a session
   struct {
     std::vector<std::string> directories;
     std::uint64_t flagged = 0, findings = 0;

@@ -21,6 +21,8 @@ constexpr std::size_t kMaxDescriptors = 8;
 constexpr int kPendingShare = 4;
 constexpr std::uint64_t kExpiryMs = 500;
 
+constexpr const char* kUnsettled = "opelog: this login could not be settled and is refused; try again";
+
 const char* how_word(std::uint32_t how) {
   switch (how) {
     case OPELOG_HOW_LOGIN:
@@ -169,7 +171,12 @@ void LoginServer::accept_some() {
     pending->socket = std::move(socket);
     pending->deadline = mono_now() + config_.policy.login_timeout_ms * kUsPerMs;
     auto poll = Poll::open(loop_, pending->socket.get(), [this, id](int, int) { readable(id); });
-    if (!poll) continue;
+    if (!poll) {
+      ++counts_.failed;
+      state(Level::kError, "login-failed", "a login was refused: " + poll.error().message);
+      refuse(*pending, kUnsettled, OPELOG_EXIT_REFUSED);
+      continue;
+    }
     pending->poll = std::move(*poll);
     (void)pending->poll->watch(Poll::kReadable);
     ++pending_by_uid_[peer.uid];
@@ -200,7 +207,7 @@ void LoginServer::readable(std::uint64_t id) {
 void LoginServer::look_up(std::uint64_t id) {
   Pending& p = *pending_.at(id);
   auto peer = peer_credentials(p.socket.get());
-  if (!peer) return drop(id);
+  if (!peer) return unsettled(id, peer.error());
   auto found = std::make_shared<Lookup>();
   found->peer = std::move(*peer);
   found->shim_path = config_.shim_path;
@@ -226,7 +233,7 @@ void LoginServer::look_up(std::uint64_t id) {
       [this, id, found, alive = alive_] {
         if (*alive) decide(id, found);
       });
-  if (!queued) drop(id);
+  if (!queued) unsettled(id, queued.error());
 }
 
 void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found) {
@@ -234,14 +241,7 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found)
   if (it == pending_.end()) return;
   Pending& p = *it->second;
   p.poll.reset();  // from here on the answer is given in this turn
-  if (!found->status) {
-    if (found->status.error().code == Code::kGone) return drop(id);
-    ++counts_.failed;
-    state(Level::kError, "login-failed",
-          "login of uid " + std::to_string(p.uid) + " refused: " + found->status.error().message);
-    refuse(p, "opelog: this login is refused: " + found->status.error().message, OPELOG_EXIT_REFUSED);
-    return drop(id);
-  }
+  if (!found->status) return unsettled(id, found->status.error());
   AdmissionFacts facts;
   facts.how = static_cast<opelog_how>(p.hello.how);
   facts.login.uid = found->peer.uid;
@@ -252,7 +252,7 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found)
   facts.login.terminal = p.hello.how == OPELOG_HOW_QUERY || has_terminal(p.descriptors);
   facts.shim_proven = found->process.shim.proven;
   facts.shim_reason = found->process.shim.reason;
-  facts.nested = recorder_.covers(found->process.ancestry);
+  facts.nested = recorder_.covers(found->process.ancestry, found->process.ancestry_started);
   facts.sessions = recorder_.count();
   facts.sessions_of_user = recorder_.count_of(found->peer.uid);
   if (auto shell = config_.enrolled.find(found->account.user); shell != config_.enrolled.end())
@@ -359,11 +359,17 @@ void LoginServer::record(Pending& p, const Lookup& found, const Admission& admis
     format::EndInfo end;
     end.reason = format::EndReason::kShim;
     (void)prepared->parts.writer->end(end, mono_now());
+    ++counts_.failed;
+    state(Level::kWarning, "login-failed",
+          "login of " + found.account.user + " was gone before its verdict; its recording holds nothing",
+          &found, admission.rule.name);
     return;
   }
   ++counts_.recorded;
   prepared->parts.shim = std::move(p.socket);
   prepared->parts.shim_pidfd = std::move(pidfd);
+  prepared->parts.shim_started = found.process.started;
+  prepared->parts.ancestry_started = found.process.ancestry_started;
   if (auto run = recorder_.run(std::move(prepared->parts)); !run) {
     state(Level::kError, "login-failed",
           "session of " + found.account.user + " could not start: " + run.error().message, &found,
@@ -410,6 +416,18 @@ void LoginServer::drop(std::uint64_t id) {
   pending_.erase(it);
 }
 
+// A verdict, never silence: a shim that hears nothing takes the daemon for absent, and the policy may let it
+// pass.
+void LoginServer::unsettled(std::uint64_t id, const Error& why) {
+  Pending& p = *pending_.at(id);
+  ++counts_.failed;
+  // A process that has ended asks for nothing any more: no reason for an alarm.
+  state(why.code == Code::kGone ? Level::kInfo : Level::kError, "login-failed",
+        "login of uid " + std::to_string(p.uid) + " refused: " + why.message);
+  refuse(p, "opelog: this login is refused: " + why.message, OPELOG_EXIT_REFUSED);
+  drop(id);
+}
+
 void LoginServer::malformed(std::uint64_t id, const std::string& what) {
   ++counts_.failed;
   const std::uint32_t uid = pending_.at(id)->uid;
@@ -417,6 +435,7 @@ void LoginServer::malformed(std::uint64_t id, const std::string& what) {
           "login-malformed",
           "a shim sent what is no login: " + what,
           {{"uid", std::to_string(uid)}}});
+  refuse(*pending_.at(id), kUnsettled, OPELOG_EXIT_REFUSED);
   drop(id);
 }
 

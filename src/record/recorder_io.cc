@@ -97,20 +97,19 @@ int Recorder::count_of(std::uint32_t uid) const {
   return it == by_uid_.end() ? 0 : it->second;
 }
 
-bool Recorder::covers(const std::vector<format::Ancestor>& ancestry) const {
+bool Recorder::covers(const std::vector<format::Ancestor>& ancestry,
+                      const std::vector<std::uint64_t>& started) const {
   for (const auto& [id, session] : sessions_) {
-    for (const format::Ancestor& a : ancestry) {
-      if (a.pid != 0 && (a.pid == session->shell_pid() || a.pid == session->info().shim_pid)) return true;
+    for (std::size_t i = 0; i < ancestry.size() && i < started.size(); ++i) {
+      if (session->is_process_of(ancestry[i].pid, started[i])) return true;
     }
   }
   return false;
 }
 
-bool Recorder::descends_from(std::int64_t pid) const {
-  return std::any_of(sessions_.begin(), sessions_.end(), [pid](const auto& s) {
-    const auto& above = s.second->info().ancestry;
-    return std::any_of(above.begin(), above.end(), [pid](const format::Ancestor& a) { return a.pid == pid; });
-  });
+bool Recorder::descends_from(std::int64_t pid, std::uint64_t started) const {
+  return std::any_of(sessions_.begin(), sessions_.end(),
+                     [pid, started](const auto& s) { return s.second->descends_from(pid, started); });
 }
 
 void Recorder::each(const std::function<void(const Session&)>& visit) const {

@@ -51,11 +51,13 @@ class Recorder {
   [[nodiscard]] int count() const noexcept { return static_cast<int>(sessions_.size()); }
   [[nodiscard]] int count_of(std::uint32_t uid) const;
   [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
-  /// Whether one of these processes is the shim or the shell of a live session.
+  /// Whether one of these processes (started at clock ticks after boot, one for each) is the shim or the
+  /// shell of a live session.
+  [[nodiscard]] bool covers(const std::vector<format::Ancestor>& ancestry,
+                            const std::vector<std::uint64_t>& started) const;
   /// Whether a live session's login was started below that process.
-  [[nodiscard]] bool descends_from(std::int64_t pid) const;
-  [[nodiscard]] bool covers(const std::vector<format::Ancestor>& ancestry) const;
-  /// Whether a live session runs on this inner terminal.
+  [[nodiscard]] bool descends_from(std::int64_t pid, std::uint64_t started) const;
+  /// Visits all live sessions.
   void each(const std::function<void(const Session&)>& visit) const;
   /// By session id or recording name, unique prefix.
   Result<std::string> kill(const std::string& which, const std::string& who);

@@ -40,7 +40,7 @@ void RecordingSync::configure(int interval_ms) {
 void RecordingSync::closed(format::RecordingWriter& writer) {
   if (!writer.dirty()) return;
   auto files = writer.take_for_sync();
-  if (!files) return;
+  if (!files) return failed(files.error().err);
   for (Fd& fd : *files) last_.push_back(std::move(fd));
 }
 
@@ -51,13 +51,13 @@ void RecordingSync::sync() {
   if (dirty == 0) return;
   const bool whole = dirty > kSyncEach;
   auto files = std::make_shared<std::vector<Fd>>(std::exchange(last_, {}));
-  int err = 0;
+  auto err = std::make_shared<int>(0);
   each_([&](format::RecordingWriter& writer) {
     if (!writer.dirty()) return;
     // Of a whole file system one descriptor is enough; a recording's directory may change with the policy.
     auto some = whole ? writer.take_for_file_system_sync() : writer.take_for_sync();
     if (!some) {
-      err = some.error().err;
+      *err = some.error().err;
       return;
     }
     for (Fd& fd : *some) files->push_back(std::move(fd));
@@ -65,25 +65,27 @@ void RecordingSync::sync() {
   });
   if (whole) *files = one_for_each_file_system(std::move(*files));
   busy_ = true;
-  auto failed = std::make_shared<int>(err);
   auto queued = run_work(
       loop_,
-      [files, failed, whole] {
+      [files, err, whole] {
         for (const Fd& fd : *files) {
-          if ((whole ? ::syncfs(fd.get()) : ::fdatasync(fd.get())) != 0) *failed = errno;
+          if ((whole ? ::syncfs(fd.get()) : ::fdatasync(fd.get())) != 0) *err = errno;
         }
         files->clear();
       },
-      [this, failed, alive = alive_] {
+      [this, err, alive = alive_] {
         if (!*alive) return;
         busy_ = false;
-        if (*failed == 0) return;
-        facts_({Level::kError,
-                "sync-failed",
-                error_from_errno(*failed, "recordings could not be synced to disk").message,
-                {}});
+        if (*err != 0) failed(*err);
       });
   if (!queued) busy_ = false;
+}
+
+void RecordingSync::failed(int err) {
+  facts_({Level::kError,
+          "sync-failed",
+          error_from_errno(err, "recordings could not be synced to disk").message,
+          {}});
 }
 
 }  // namespace opelog::record

@@ -38,6 +38,8 @@ class RecordingSync {
   [[nodiscard]] bool busy() const noexcept { return busy_; }
 
  private:
+  void failed(int err);
+
   Loop& loop_;
   FactSink facts_;
   Each each_;

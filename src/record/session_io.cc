@@ -22,11 +22,12 @@ constexpr int kPacketsPerTurn = 8;
 // A shim that was told to leave gets this long before it is ended by force.
 constexpr std::int64_t kLeaveUs = 5 * kUsPerS;
 
-std::int64_t parent_of(std::int64_t pid) {
+// Parent 0 if there is no such process.
+ProcStat stat_of(std::int64_t pid) {
   auto text = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
-  if (!text) return 0;
+  if (!text) return {};
   auto stat = parse_proc_stat(*text);
-  return stat ? stat->parent : 0;
+  return stat ? *stat : ProcStat{};
 }
 
 }  // namespace
@@ -47,13 +48,28 @@ Session::Session(Loop& loop, RelayBuffer& buffer, FactSink facts, SessionParts p
       machine_(info_.terminal, parts.limits, mono_now()),
       relay_(loop, buffer, *this),
       timer_(loop, [this] { timer_fired(); }),
-      turn_(loop, [this] {
-        std::vector<SessionEvent> events;
-        events.swap(posted_);
-        for (const SessionEvent& event : events) apply(event);
-      }) {}
+      turn_(loop,
+            [this] {
+              std::vector<SessionEvent> events;
+              events.swap(posted_);
+              for (const SessionEvent& event : events) apply(event);
+            }),
+      shim_started_(parts.shim_started),
+      ancestry_started_(std::move(parts.ancestry_started)) {}
 
 Session::~Session() = default;
+
+bool Session::is_process_of(std::int64_t pid, std::uint64_t started) const noexcept {
+  return pid != 0 && ((pid == shell_pid_ && started == shell_started_) ||
+                      (pid == info_.shim_pid && started == shim_started_));
+}
+
+bool Session::descends_from(std::int64_t pid, std::uint64_t started) const noexcept {
+  for (std::size_t i = 0; i < info_.ancestry.size() && i < ancestry_started_.size(); ++i) {
+    if (info_.ancestry[i].pid == pid && ancestry_started_[i] == started) return true;
+  }
+  return false;
+}
 
 Status Session::start() {
   auto poll = Poll::open(loop_, shim_.get(), [this](int, int) { shim_ready(); });
@@ -124,40 +140,57 @@ std::size_t Session::accept(int flow, std::string_view bytes) {
 std::size_t Session::record_output(std::string_view bytes, int stream, MonoUs now) {
   if (ended_) return bytes.size();  // only our own last words come this late
   if (stream != stream_now_) {
-    if (auto noted = writer_->note("OPELOG_STREAM", std::to_string(stream), now); noted) stream_now_ = stream;
+    auto noted = writer_->note("OPELOG_STREAM", std::to_string(stream), now);
+    if (!noted)
+      return refused(bytes.size(), 0, noted.error().message);  // bytes under the wrong name would be a lie
+    stream_now_ = stream;
   }
   auto taken = writer_->output(bytes, now);
   if (taken) {
     if (machine_.holding()) post({SessionEvent::Kind::kRecordAccepted, false, 0, {}});
     if (lost_output_ > 0 && *taken == bytes.size()) {
       const format::GapInfo gap{"output", failure_, lost_output_};
-      if (writer_->gap(gap, now)) lost_output_ = 0;
+      if (writer_->gap(gap, now)) {
+        lost_output_ = 0;
+        state(Level::kWarning, "record-resumed", "recording works again; the recording says what is missing");
+      }
     }
+    if (lost_sizes_ > 0 && writer_->gap(lost_sizes(), now)) lost_sizes_ = 0;
     if (auto at = writer_->flush_deadline(); at && *at < armed_for_) arm();
     if (*taken == bytes.size()) return bytes.size();
-    failure_ = "the record took only a part";
-  } else {
-    failure_ = taken.error().message;
+    return refused(bytes.size(), *taken, "the record took only a part");
   }
-  const std::size_t accepted = taken ? *taken : 0;
-  if (unrecorded_) {
-    lost_output_ += bytes.size() - accepted;
-    return bytes.size();
+  return refused(bytes.size(), 0, taken.error().message);
+}
+
+// The record took only `accepted` of `size` bytes of output: how many may be shown.
+std::size_t Session::refused(std::size_t size, std::size_t accepted, const std::string& why) {
+  failure_ = why;
+  if (!unrecorded_) {
+    post({SessionEvent::Kind::kRecordFailed, false, 0, failure_});
+    return accepted;
   }
-  post({SessionEvent::Kind::kRecordFailed, false, 0, failure_});
-  return accepted;
+  if (lost_output_ == 0) state(Level::kError, "record-failed", "recording fails again: " + failure_);
+  lost_output_ += size - accepted;
+  return size;
+}
+
+format::GapInfo Session::lost_sizes() const {
+  return {"resize", std::to_string(lost_sizes_) + " changes of the window size: " + failure_, 0};
 }
 
 void Session::record_input(std::string_view bytes, MonoUs now) {
   if (!info_.records_input || ended_) return;
+  if (!info_.terminal && !info_.records_payload) return;  // no keystrokes, but what is copied or piped in
   if (info_.terminal && !terminal_echoes(relay_.descriptor(master_))) {
     hidden_input_ += bytes.size();  // a password is being typed, or a full-screen program reads keys
     return;
   }
   auto taken = writer_->input(bytes, now);
   if (!taken || *taken < bytes.size()) {
-    lost_input_ += bytes.size() - (taken ? *taken : 0);
     failure_ = taken ? "the record took only a part" : taken.error().message;
+    if (lost_input_ == 0) state(Level::kError, "record-failed", "input is not recorded: " + failure_);
+    lost_input_ += bytes.size() - (taken ? *taken : 0);
   }
 }
 
@@ -221,9 +254,11 @@ void Session::started(std::int64_t pid) {
   if (shell_pid_ != 0) return;
   // Only a child of the very process behind the connection is believed to be the shell.
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
-  if (pidfd && parent_of(static_cast<pid_t>(pid)) == info_.shim_pid) {
+  const ProcStat stat = stat_of(pid);
+  if (pidfd && stat.parent == info_.shim_pid) {
     shell_pidfd_ = std::move(pidfd);
     shell_pid_ = pid;
+    shell_started_ = stat.started;
     if (auto poll = Poll::open(loop_, shell_pidfd_.get(), [this](int, int) {
           (void)shell_poll_->watch(0);
           apply({SessionEvent::Kind::kShellGone, false, 0, {}});
@@ -242,7 +277,11 @@ void Session::resized() {
   const bool cells = size->rows != size_.rows || size->cols != size_.cols;
   size_ = *size;
   if (relay_.descriptor(master_) >= 0) (void)set_terminal_size(relay_.descriptor(master_), size_);
-  if (cells) (void)writer_->resized(size_.rows, size_.cols, mono_now());
+  if (!cells) return;
+  if (auto noted = writer_->resized(size_.rows, size_.cols, mono_now()); !noted) {
+    failure_ = noted.error().message;
+    ++lost_sizes_;
+  }
 }
 
 // ---- decisions and what follows from them
@@ -340,6 +379,7 @@ void Session::write_end() {
     (void)writer_->gap({"output", "neither recorded nor shown: " + failure_, relay_.waiting(flow_out_)}, now);
   }
   if (lost_input_ > 0) (void)writer_->gap({"input", failure_, lost_input_}, now);
+  if (lost_sizes_ > 0) (void)writer_->gap(lost_sizes(), now);
   if (hidden_input_ > 0) (void)writer_->gap({"input", "the terminal did not echo", hidden_input_}, now);
   format::EndInfo end = machine_.end();
   end.bytes_out = bytes_out();

@@ -29,8 +29,10 @@ namespace opelog::record {
 struct SessionParts {
   format::SessionInfo info;
   std::unique_ptr<format::RecordingWriter> writer;
-  Fd shim;        ///< connection
-  Fd shim_pidfd;  ///< of the process behind it; may be invalid on old kernels
+  Fd shim;                                      ///< connection
+  Fd shim_pidfd;                                ///< of the process behind it; may be invalid on old kernels
+  std::uint64_t shim_started = 0;               ///< clock ticks after boot
+  std::vector<std::uint64_t> ancestry_started;  ///< the same of each of SessionInfo::ancestry
   std::string notice;
   SessionLimits limits;
 
@@ -66,6 +68,11 @@ class Session final : private RelayOwner {
   [[nodiscard]] const std::string& recording() const noexcept { return writer_->name(); }
   [[nodiscard]] const SessionMachine& machine() const noexcept { return machine_; }
   [[nodiscard]] std::int64_t shell_pid() const noexcept { return shell_pid_; }
+  /// Whether that process is the session's shim or shell. The start tells it from a later one with the same
+  /// number.
+  [[nodiscard]] bool is_process_of(std::int64_t pid, std::uint64_t started) const noexcept;
+  /// Whether the login was started below that process.
+  [[nodiscard]] bool descends_from(std::int64_t pid, std::uint64_t started) const noexcept;
   [[nodiscard]] bool finished() const noexcept { return ended_; }  ///< the end record is written
   [[nodiscard]] std::uint64_t bytes_out() const;
   [[nodiscard]] std::uint64_t bytes_in() const;
@@ -81,6 +88,8 @@ class Session final : private RelayOwner {
   Status start_terminal();
   Status start_streams();
   std::size_t record_output(std::string_view bytes, int stream, MonoUs now);
+  std::size_t refused(std::size_t size, std::size_t accepted, const std::string& why);
+  [[nodiscard]] format::GapInfo lost_sizes() const;
   void record_input(std::string_view bytes, MonoUs now);
   void shim_ready();
   bool shim_packet();
@@ -118,6 +127,9 @@ class Session final : private RelayOwner {
   std::vector<SessionEvent> posted_;
 
   std::int64_t shell_pid_ = 0;
+  std::uint64_t shell_started_ = 0;
+  std::uint64_t shim_started_ = 0;
+  std::vector<std::uint64_t> ancestry_started_;
   int master_ = -1;  ///< endpoint index
   int flow_out_ = -1, flow_in_ = -1, flow_err_ = -1;
   int stream_now_ = 1;  ///< 1 stdout, 2 stderr: which one the last payload record came from
@@ -129,7 +141,8 @@ class Session final : private RelayOwner {
   std::uint64_t lost_output_ = 0;   ///< shown, not recorded (OnFailure::kContinue)
   std::uint64_t hidden_input_ = 0;  ///< typed while the terminal did not echo
   std::uint64_t lost_input_ = 0;
-  std::string failure_;  ///< last recording error, for the gap record
+  std::uint64_t lost_sizes_ = 0;  ///< changes of the window size the record refused
+  std::string failure_;           ///< last recording error, for the gap record
   bool unrecorded_ = false;
   bool failure_told_ = false;
   bool ended_ = false;

@@ -1,5 +1,7 @@
 #include "record/session_machine.h"
 
+#include <algorithm>
+
 namespace opelog::record {
 
 using Kind = SessionEvent::Kind;
@@ -43,14 +45,14 @@ SessionActions SessionMachine::step(const SessionEvent& event, MonoUs now) {
       shim_gone_ = true;
       if (state_ == State::kHangingUp && shell_known_ended_) {
         close(actions);
-      } else if (state_ == State::kStarting || state_ == State::kRunning || state_ == State::kHolding) {
+      } else if (state_ == State::kStarting || state_ == State::kRunning) {
         hang_up(EndReason::kShim, now, actions);
         // Nobody will tell us the shell's end any more: it is ended for certain.
         actions.kill_shell = true;
         close(actions);
       } else if (state_ == State::kHangingUp) {
-        // The waiter leads the outer terminal's session and stays through a hang-up: if it is gone, its end was
-        // what hung the terminal up.
+        // The waiter leads the outer terminal's session and stays through a hang-up: if it is gone, its end
+        // was what hung the terminal up.
         if (end_.reason == EndReason::kHangup) end_.reason = EndReason::kShim;
         actions.kill_shell = true;
         close(actions);
@@ -60,11 +62,11 @@ SessionActions SessionMachine::step(const SessionEvent& event, MonoUs now) {
       failed(event, now, actions);
       break;
     case Kind::kRecordAccepted:
-      if (state_ == State::kHolding) {
-        state_ = State::kRunning;
-        deadline_.reset();
-        if (shell_gone_) deadline_ = now + limits_.grace_us;
+      if (held_until_) {
+        held_until_.reset();
         actions.go_on = true;
+        if (state_ == State::kEnding || (state_ == State::kRunning && shell_gone_))
+          deadline_ = now + limits_.grace_us;
       }
       break;
     case Kind::kKill:
@@ -99,8 +101,7 @@ void SessionMachine::ended(const SessionEvent& event, MonoUs now, SessionActions
     return;
   }
   if (terminal_) {
-    // Held output is worth waiting for as long as holding is; otherwise the grace bounds the drain.
-    deadline_ = now + (state_ == State::kHolding ? limits_.hold_us : limits_.grace_us);
+    deadline_ = now + limits_.grace_us;  // bounds the drain
     state_ = State::kEnding;
     actions.drain = true;
   } else {
@@ -113,6 +114,7 @@ void SessionMachine::ended(const SessionEvent& event, MonoUs now, SessionActions
 
 void SessionMachine::hang_up(EndReason reason, MonoUs now, SessionActions& actions) {
   end_.reason = reason;
+  held_until_.reset();
   actions.hang_up = true;
   if (shell_known_ended_) {
     close(actions);
@@ -134,29 +136,35 @@ void SessionMachine::failed(const SessionEvent& event, MonoUs now, SessionAction
       hang_up(EndReason::kFailure, now, actions);
       break;
     case OnFailure::kHold:
-      if (state_ == State::kHolding) break;
+      if (held_until_) break;
       actions.hold = true;
-      if (state_ == State::kEnding || state_ == State::kLingering) {
-        deadline_ = now + limits_.hold_us;  // the shell's end is known: only its last output waits
-        break;
-      }
-      state_ = State::kHolding;
-      deadline_ = now + limits_.hold_us;
+      held_until_ = now + limits_.hold_us;
       break;
   }
 }
 
+std::optional<MonoUs> SessionMachine::deadline() const noexcept {
+  if (!held_until_) return deadline_;
+  return state_ == State::kStarting && deadline_ ? std::min(*deadline_, *held_until_) : *held_until_;
+}
+
 void SessionMachine::tick(MonoUs now, SessionActions& actions) {
-  if (!deadline_ || now < *deadline_) return;
+  if (!deadline() || now < *deadline()) return;
+  if (held_until_ && now >= *held_until_) {
+    if (shell_known_ended_) {
+      end_.reason = EndReason::kFailure;  // its exit status stands beside it
+      close(actions);
+    } else {
+      actions.say = "opelog: recording has not been possible for too long; this session ends";
+      hang_up(EndReason::kFailure, now, actions);
+    }
+    return;
+  }
   switch (state_) {
     case State::kStarting:
       hang_up(EndReason::kShim, now, actions);
       actions.kill_shell = true;
       close(actions);
-      break;
-    case State::kHolding:
-      actions.say = "opelog: recording has not been possible for too long; this session ends";
-      hang_up(EndReason::kFailure, now, actions);
       break;
     case State::kHangingUp:
       if (!killed_) {
@@ -190,17 +198,17 @@ void SessionMachine::tick(MonoUs now, SessionActions& actions) {
 void SessionMachine::close(SessionActions& actions) {
   state_ = State::kClosed;
   deadline_.reset();
+  held_until_.reset();
   actions.close = true;
 }
 
 const char* SessionMachine::state_word() const noexcept {
+  if (held_until_) return "holding";
   switch (state_) {
     case State::kStarting:
       return "starting";
     case State::kRunning:
       return unrecorded_ ? "unrecorded" : "running";
-    case State::kHolding:
-      return "holding";
     case State::kEnding:
       return "ending";
     case State::kLingering:
@@ -218,7 +226,7 @@ std::string SessionMachine::describe() const {
   if (shell_known_ended_) text += " shell-ended";
   if (shim_gone_) text += " shim-gone";
   if (killed_) text += " killed";
-  if (deadline_) text += " deadline=" + std::to_string(*deadline_);
+  if (const auto at = deadline()) text += " deadline=" + std::to_string(*at);
   return text;
 }
 

@@ -1,9 +1,11 @@
 // SessionMachine: what a session does next, decided without touching anything.
 //
-// States: starting -> running <-> holding -> ending | hanging-up -> closed. The shell's own end is drained
+// States: starting -> running -> ending | lingering | hanging-up -> closed. The shell's own end is drained
 // and kept (kEnding); any other end hangs the session up and waits a bounded time for the shell (kHangingUp).
-// Every state but running (and lingering, where a background process may hold a stream as long as it likes,
-// as under plain sshd) has a deadline, so nothing waits for ever. session_io.h carries the actions out.
+// Beside the state, output may be held because the record refuses it: from the first refusal hold_us run, in
+// whatever state, and what else has a deadline waits meanwhile. Every state but running (and lingering, where
+// a background process may hold a stream as long as it likes, as under plain sshd) has a deadline, so nothing
+// waits for ever. session_io.h carries the actions out.
 #pragma once
 
 #include <optional>
@@ -61,11 +63,11 @@ class SessionMachine {
   SessionMachine(bool terminal, SessionLimits limits, MonoUs now);
 
   SessionActions step(const SessionEvent& event, MonoUs now);
-  [[nodiscard]] std::optional<MonoUs> deadline() const noexcept { return deadline_; }
+  [[nodiscard]] std::optional<MonoUs> deadline() const noexcept;
   [[nodiscard]] std::string describe() const;
 
   [[nodiscard]] bool closed() const noexcept { return state_ == State::kClosed; }
-  [[nodiscard]] bool holding() const noexcept { return state_ == State::kHolding; }
+  [[nodiscard]] bool holding() const noexcept { return held_until_.has_value(); }
   /// Whether the shell has ended and the waiter knows: only then does DONE let it leave with the right
   /// status.
   [[nodiscard]] bool shell_ended() const noexcept { return shell_known_ended_; }
@@ -74,7 +76,7 @@ class SessionMachine {
   [[nodiscard]] const char* state_word() const noexcept;
 
  private:
-  enum class State { kStarting, kRunning, kHolding, kEnding, kLingering, kHangingUp, kClosed };
+  enum class State { kStarting, kRunning, kEnding, kLingering, kHangingUp, kClosed };
 
   void ended(const SessionEvent& event, MonoUs now, SessionActions& actions);
   void hang_up(format::EndReason reason, MonoUs now, SessionActions& actions);
@@ -85,7 +87,8 @@ class SessionMachine {
   bool terminal_;
   SessionLimits limits_;
   State state_ = State::kStarting;
-  std::optional<MonoUs> deadline_;
+  std::optional<MonoUs> deadline_;    ///< of the state
+  std::optional<MonoUs> held_until_;  ///< of holding; the state's deadline waits for it, but in kStarting
   format::EndInfo end_;
   bool shell_known_ended_ = false;
   bool shell_gone_ = false;

@@ -150,6 +150,8 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     info.inner_tty = inner->path;
     info.rows = (*outer)->size_at_start().rows;
     info.cols = (*outer)->size_at_start().cols;
+    auto slave = duplicate(inner->slave.get());
+    if (!slave) return std::move(slave).error();
     auto writer = open_recording(policy, place, info);
     if (!writer) return std::move(writer).error();
     // Last, because it kills the descriptors the shim could show a refusal on.
@@ -159,8 +161,6 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
       (void)(*writer)->end(end, mono_now());
       return std::move(seized).error();
     }
-    auto slave = duplicate(inner->slave.get());
-    if (!slave) return std::move(slave).error();
     session.verdict.action = OPELOG_RECORD_TERMINAL;
     const std::uint64_t terminal = descriptor_facts(descriptors[0].get()).terminal;
     for (unsigned i = 0; i < 3; ++i) {

@@ -155,6 +155,38 @@ TEST(SessionMachine, HoldingEndsTheSessionAfterItsLimit) {
   EXPECT_EQ(machine.end().reason, EndReason::kFailure);
 }
 
+TEST(SessionMachine, AShellThatEndsWhileHeldIsWaitedForNoLongerThanTheLimit) {
+  for (const bool terminal : {true, false}) {
+    auto machine = running(terminal, OnFailure::kHold);
+    machine.step({Kind::kRecordFailed, false, 0, "disk full"}, 10);
+    machine.step({Kind::kShellEnded, true, 5, {}}, 20);
+    EXPECT_TRUE(machine.holding());
+    bool closed = false;
+    for (MonoUs now = 30; now < 10 + 70 * kS && !closed; now += kS / 4) {  // as the owner tries again
+      machine.step({Kind::kRecordFailed, false, 0, "disk full"}, now);
+      closed = machine.step({Kind::kTick, false, 0, {}}, now).close;
+      EXPECT_EQ(closed, now >= 10 + 60 * kS) << now;
+    }
+    EXPECT_EQ(machine.end().reason, EndReason::kFailure);
+    EXPECT_EQ(machine.end().exit_code, 5);
+  }
+}
+
+TEST(SessionMachine, AHoldThatEndsAfterTheShellDoesNotCutTheRest) {
+  auto lingering = running(false, OnFailure::kHold);
+  lingering.step({Kind::kShellEnded, true, 0, {}}, 5);
+  EXPECT_TRUE(lingering.step({Kind::kRecordFailed, false, 0, "disk full"}, 10).hold);
+  EXPECT_TRUE(lingering.step({Kind::kRecordAccepted, false, 0, {}}, 20).go_on);
+  EXPECT_FALSE(lingering.deadline());
+  auto ending = running(true, OnFailure::kHold);
+  ending.step({Kind::kShellEnded, true, 0, {}}, 5);
+  EXPECT_TRUE(ending.step({Kind::kRecordFailed, false, 0, "disk full"}, 10).hold);
+  EXPECT_TRUE(ending.step({Kind::kRecordAccepted, false, 0, {}}, 30 * kS).go_on);
+  EXPECT_EQ(ending.deadline(), 32 * kS);
+  EXPECT_TRUE(ending.step({Kind::kDrained, false, 0, {}}, 31 * kS).close);
+  EXPECT_EQ(ending.end().reason, EndReason::kExit);
+}
+
 TEST(SessionMachine, CutEndsTheSessionAndSaysWhy) {
   auto machine = running(true, OnFailure::kCut);
   const auto actions = machine.step({Kind::kRecordFailed, false, 0, "No space left on device"}, 10);
@@ -214,10 +246,23 @@ TEST(SessionMachine, EveryOrderOfEventsEndsAndClosesOnce) {
       const auto kind = static_cast<Kind>(random(static_cast<unsigned>(Kind::kTick) + 1));
       closed += machine.step({kind, random(2) == 0, static_cast<int>(random(128)), "x"}, now).close;
     }
-    closed += machine.step({Kind::kKill, false, 0, "root"}, now).close;
-    closed += machine.step({Kind::kOutputEnded, false, 0, {}}, now).close;
+    // Some sessions are left alone, the record refusing for ever; the others are told to end.
+    const bool failing = random(2) == 0;
+    if (!failing) {
+      closed += machine.step({Kind::kKill, false, 0, "root"}, now).close;
+      closed += machine.step({Kind::kOutputEnded, false, 0, {}}, now).close;
+    } else if (!machine.closed()) {
+      closed += machine.step({Kind::kStarted, false, 0, {}}, now).close;
+      closed += machine.step({Kind::kRecordFailed, false, 0, "x"}, now).close;
+      if (!machine.deadline()) continue;  // kContinue: it runs on, unrecorded
+    }
     for (int i = 0; i < 10 && machine.deadline(); ++i) {
-      now = *machine.deadline();
+      const MonoUs due = *machine.deadline();
+      for (; failing && now < due; now += 5 * kS)
+        closed += machine.step({Kind::kRecordFailed, false, 0, "x"}, now).close;
+      ASSERT_TRUE(closed > 0 || *machine.deadline() == due)
+          << "failing again prolongs " << machine.describe();
+      now = due;
       closed += machine.step({Kind::kTick, false, 0, {}}, now).close;
     }
     ASSERT_EQ(closed, 1) << "round " << round << ": " << machine.describe();
