@@ -1,7 +1,7 @@
 /* What is recorded in the benchmarks: `bench_emit text MIB`, `bench_emit random MIB`, `bench_emit echo` (raw
- * mode, each byte comes back), `bench_emit idle` (says READY and waits for a byte), `bench_emit lines RATE` (so
- * many lines a second, each the nanosecond of CLOCK_MONOTONIC at which it was due, until a byte comes). All say READY
- * first; text, random and lines then wait for one byte, so that start-up is not measured. */
+ * mode, each byte comes back), `bench_emit idle` (says READY and waits for a byte), `bench_emit lines RATE`
+ * (so many lines a second, each the nanosecond of CLOCK_MONOTONIC at which it was due, until a byte comes).
+ * All say READY first; text, random and lines then wait for one byte, so that start-up is not measured. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <stdio.h>

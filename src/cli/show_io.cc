@@ -55,7 +55,9 @@ std::string lines_of(const format::RecordingSummary& s) {
                         (info.records_payload ? ", payload" : ""));
   }
   if (s.end) {
-    line("end", std::string(format::end_reason_word(s.end->reason)) + ", " + exit_text(s.end));
+    std::string ending = format::end_reason_word(s.end->reason);
+    if (s.end->exit_code || s.end->signal) ending += ", " + exit_text(s.end);
+    line("end", ending);
     line("bytes", std::to_string(s.end->bytes_out) + " out, " + std::to_string(s.end->bytes_err) +
                       " of them stderr, " + std::to_string(s.end->bytes_in) + " in");
   }

@@ -45,6 +45,13 @@ bool parent_matches(const Match& match, const LoginFacts& facts) {
   return exes.size() > 1 && is_shell(facts, exes[0]) && any_program(match.parent, exes[1]);
 }
 
+// Whether what started the login has ended, so that nobody can say what it was. A user may kill the sshd that
+// serves him while it starts his login.
+bool orphan(const LoginFacts& facts) {
+  return facts.init_at == 0 ||
+         (facts.init_at == 1 && !facts.ancestor_exes.empty() && is_shell(facts, facts.ancestor_exes[0]));
+}
+
 bool contains(const std::vector<std::string>& list, const std::string& word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
@@ -82,7 +89,10 @@ struct Checked {
   const char* what;
 };
 
-Checked check_condition(const Match& m, const LoginFacts& f, int index) {
+Checked check_condition(const Rule& rule, const LoginFacts& f, int index) {
+  const Match& m = rule.match;
+  // To have lost one's parent never helps: it meets what records or refuses, and nothing that lets pass.
+  const bool lost = rule.action != Action::kPass && orphan(f);
   switch (index) {
     case 0:
       return {!m.uid.empty(),
@@ -97,11 +107,11 @@ Checked check_condition(const Match& m, const LoginFacts& f, int index) {
                           [&](const std::string& g) { return contains(m.group, g); }),
               "group"};
     case 3:
-      return {!m.parent.empty(), parent_matches(m, f), "parent"};
+      return {!m.parent.empty(), lost || parent_matches(m, f), "parent"};
     case 4:
       return {!m.ancestor.empty(),
-              std::any_of(f.ancestor_exes.begin(), f.ancestor_exes.end(),
-                          [&](const std::string& e) { return any_program(m.ancestor, e); }),
+              lost || std::any_of(f.ancestor_exes.begin(), f.ancestor_exes.end(),
+                                  [&](const std::string& e) { return any_program(m.ancestor, e); }),
               "ancestor"};
     case 5:
       return {!m.client.empty(),
@@ -139,7 +149,7 @@ std::pair<std::string, std::string> say_condition(const Match& m, const LoginFac
 bool rule_matches(const Rule& rule, const LoginFacts& facts, std::vector<std::string>* trace) {
   std::string held;
   for (int i = 0; i < kConditions; ++i) {
-    const Checked c = check_condition(rule.match, facts, i);
+    const Checked c = check_condition(rule, facts, i);
     if (!c.given) continue;
     if (!c.holds) {
       if (trace != nullptr) {

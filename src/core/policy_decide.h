@@ -23,6 +23,8 @@ struct LoginFacts {
   std::string user;
   std::vector<std::string> groups;         ///< names, primary and supplementary
   std::vector<std::string> ancestor_exes;  ///< absolute paths, nearest (parent) first; "(deleted)" may follow
+  /// Where the first process (pid 1) stands among them; -1: further up, or not known.
+  int init_at = -1;
   std::vector<std::string> shells;  ///< absolute paths that count as shells besides the well-known names
   std::optional<Address> client;
   bool terminal = false;

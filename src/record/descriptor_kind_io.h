@@ -14,7 +14,7 @@ enum class DescriptorKind {
   kTerminal,  ///< an open tty (pty slave, console, serial line): ioctls are safe
   kSocket,    ///< a stream socket
   kPipe,      ///< an anonymous pipe: may be reopened
-  kFifo,      ///< a named one: may be used, not reopened
+  kFifo,      ///< a named one: passed on untouched
   kOther,     ///< anything else: passed on untouched
 };
 

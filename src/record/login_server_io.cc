@@ -249,6 +249,9 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found)
   facts.login.groups = found->account.groups;
   facts.login.ancestor_exes = found->process.ancestor_exes;
   facts.login.client = found->client.bytes;
+  for (std::size_t i = 0; i < found->process.ancestry.size(); ++i) {
+    if (found->process.ancestry[i].pid == 1) facts.login.init_at = static_cast<int>(i);
+  }
   facts.login.terminal = p.hello.how == OPELOG_HOW_QUERY || has_terminal(p.descriptors);
   facts.shim_proven = found->process.shim.proven;
   facts.shim_reason = found->process.shim.reason;
@@ -286,8 +289,9 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found)
       break;
     case OPELOG_PASS: {
       ++counts_.passed;
-      state(Level::kDebug, "login-passed", "login of " + found->account.user + " passes", found.get(),
-            admission.rule.name);
+      state(Level::kDebug, "login-passed",
+            "login of " + found->account.user + " passes: " + admission_cause_word(admission.cause),
+            found.get(), admission.rule.name);
       Verdict verdict;
       verdict.action = OPELOG_PASS;
       verdict.shell = admission.shell;
@@ -320,6 +324,21 @@ void LoginServer::record(Pending& p, const Lookup& found, const Admission& admis
   info.command = p.hello.command;
   info.original = p.hello.original;
   info.policy_digest = config_.policy_digest;
+
+  // sshd runs ~/.ssh/rc with a pipe as standard input while the terminal is the user's still: whatever it
+  // starts there would be shown and not recorded.
+  const bool beside_terminal = !has_terminal(p.descriptors) && !found.process.tty.empty() &&
+                               !found.process.ancestor_exes.empty() &&
+                               (program_matches(found.process.ancestor_exes[0], "sshd") ||
+                                program_matches(found.process.ancestor_exes[0], "sshd-session"));
+  if (beside_terminal) {
+    ++counts_.refused;
+    state(Level::kWarning, "login-refused",
+          "a command of " + found.account.user + " beside the terminal of his login (~/.ssh/rc) is not run",
+          &found, admission.rule.name);
+    refuse(p, "opelog: ~/.ssh/rc is not run where the login's terminal is recorded", OPELOG_EXIT_REFUSED);
+    return;
+  }
 
   // To revoke a terminal sends SIGHUP to its session's leader. If that is a shell that waits for the shim
   // (dash runs

@@ -111,7 +111,7 @@ void OuterTerminal::give_back() noexcept {
   if (fd_.valid() && changed_) {
     // Each may fail on a terminal that is gone; nothing is left to repair then.
     (void)::tcsetattr(fd_.get(), TCSANOW, &saved_);
-    if (!borrowed_) {
+    if (!borrowed_ && !keeps_node_) {
       (void)!::fchmod(fd_.get(), mode_);
       (void)!::fchown(fd_.get(), owner_, group_);
     }

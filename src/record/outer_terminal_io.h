@@ -47,6 +47,9 @@ class OuterTerminal {
   /// Another description of it for the shim; invalid if borrowed. Moves out: once.
   [[nodiscard]] Fd take_shim_descriptor() noexcept { return std::move(for_shim_); }
 
+  /// The node stays root's in give_back(): for a terminal that ends with the login, whose user could write to
+  /// it until sshd has read the last of it.
+  void keep_node() noexcept { keeps_node_ = true; }
   /// Settings, owner and mode as they were, then closed. Harmless on a dead terminal.
   void give_back() noexcept;
 
@@ -61,6 +64,7 @@ class OuterTerminal {
   mode_t mode_ = 0;
   bool borrowed_ = false;
   bool changed_ = false;
+  bool keeps_node_ = false;
 };
 
 }  // namespace opelog::record

@@ -12,6 +12,15 @@ namespace {
 // wait.
 constexpr int kDrainReads = 16;
 
+// A socket's description is shared with whoever passed it, who may make it block: it is never asked to.
+ssize_t read_some(int fd, EndpointKind kind, char* to, std::size_t size) {
+  return kind == EndpointKind::kSocket ? ::recv(fd, to, size, MSG_DONTWAIT) : ::read(fd, to, size);
+}
+ssize_t write_some(int fd, EndpointKind kind, std::string_view bytes) {
+  return kind == EndpointKind::kSocket ? ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                                       : ::write(fd, bytes.data(), bytes.size());
+}
+
 bool is_terminal(EndpointKind kind) {
   return kind == EndpointKind::kMaster || kind == EndpointKind::kOuterTerminal;
 }
@@ -78,7 +87,7 @@ Relay::Pumped Relay::pump(int flow) {
   if (!from.fd.valid()) return Pumped::kEnded;
   ssize_t n;
   do {
-    n = ::read(from.fd.get(), buffer_.bytes.get(), kChunk);
+    n = read_some(from.fd.get(), from.kind, buffer_.bytes.get(), kChunk);
   } while (n < 0 && errno == EINTR);
   if (n > 0) {
     offer(flow, std::string_view(buffer_.bytes.get(), static_cast<std::size_t>(n)));
@@ -116,7 +125,7 @@ void Relay::write_on(int flow, std::string_view bytes) {
   ssize_t n = 0;
   if (to.fd.valid()) {
     do {
-      n = ::write(to.fd.get(), bytes.data(), bytes.size());
+      n = write_some(to.fd.get(), to.kind, bytes);
     } while (n < 0 && errno == EINTR);
   }
   if (n < 0 && errno != EAGAIN) {
@@ -246,6 +255,10 @@ void Relay::drain_turn() {
 void Relay::close_endpoint(int endpoint) {
   Endpoint& e = endpoints_[static_cast<std::size_t>(endpoint)];
   e.poll.reset();
+  if (e.kind == EndpointKind::kSocket && e.fd.valid()) {
+    const linger none{0, 0};  // or close(2) may wait for as long as the peer's owner asked for
+    (void)::setsockopt(e.fd.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+  }
   e.fd.reset();
   for (Flow& f : flows_) {
     if (f.from == endpoint) f.source_ended = true;

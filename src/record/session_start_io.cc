@@ -30,8 +30,10 @@ Result<std::string> new_session_id() {
 Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& policy,
                                                                 const RecordingPlace& place,
                                                                 const format::SessionInfo& info) {
-  auto name = format::make_name(policy.name, info.user, format_local(info.started, "%Y%m%d%H%M%S"),
-                                info.client, info.host, info.uid, info.id);
+  auto name =
+      format::make_name(policy.name, info.user, format_local(info.started, "%Y%m%d%H%M%S"),
+                        // what the user says of himself makes no file name
+                        info.client_claimed ? std::string() : info.client, info.host, info.uid, info.id);
   if (!name) return std::move(name).error();
   format::WriterOptions options;
   options.directory = place.directory;
@@ -68,8 +70,8 @@ Status connect_stream(const DescriptorFacts& facts, int number, int given, const
     }
     stream.kind = EndpointKind::kPipe;
   }
-  // An anonymous pipe can be opened anew, so that our O_NONBLOCK is nobody else's. A socket cannot, a named
-  // pipe must not (its file system may be the user's): there the description is shared with the shim alone.
+  // An anonymous pipe can be opened anew, so that our O_NONBLOCK is nobody else's. A socket cannot: the relay
+  // never lets one block.
   auto own = facts.kind == DescriptorKind::kPipe
                  ? reopen(given, (number == 0 ? O_RDONLY : O_WRONLY) | O_NONBLOCK)
                  : duplicate(given);
@@ -86,7 +88,8 @@ Status set_up_streams(const std::array<Fd, 3>& given, const format::SessionInfo&
   for (int i = 0; i < 3; ++i) {
     const auto at = static_cast<std::size_t>(i);
     SessionParts::Stream& stream = session.parts.streams[i];
-    const bool usable = facts[i].kind != DescriptorKind::kOther &&
+    // A named pipe's description may be shared with somebody who makes it block; sshd passes none.
+    const bool usable = facts[i].kind != DescriptorKind::kOther && facts[i].kind != DescriptorKind::kFifo &&
                         facts[i].kind != DescriptorKind::kTerminal &&
                         (i == 0 ? facts[i].readable : facts[i].writable);
     for (int j = 0; usable && j < i; ++j) {
@@ -170,6 +173,9 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     }
     session.descriptors.push_back(std::move(*slave));
     if (!borrowed) session.descriptors.push_back((*outer)->take_shim_descriptor());
+    if (!info.ancestry.empty() && (program_matches(info.ancestry[0].exe, "sshd") ||
+                                   program_matches(info.ancestry[0].exe, "sshd-session")))
+      (*outer)->keep_node();  // it is sshd's own pty, and goes with it
     if (!borrowed) session.parts.utmp = UtmpLine(info.tty, info.inner_tty, place.utmp);
     session.parts.outer = std::move(*outer);
     session.parts.inner = std::move(*inner);

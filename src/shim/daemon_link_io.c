@@ -50,7 +50,9 @@ static enum opelog_link_result open_link(struct opelog_link* link, int64_t deadl
   link->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (link->fd < 0) return verdict_on(errno);
   for (;;) {
-    if (!arm(link->fd, SO_SNDTIMEO, deadline)) return OPELOG_LINK_UNREACHABLE;
+    /* At least one try, whatever the clock says: a user may have stopped us until the deadline had passed. */
+    if (!arm(link->fd, SO_SNDTIMEO, deadline) && !arm(link->fd, SO_SNDTIMEO, now_us() + 1000000))
+      return OPELOG_LINK_OWN_FAULT;
     if (connect(link->fd, (const struct sockaddr*)&address, sizeof address) == 0) break;
     if (errno != EINTR) return verdict_on(errno);
   }
@@ -77,7 +79,8 @@ static enum opelog_link_result send_hello(int fd, const struct opelog_hello_fact
     memcpy(CMSG_DATA(header), standard, sizeof standard);
   }
   for (;;) {
-    if (!arm(fd, SO_SNDTIMEO, deadline)) return OPELOG_LINK_UNREACHABLE;
+    if (!arm(fd, SO_SNDTIMEO, deadline))
+      return OPELOG_LINK_VERDICT; /* stopped meanwhile: what has it said? */
     ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
     if (n == (ssize_t)part.iov_len) return OPELOG_LINK_VERDICT;
     if (n >= 0) return OPELOG_LINK_UNREACHABLE;
@@ -120,8 +123,10 @@ static enum opelog_link_result receive_verdict(struct opelog_link* link, uint32_
                               .msg_iovlen = 1,
                               .msg_control = control.bytes,
                               .msg_controllen = sizeof control.bytes};
-    if (!arm(link->fd, SO_RCVTIMEO, deadline)) return OPELOG_LINK_UNREACHABLE;
-    n = recvmsg(link->fd, &message, MSG_CMSG_CLOEXEC);
+    /* Past the deadline (stopped meanwhile) the verdict may still lie there: the daemon answers within its
+     * own. */
+    bool late = !arm(link->fd, SO_RCVTIMEO, deadline);
+    n = recvmsg(link->fd, &message, MSG_CMSG_CLOEXEC | (late ? MSG_DONTWAIT : 0));
   } while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
   if (n < 0) return verdict_on(errno);
 
@@ -148,6 +153,7 @@ enum opelog_link_result opelog_ask_daemon(const struct opelog_hello_facts* facts
   link->fd = -1;
   link->count = 0;
   enum opelog_link_result result = open_link(link, deadline);
+  deadline = now_us() + OPELOG_VERDICT_SECONDS * 1000000LL; /* of the verdict, from the connection on */
   if (result == OPELOG_LINK_VERDICT) result = send_hello(link->fd, facts, deadline);
   if (result == OPELOG_LINK_VERDICT) result = receive_verdict(link, facts->how, deadline);
   if (result == OPELOG_LINK_VERDICT) {

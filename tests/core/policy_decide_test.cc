@@ -234,5 +234,36 @@ TEST(PolicyDecide, OutsideBytesInTheTraceArePrintable) {
   EXPECT_THAT(decide(policy, facts, true).trace[0], HasSubstr("user is e\\x1b[2Jve\\x0a\\xff, wants bob"));
 }
 
+// A user may kill the sshd that serves him while it starts his login: who is left without a parent is no
+// better off.
+TEST(PolicyDecide, ALoginThatLostItsParentMeetsRulesThatRecordOrRefuseAndNoneThatLetsPass) {
+  Policy policy;
+  Rule pass, record;
+  pass.name = "pass";
+  pass.action = Action::kPass;
+  pass.match.parent = {"cron"};
+  record.name = "record";
+  record.match.parent = {"sshd"};
+  policy.rules = {pass, record};
+  LoginFacts facts;
+  facts.ancestor_exes = {"/usr/lib/systemd/systemd"};
+  EXPECT_EQ(decide(policy, facts).action, Action::kPass) << "a parent that is known not to be sshd";
+  facts.init_at = 0;
+  ASSERT_NE(decide(policy, facts).rule, nullptr);
+  EXPECT_EQ(decide(policy, facts).rule->name, "record");
+  facts.ancestor_exes = {"/usr/bin/bash", "/usr/lib/systemd/systemd"};
+  facts.init_at = 1;
+  ASSERT_NE(decide(policy, facts).rule, nullptr);
+  EXPECT_EQ(decide(policy, facts).rule->name, "record");
+  facts.ancestor_exes[0] = "/usr/sbin/cron";
+  EXPECT_EQ(decide(policy, facts).rule, &policy.rules[0]);
+  policy.rules[1].match.parent.clear();
+  policy.rules[1].match.ancestor = {"sshd"};
+  facts.ancestor_exes = {"/sbin/init"};
+  facts.init_at = 0;
+  ASSERT_NE(decide(policy, facts).rule, nullptr);
+  EXPECT_EQ(decide(policy, facts).rule->name, "record");
+}
+
 }  // namespace
 }  // namespace opelog
