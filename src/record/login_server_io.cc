@@ -23,6 +23,10 @@ constexpr std::uint64_t kExpiryMs = 500;
 
 constexpr const char* kUnsettled = "opelog: this login could not be settled and is refused; try again";
 
+bool is_sshd(const std::string& exe) {
+  return program_matches(exe, "sshd") || program_matches(exe, "sshd-session");
+}
+
 const char* how_word(std::uint32_t how) {
   switch (how) {
     case OPELOG_HOW_LOGIN:
@@ -327,10 +331,9 @@ void LoginServer::record(Pending& p, const Lookup& found, const Admission& admis
 
   // sshd runs ~/.ssh/rc with a pipe as standard input while the terminal is the user's still: whatever it
   // starts there would be shown and not recorded.
-  const bool beside_terminal = !has_terminal(p.descriptors) && !found.process.tty.empty() &&
-                               !found.process.ancestor_exes.empty() &&
-                               (program_matches(found.process.ancestor_exes[0], "sshd") ||
-                                program_matches(found.process.ancestor_exes[0], "sshd-session"));
+  const auto& above = found.process.ancestor_exes;  // sshd, or the sh that it starts for rc
+  const bool beside_terminal = !has_terminal(p.descriptors) && !found.process.tty.empty() && !above.empty() &&
+                               (is_sshd(above[0]) || (above.size() > 1 && is_sshd(above[1])));
   if (beside_terminal) {
     ++counts_.refused;
     state(Level::kWarning, "login-refused",

@@ -69,6 +69,10 @@ Result<Walk> walk_ancestors(const ProcDirectory& peer, ProcStat child_stat) {
     if (again->parent != child_stat.parent) return gone();
     auto exe = parent->exe();
     if (!exe && (child_stat.parent != 1 || exe.error().code == Code::kGone)) return std::move(exe).error();
+    // A process that is about to end has no program any more, for the moment before its children get another
+    // parent: to believe that would call the sshd that a user has just killed "not sshd". Read anew, or
+    // refused.
+    if (exe && exe->empty() && child_stat.parent != 1) return gone();
     auto status = parent->status();
     if (!status) return std::move(status).error();
     walk.mounts.push_back(parent->link("ns/mnt"));

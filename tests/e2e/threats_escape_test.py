@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Escapes that were once possible, each carried out as the recorded user over a real login. Rows of docs/threats.md."""
+
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import sandbox  # noqa: E402
+import scene  # noqa: E402
+
+# Kills each new sshd of its own uid as soon as that has a child, which is about to become the shim.
+KILL_SSHD = r'''
+import os, signal, sys, time
+me, end, hits, known = os.getuid(), time.time() + float(sys.argv[1]), 0, {e for e in os.listdir('/proc') if e.isdigit()}
+print('looking', flush=True)
+while time.time() < end:
+    for pid in [e for e in os.listdir('/proc') if e.isdigit() and e not in known]:
+        try:
+            name, status = open(f'/proc/{pid}/comm').read(), open(f'/proc/{pid}/status').read()
+            if not name.startswith('sshd') or f'Uid:\t{me}\t' not in status:
+                continue
+            while not (children := open(f'/proc/{pid}/task/{pid}/children').read().split()):
+                pass
+            os.kill(int(pid), signal.SIGKILL)
+            hits += 1
+            known.update([pid, *children])
+        except OSError:
+            known.add(pid)
+print('killed', hits, flush=True)
+'''
+
+# Gives the shim a socket whose description it keeps, and makes that block again and again.
+BLOCKING_SOCKET = r'''
+import fcntl, os, select, socket
+ours, theirs = socket.socketpair()
+if os.fork() == 0:
+    os.dup2(os.open('/dev/null', os.O_RDONLY), 0)
+    os.dup2(theirs.fileno(), 1)
+    os.dup2(theirs.fileno(), 2)
+    os.execv('/usr/bin/opelog-shell', ['opelog-shell', '--rec', '--', 'sh', '-c', 'sleep 0.5; exec yes'])
+print('set', flush=True)
+while not select.select([0], [], [], 0.002)[0]:
+    fcntl.fcntl(theirs, fcntl.F_SETFL, fcntl.fcntl(theirs, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+'''
+
+# Opens the terminal again and again, and writes to it once it can.
+WRITE_LATER = r'''
+import os, signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+end = time.time() + 6
+while time.time() < end:
+    try:
+        os.write(os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK), b'UNRECORDED-OUTPUT\r\n')
+    except OSError:
+        pass
+'''
+
+
+class LostParent(scene.Scene):
+    """Rows 2 and 4: whoever kills the sshd that serves him while it starts his login is recorded all the same."""
+    sshd = ("PermitUserRC no", "DisableForwarding yes")
+
+    def test_a_login_whose_sshd_is_killed_meanwhile_is_a_session(self):
+        self.host.write("/tmp/kill.py", KILL_SSHD.encode())
+        killer = self.host.popen("python3", "/tmp/kill.py", "8", user="opelogtest-a", stdout=-1)
+        self.assertEqual(killer.popen.stdout.readline(), b"looking\n")
+        for number in range(6):
+            self.host.ssh("opelogtest-a", f"echo ran >> /tmp/ran-{number}")
+        said = killer.popen.stdout.readline().decode()
+        killer.wait()
+        self.assertGreater(int(said.split()[1]), 0, "no sshd was killed, so nothing was tried")
+        commands = [c for r in self.host.recordings() for c in r.notes().get("COMMAND", [])]
+        for number in range(6):
+            if self.host.exists(f"/tmp/ran-{number}"):
+                self.assertIn(f"echo ran >> /tmp/ran-{number}", commands)
+
+
+class Descriptors(scene.Scene):
+    """Rows 6, 7 and 9: what a user does to descriptors he shares with the daemon holds up nobody else."""
+
+    def test_a_socket_that_is_made_to_block(self):
+        self.host.write("/tmp/block.py", BLOCKING_SOCKET.encode())
+        blocker = self.host.popen("python3", "/tmp/block.py", user="opelogtest-a", stdin=-1, stdout=-1)
+        self.assertEqual(blocker.popen.stdout.readline(), b"set\n")
+        self.new_recordings(1, ended=False)
+        for _ in range(4):
+            self.assertEqual(self.host.ssh("opelogtest-b", "echo others").out, b"others\n")
+        self.assertTrue(blocker.running(), "another user's logins waited until the socket was gone")
+        blocker.popen.stdin.close()
+        blocker.wait()
+
+
+class OuterTerminal(scene.Scene):
+    """Row 3: the login's own terminal shows nothing that is not in the record, before, during and after the session."""
+
+    def test_nothing_is_written_to_it_after_the_end_of_the_record(self):
+        self.host.write("/tmp/later.py", WRITE_LATER.encode())
+        term = self.log_in()
+        term.send("setsid -f python3 /tmp/later.py $SSH_TTY; sleep 0.3; echo re''ady\r")
+        term.expect(r"\nready\r\n")
+        self.log_out(term)
+        self.assertNotIn(b"UNRECORDED-OUTPUT", term.output)
+        [recording] = self.new_recordings(1)
+        self.assert_replays(recording, term.output)
+        time.sleep(7)  # the writer's own end: the next login may get the same terminal
+
+    def test_ssh_rc_gets_no_shell_on_it(self):
+        rc = "/home/opelogtest-a/.ssh/rc"
+        self.host.write(rc, b"exec bash --norc -i <&1 >&1 2>&1\n", owner="opelogtest-a")
+        term = self.log_in()
+        term.send("echo SECRET-$((6*7)); tty\r")
+        term.expect("SECRET-42")
+        self.log_out(term)
+        self.host.sh(f"rm {rc}")
+        [recording] = self.new_recordings(1)
+        self.assertIn(b"SECRET-42", recording.payload())
+        self.assertIn("~/.ssh/rc", self.host.daemon.log())
+
+
+class StoppedBeforeTheQuestion(scene.Scene):
+    """Row 17: with `daemon_absent: pass`, nobody brings that about by stopping his shim for longer than it waits."""
+    policy = sandbox.POLICY + "daemon_absent: pass\n"
+
+    def test_a_shim_that_was_stopped_asks_all_the_same(self):
+        # Found by its name at once, stopped within its first instructions or soon after.
+        script = ("import os, signal, sys, time\n"
+                  "known = set(os.listdir('/proc')); print('looking', flush=True)\n"
+                  "while True:\n"
+                  "    for e in os.listdir('/proc'):\n"
+                  "        if not e.isdigit() or e in known: continue\n"
+                  "        try: name = open(f'/proc/{e}/comm').read()\n"
+                  "        except OSError: continue\n"
+                  "        if name.startswith('opelog-shell'):\n"
+                  "            try: os.kill(int(e), signal.SIGSTOP)\n"
+                  "            except OSError: sys.exit('gone')\n"
+                  "            print('stopped', flush=True); time.sleep(17); os.kill(int(e), signal.SIGCONT); sys.exit()\n"
+                  "        elif not name.startswith('sshd'): known.add(e)\n")
+        self.host.write("/tmp/stop.py", script.encode())
+        stopper = self.host.popen("python3", "/tmp/stop.py", user="opelogtest-a", stdout=-1)
+        self.assertEqual(stopper.popen.stdout.readline(), b"looking\n")
+        done = self.host.ssh("opelogtest-a", "echo ran-$((40+2))", timeout=60)
+        stopper.popen.kill()
+        self.assertNotIn(b"NOT recorded", done.err)
+        recorded = [r for r in self.host.recordings() if "echo ran-$((40+2))" in r.notes().get("COMMAND", [])]
+        self.assertEqual(b"ran-42" in done.out, len(recorded) == 1 and done.rc == 0, done)
+
+
+if __name__ == "__main__":
+    sandbox.run_file()
