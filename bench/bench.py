@@ -161,18 +161,21 @@ class Bench:
             self.table(f"throughput, {self.arguments.mib} MiB of {kind}: time until the terminal has the last byte", "ms", values, scale=1000)
             self.table(f"throughput, {self.arguments.mib} MiB of {kind}: CPU of all processes", "ms", cpu, scale=1000)
 
+    def echo_time(self, peer, count):
+        """Median seconds from a key to its echo, after 2 ms of silence."""
+        term, times = self.open(peer, EMIT, "echo"), []
+        for _ in range(count):
+            time.sleep(0.002)
+            start = time.monotonic_ns()
+            term.write(b"x")
+            term.read()
+            times.append(time.monotonic_ns() - start)
+        term.finish()
+        return statistics.median(times) / 1e9
+
     def echo(self):
         def sample(peer):
-            term = self.open(peer, EMIT, "echo")
-            times = []
-            for _ in range(600):
-                time.sleep(0.002)
-                start = time.monotonic_ns()
-                term.write(b"x")
-                term.read()
-                times.append(time.monotonic_ns() - start)
-            term.finish()
-            return statistics.median(times) / 1e9
+            return self.echo_time(peer, 600)
         self.table("keystroke echo after 2 ms of silence, p50", "us", self.rounds(["raw", "none", "script", "opelog"], sample), scale=1e6)
 
     def start_times(self, peer, count=15):
@@ -271,15 +274,8 @@ class Bench:
             while len(others) < count:
                 others.append(self.open("opelog", EMIT, "idle"))
             start = self.start_times("opelog")
-            term, times = self.open("opelog", EMIT, "echo"), []
-            for _ in range(300):
-                time.sleep(0.002)
-                begin = time.monotonic_ns()
-                term.write(b"x")
-                term.read()
-                times.append(time.monotonic_ns() - begin)
-            term.finish()
-            print(f"  {count:8}{start * 1000:12.2f}{statistics.median(times) / 1000:12.1f}{(pss_kb(self.daemon) - base) / count:24.1f}")
+            echo = self.echo_time("opelog", 300)
+            print(f"  {count:8}{start * 1000:12.2f}{echo * 1e6:12.1f}{(pss_kb(self.daemon) - base) / count:24.1f}")
         for term in others:
             term.finish()
         self.clean()

@@ -76,7 +76,7 @@ void add_play(CLI::App& app, const Context& context, int& exit) {
       "session goes without pauses, unless --speed is given. The terminal is restored on every exit.\n"
       "\n"
       "Examples:\n"
-      "  opelog play alice_2026\n"
+      "  opelog play 4f2a\n"
       "  opelog play -s 4 -i 2 3fa9           four times as fast, no pause above 2 s\n"
       "  opelog play --at 12:30 3fa9\n"
       "  opelog play -f 3fa9                  from its beginning, then live\n"

@@ -17,7 +17,7 @@ constexpr const char* kFooter =
     "\n"
     "Examples:\n"
     "  opelog ls --since today            who was here today\n"
-    "  opelog play alice_2026             replay the one session that begins so\n"
+    "  opelog play 4f2a                   replay the one session whose id or name begins so\n"
     "  opelog tail -f 3fa9                watch a live session\n"
     "  opelog doctor                      is everything in order?\n"
     "\n"

@@ -86,7 +86,7 @@ void add_show(CLI::App& app, const Context& context, int& exit) {
       "Exit code 1 for a recording without an end, 5 for a corrupt one.\n"
       "\n"
       "Examples:\n"
-      "  opelog show alice_2026\n"
+      "  opelog show 4f2a\n"
       "  opelog show --json 3fa9 | jq .client\n"
       "  opelog show /mnt/old/bob_20240101120000_192.0.2.7.time\n");
   command->callback([arguments, &context, &exit] { exit = run_show(*arguments, context); });

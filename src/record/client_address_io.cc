@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "record/proc_directory_io.h"
+#include "record/proc_text.h"
 #include "record/socket_text.h"
 
 namespace opelog::record {
@@ -31,14 +32,13 @@ struct SocketLink {
   std::uint64_t inode = 0;
 };
 
-bool is_sshd(const format::Ancestor& ancestor) {
-  const auto name = ancestor.exe.substr(ancestor.exe.rfind('/') + 1);
-  return ancestor.uid == 0 && (name == "sshd" || name == "sshd-session");
+bool is_privileged_sshd(const format::Ancestor& ancestor) {
+  return ancestor.uid == 0 && is_sshd(ancestor.exe);
 }
 
 // Index of the next privileged sshd from `from` on, or the number of ancestors.
 std::size_t find_sshd(const std::vector<format::Ancestor>& ancestry, std::size_t from) {
-  while (from < ancestry.size() && !is_sshd(ancestry[from])) ++from;
+  while (from < ancestry.size() && !is_privileged_sshd(ancestry[from])) ++from;
   return from;
 }
 

@@ -17,10 +17,6 @@ namespace {
 // sshd's own, which serves a connection until it is authenticated.
 constexpr const char* kPrivilegeSeparationUser = "sshd";
 
-bool is_sshd(const std::string& exe) {
-  return program_matches(exe, "sshd") || program_matches(exe, "sshd-session");
-}
-
 // Numbers of all processes whose name may be sshd's. The name is no proof, and need not be: a user runs no
 // code of his own in the process that serves him, and what follows looks at the program.
 std::vector<std::int64_t> candidates() {

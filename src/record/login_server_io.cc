@@ -9,6 +9,7 @@
 #include "core/clock_io.h"
 #include "record/account_io.h"
 #include "record/client_address_io.h"
+#include "record/proc_text.h"
 
 namespace opelog::record {
 namespace {
@@ -22,10 +23,6 @@ constexpr int kPendingShare = 4;
 constexpr std::uint64_t kExpiryMs = 500;
 
 constexpr const char* kUnsettled = "opelog: this login could not be settled and is refused; try again";
-
-bool is_sshd(const std::string& exe) {
-  return program_matches(exe, "sshd") || program_matches(exe, "sshd-session");
-}
 
 const char* how_word(std::uint32_t how) {
   switch (how) {

@@ -3,6 +3,8 @@
 #include <array>
 #include <charconv>
 
+#include "core/policy_decide.h"
+
 namespace opelog::record {
 namespace {
 
@@ -42,6 +44,10 @@ bool find_line(std::string_view text, std::string_view name, std::string_view& v
 }
 
 }  // namespace
+
+bool is_sshd(std::string_view exe) noexcept {
+  return program_matches(exe, "sshd") || program_matches(exe, "sshd-session");
+}
 
 Result<ProcStat> parse_proc_stat(std::string_view text) {
   ProcStat stat;

@@ -29,6 +29,9 @@ struct ProcStatus {
   std::int64_t tracer = 0;  ///< pid of the tracer, 0 none
 };
 
+/// Whether a program's path is OpenSSH's server: sshd, or sshd-session from 9.8 on. A name, no proof.
+bool is_sshd(std::string_view exe) noexcept;
+
 Result<ProcStat> parse_proc_stat(std::string_view text);
 Result<ProcStatus> parse_proc_status(std::string_view text);
 

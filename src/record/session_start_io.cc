@@ -10,6 +10,7 @@
 
 #include "core/clock_io.h"
 #include "format/recording_name.h"
+#include "record/proc_text.h"
 
 namespace opelog::record {
 namespace {
@@ -173,8 +174,7 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     }
     session.descriptors.push_back(std::move(*slave));
     if (!borrowed) session.descriptors.push_back((*outer)->take_shim_descriptor());
-    if (!info.ancestry.empty() && (program_matches(info.ancestry[0].exe, "sshd") ||
-                                   program_matches(info.ancestry[0].exe, "sshd-session")))
+    if (!info.ancestry.empty() && is_sshd(info.ancestry[0].exe))
       (*outer)->keep_node();  // it is sshd's own pty, and goes with it
     if (!borrowed) session.parts.utmp = UtmpLine(info.tty, info.inner_tty, place.utmp);
     session.parts.outer = std::move(*outer);
