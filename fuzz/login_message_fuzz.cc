@@ -19,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (hello.error().message.empty()) std::abort();
     return 0;
   }
+  if ((hello->terminals != 0) != ((data[0] & 0x0f) != 0)) std::abort();
   // What was taken is no longer than what came, and holds nothing that TERM must not hold.
   std::size_t total =
       hello->term.size() + hello->claim.size() + (hello->original ? hello->original->size() : 0);

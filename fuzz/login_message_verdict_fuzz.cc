@@ -1,5 +1,5 @@
 // What a broken daemon might send, as opelog-shell reads it: byte 0 the descriptors, byte 1 how it was
-// started.
+// started and which terminals it has, byte 2 its streams.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -11,14 +11,17 @@ extern "C" {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static opelog_verdict_facts facts;
-  if (size < 2) return 0;
-  const char* packet = reinterpret_cast<const char*>(data + 2);
-  if (opelog_parse_verdict(packet, size - 2, data[0] & 0x0f, data[1] & 7, &facts) != 0) return 0;
+  if (size < 3) return 0;
+  const char* packet = reinterpret_cast<const char*>(data + 3);
+  opelog_hello_facts asked{};
+  asked.how = data[1] & 7;
+  asked.terminals = data[1] >> 3 & 7;
+  for (int i = 0; i < 3; ++i) asked.streams[i] = data[2] >> (2 * i) & 3;
+  if (opelog_parse_verdict(packet, size - 3, data[0] & 0x0f, &asked, &facts) != 0) return 0;
   if (sizeof(opelog_verdict) + std::strlen(facts.shell) + std::strlen(facts.message) +
           std::strlen(facts.session) !=
-      size - 2)
+      size - 3)
     std::abort();
-  if (facts.action != OPELOG_REFUSE && (data[1] & 7) != OPELOG_HOW_QUERY && facts.shell[0] != '/')
-    std::abort();
+  if (facts.action != OPELOG_REFUSE && asked.how != OPELOG_HOW_QUERY && facts.shell[0] != '/') std::abort();
   return 0;
 }

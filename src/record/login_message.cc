@@ -65,6 +65,28 @@ Status check_lengths(const opelog_hello& h, std::size_t rest) {
   return {};
 }
 
+// What the shim says of its descriptors must be what a shim can have found.
+Status check_streams(const opelog_hello& h, std::size_t descriptors) {
+  if (descriptors != (h.terminals != 0 ? 1U : 0U)) return invalid("the wrong number of descriptors");
+  if (h.terminals > 7 || (h.terminals != 0 && (h.terminals & 1) == 0))
+    return invalid("a terminal that is not standard input");
+  const auto relayed = [&h](int i) {
+    return h.streams[i] == OPELOG_STREAM_SOCKET || h.streams[i] == OPELOG_STREAM_PIPE;
+  };
+  for (int i = 0; i < 3; ++i) {
+    const std::uint8_t stream = h.streams[i];
+    if (stream > OPELOG_STREAM_AS_1) return invalid("an unknown kind of stream");
+    if (stream != OPELOG_STREAM_KEPT && (h.terminals != 0 || h.how == OPELOG_HOW_QUERY))
+      return invalid("a stream where there is none");
+    if (stream == OPELOG_STREAM_AS_0 && (i < 1 || h.streams[0] != OPELOG_STREAM_SOCKET))
+      return invalid("the same stream as one that is not relayed");
+    if (stream == OPELOG_STREAM_AS_1 && (i < 2 || !relayed(1)))
+      return invalid("the same stream as one that is not relayed");
+  }
+  if (h.terminals != 0 && h.how == OPELOG_HOW_QUERY) return invalid("a terminal with a question");
+  return {};
+}
+
 }  // namespace
 
 Result<Hello> decode_hello(std::string_view packet, std::size_t descriptors) {
@@ -75,7 +97,7 @@ Result<Hello> decode_hello(std::string_view packet, std::size_t descriptors) {
   if (h.frame.magic != OPELOG_LOGIN_MAGIC) return invalid("no message of this protocol");
   if (h.frame.type != OPELOG_HELLO) return invalid("not a HELLO");
   if (h.how < OPELOG_HOW_LOGIN || h.how > OPELOG_HOW_QUERY) return invalid("an unknown way to start");
-  if (descriptors != (h.how == OPELOG_HOW_QUERY ? 0U : 3U)) return invalid("the wrong number of descriptors");
+  if (auto streams = check_streams(h, descriptors); !streams) return std::move(streams).error();
   if (auto lengths = check_lengths(h, packet.size() - sizeof h); !lengths) return std::move(lengths).error();
   if (packet.find('\0', sizeof h) != std::string_view::npos) return invalid("a NUL within a string");
 
@@ -84,6 +106,8 @@ Result<Hello> decode_hello(std::string_view packet, std::size_t descriptors) {
   hello.how = h.how;
   hello.rows = h.rows;
   hello.cols = h.cols;
+  hello.terminals = h.terminals;
+  std::copy(std::begin(h.streams), std::end(h.streams), hello.streams.begin());
   hello.term = tail.take(h.term_length);
   std::string command = tail.take(h.command_length);
   std::string original = tail.take(h.original_length);

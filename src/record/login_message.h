@@ -6,6 +6,7 @@
 // other half.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,10 +25,12 @@ struct Hello {
   std::string term;                     ///< printable ASCII, may be empty
   std::string claim;                    ///< SSH_CONNECTION: printable ASCII, may be empty
   unsigned rows = 0, cols = 0;
+  unsigned terminals = 0;                 ///< bit N: descriptor N is the login's terminal; 0: there is none
+  std::array<std::uint8_t, 3> streams{};  ///< enum opelog_stream of 0, 1, 2
   bool operator==(const Hello&) const = default;
 };
 
-/// `descriptors`: how many came with the packet: three, with QUERY none.
+/// `descriptors`: how many came with the packet: the terminal if there is one.
 Result<Hello> decode_hello(std::string_view packet, std::size_t descriptors);
 
 /// What a shim or waiter says after the verdict: STARTED, RESIZED or ENDED.

@@ -5,7 +5,7 @@
  * docs/formats/login-protocol.md is the reference; plain C so that both languages share it.
  *
  *   shim                         daemon
- *   HELLO + 3 descriptors   ->
+ *   HELLO (+ terminal)      ->
  *                           <-   VERDICT (+ descriptors)      PASS and REFUSE end the talk
  *   STARTED pid             ->
  *   RESIZED                 ->   (each SIGWINCH; the daemon reads the size itself)
@@ -39,11 +39,22 @@ enum opelog_how {
   OPELOG_HOW_QUERY = 6    /* --query: would a login here be recorded now? No descriptors. */
 };
 
+/* What one of the shim's 0, 1, 2 is. The daemon never gets the descriptor itself: its owner could make any
+ * call on it wait (docs/why/060-descriptors.md). */
+enum opelog_stream {
+  OPELOG_STREAM_KEPT = 0,   /* a file, a device, a terminal: the shell gets it as it is */
+  OPELOG_STREAM_SOCKET = 1, /* a stream socket: relayed */
+  OPELOG_STREAM_PIPE = 2,   /* a pipe, named or not, open in its direction: relayed */
+  OPELOG_STREAM_AS_0 = 3,   /* the same socket as 0, which is relayed */
+  OPELOG_STREAM_AS_1 = 4    /* of 2 only: the same socket or pipe as 1, which is relayed */
+};
+
 enum opelog_action {
   OPELOG_PASS = 1,            /* run the shell on the descriptors you have */
   OPELOG_RECORD_TERMINAL = 2, /* descriptors: inner slave, then the outer terminal anew if it was revoked */
-  OPELOG_RECORD_STREAMS = 3,  /* descriptors: new 0, 1, 2 */
-  OPELOG_REFUSE = 4           /* print message, exit with exit_code */
+  OPELOG_RECORD_STREAMS =
+      3,            /* descriptors: for each relayed stream a socket for the shell, one for the waiter */
+  OPELOG_REFUSE = 4 /* print message, exit with exit_code */
 };
 
 #define OPELOG_MAX_TERM 128u       /* bytes of TERM sent; longer is cut */
@@ -65,7 +76,9 @@ struct opelog_hello {
   uint32_t how;
   uint32_t has_command;  /* 1: command counts even if empty */
   uint32_t has_original; /* 1: SSH_ORIGINAL_COMMAND was set */
-  uint16_t rows, cols;   /* of the terminal, 0 if none */
+  uint8_t terminals;   /* bit N: descriptor N is the terminal that 0 is, and that comes along; 0: 0 is none */
+  uint8_t streams[3];  /* enum opelog_stream of 0, 1, 2; all 0 with a terminal and with QUERY */
+  uint16_t rows, cols; /* of the terminal, 0 if none */
   uint32_t term_length, command_length, original_length, claim_length;
 };
 
@@ -74,7 +87,7 @@ struct opelog_verdict {
   struct opelog_frame frame;
   uint32_t action;
   uint32_t exit_code; /* for REFUSE */
-  uint32_t replace;   /* RECORD_TERMINAL: bit N set: descriptor N becomes the slave */
+  uint32_t replace;   /* RECORD_TERMINAL: HELLO's `terminals`: bit N set: descriptor N becomes the slave */
   uint32_t recorded;  /* answer to QUERY: 1 a login here would be recorded or refused, 0 it would pass */
   uint32_t shell_length, message_length, session_length;
 };

@@ -10,6 +10,7 @@
 #include "record/account_io.h"
 #include "record/client_address_io.h"
 #include "record/proc_text.h"
+#include "record/terminal_check_io.h"
 
 namespace opelog::record {
 namespace {
@@ -81,7 +82,7 @@ struct LoginServer::Pending {
   MonoUs deadline = 0;
   bool asked = false;  ///< the HELLO is here
   Hello hello;
-  std::array<Fd, 3> descriptors;
+  Fd terminal;  ///< came with it; invalid: a login without one
 };
 
 // What a worker thread finds out. It owns all it touches; the loop sees it again when the work is done.
@@ -200,7 +201,8 @@ void LoginServer::readable(std::uint64_t id) {
   auto hello = decode_hello(std::string_view(packet_.get(), static_cast<std::size_t>(n)), descriptors.size());
   if (!hello) return malformed(id, hello.error().message);
   p.hello = std::move(*hello);
-  for (std::size_t i = 0; i < descriptors.size() && i < 3; ++i) p.descriptors[i] = std::move(descriptors[i]);
+  if (!descriptors.empty()) p.terminal = std::move(descriptors[0]);
+  if (p.terminal && !is_terminal(p.terminal.get())) return malformed(id, "what it sent is no terminal");
   p.asked = true;
   look_up(id);
 }
@@ -253,7 +255,7 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found)
   for (std::size_t i = 0; i < found->process.ancestry.size(); ++i) {
     if (found->process.ancestry[i].pid == 1) facts.login.init_at = static_cast<int>(i);
   }
-  facts.login.terminal = p.hello.how == OPELOG_HOW_QUERY || has_terminal(p.descriptors);
+  facts.login.terminal = p.hello.how == OPELOG_HOW_QUERY || p.terminal.valid();
   facts.shim_proven = found->process.shim.proven;
   facts.shim_reason = found->process.shim.reason;
   facts.nested = recorder_.covers(found->process.ancestry, found->process.ancestry_started);
@@ -329,7 +331,7 @@ void LoginServer::record(Pending& p, const Lookup& found, const Admission& admis
   // sshd runs ~/.ssh/rc with a pipe as standard input while the terminal is the user's still: whatever it
   // starts there would be shown and not recorded.
   const auto& above = found.process.ancestor_exes;  // sshd, or the sh that it starts for rc
-  const bool beside_terminal = !has_terminal(p.descriptors) && !found.process.tty.empty() && !above.empty() &&
+  const bool beside_terminal = !p.terminal && !found.process.tty.empty() && !above.empty() &&
                                (is_sshd(above[0]) || (above.size() > 1 && is_sshd(above[1])));
   if (beside_terminal) {
     ++counts_.refused;
@@ -343,7 +345,7 @@ void LoginServer::record(Pending& p, const Lookup& found, const Admission& admis
   // To revoke a terminal sends SIGHUP to its session's leader. If that is a shell that waits for the shim
   // (dash runs
   // `-c` so), it would die and the login with it, without a word.
-  const bool takes_terminal = has_terminal(p.descriptors) && p.hello.how != OPELOG_HOW_REC;
+  const bool takes_terminal = p.terminal && p.hello.how != OPELOG_HOW_REC;
   auto prepared =
       takes_terminal && !found.process.leads_session
           ? Result<StartedSession>(Error{Code::kInvalid,
@@ -351,7 +353,7 @@ void LoginServer::record(Pending& p, const Lookup& found, const Admission& admis
                                          "terminal's session; in sshd_config write: ForceCommand exec "
                                          "/usr/bin/opelog-shell --force",
                                          0})
-          : recorder_.prepare(admission, p.hello, p.descriptors, std::move(info));
+          : recorder_.prepare(admission, p.hello, p.terminal, std::move(info));
   if (!prepared) {
     const std::string why = prepared.error().message;
     Verdict verdict;

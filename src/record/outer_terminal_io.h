@@ -29,7 +29,7 @@ Status set_terminal_size(int fd, const TerminalSize& size);
 
 class OuterTerminal {
  public:
-  /// Looks only; nothing is changed. `fd` must be DescriptorKind::kTerminal.
+  /// Looks only; nothing is changed. `fd` must be a terminal (terminal_check_io.h).
   static Result<std::unique_ptr<OuterTerminal>> open(int fd, bool borrowed);
   /// Takes it out of the operator's hands. On failure the destructor puts back what was changed.
   Status seize();

@@ -46,14 +46,14 @@ void Recorder::configure(const Policy& policy, RecordingPlace place) {
   sync_.configure(policy_.sync_interval_ms);
 }
 
-Result<StartedSession> Recorder::prepare(const Admission& admission, const Hello& hello,
-                                         const std::array<Fd, 3>& descriptors, format::SessionInfo info) {
+Result<StartedSession> Recorder::prepare(const Admission& admission, const Hello& hello, const Fd& terminal,
+                                         format::SessionInfo info) {
   // Opened for each session: a directory that was moved away or made anew meanwhile is found where it is now.
   auto directory = open_recordings_directory(policy_.directory, place_.file_group);
   if (!directory) return std::move(directory).error();
   RecordingPlace place = place_;
   place.directory = directory->get();
-  return start_session(policy_, place, admission, hello, descriptors, std::move(info));
+  return start_session(policy_, place, admission, hello, terminal, std::move(info));
 }
 
 Status Recorder::run(SessionParts parts) {

@@ -44,8 +44,8 @@ class Recorder {
   void configure(const Policy& policy, RecordingPlace place);
 
   /// Makes the session; the caller sends the verdict and then hands over the shim's connection with run().
-  Result<StartedSession> prepare(const Admission& admission, const Hello& hello,
-                                 const std::array<Fd, 3>& descriptors, format::SessionInfo info);
+  Result<StartedSession> prepare(const Admission& admission, const Hello& hello, const Fd& terminal,
+                                 format::SessionInfo info);
   Status run(SessionParts parts);
 
   [[nodiscard]] int count() const noexcept { return static_cast<int>(sessions_.size()); }

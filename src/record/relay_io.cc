@@ -12,7 +12,7 @@ namespace {
 // wait.
 constexpr int kDrainReads = 16;
 
-// A socket's description is shared with whoever passed it, who may make it block: it is never asked to.
+// MSG_NOSIGNAL is what write(2) cannot say: the other end of a socket may be gone.
 ssize_t read_some(int fd, EndpointKind kind, char* to, std::size_t size) {
   return kind == EndpointKind::kSocket ? ::recv(fd, to, size, MSG_DONTWAIT) : ::read(fd, to, size);
 }
@@ -255,10 +255,6 @@ void Relay::drain_turn() {
 void Relay::close_endpoint(int endpoint) {
   Endpoint& e = endpoints_[static_cast<std::size_t>(endpoint)];
   e.poll.reset();
-  if (e.kind == EndpointKind::kSocket && e.fd.valid()) {
-    const linger none{0, 0};  // or close(2) may wait for as long as the peer's owner asked for
-    (void)::setsockopt(e.fd.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
-  }
   e.fd.reset();
   for (Flow& f : flows_) {
     if (f.from == endpoint) f.source_ended = true;

@@ -30,7 +30,8 @@ struct RelayBuffer {
   std::unique_ptr<char[]> bytes = std::make_unique<char[]>(kChunk);
 };
 
-enum class EndpointKind { kMaster, kOuterTerminal, kSocket, kPipe };
+/// A socket is always one end of a pair that the daemon made: no call on it can be made to wait by others.
+enum class EndpointKind { kMaster, kOuterTerminal, kSocket };
 enum class FlowRole { kOutput, kInput };
 
 class RelayOwner {

@@ -111,16 +111,17 @@ Status Session::start_streams() {
       continue;
     }
     if (!streams_[i].outer_fd) continue;
-    auto o = relay_.add_endpoint(std::move(streams_[i].outer_fd), streams_[i].kind);
+    auto o = relay_.add_endpoint(std::move(streams_[i].outer_fd), EndpointKind::kSocket);
     if (!o) return std::move(o).error();
-    auto n = relay_.add_endpoint(std::move(streams_[i].inner_fd), streams_[i].kind);
+    auto n = relay_.add_endpoint(std::move(streams_[i].inner_fd), EndpointKind::kSocket);
     if (!n) return std::move(n).error();
     outer[i] = *o;
     inner[i] = *n;
   }
   if (outer[0] >= 0) flow_in_ = relay_.add_flow(outer[0], inner[0], FlowRole::kInput);
   if (outer[1] >= 0) flow_out_ = relay_.add_flow(inner[1], outer[1], FlowRole::kOutput);
-  if (outer[2] >= 0 && streams_[2].same_as < 0)
+  const int same = streams_[2].same_as;  // as an output that has its flow already?
+  if (outer[2] >= 0 && same != 1 && !(same == 0 && streams_[1].same_as == 0))
     flow_err_ = relay_.add_flow(inner[2], outer[2], FlowRole::kOutput);
   return {};
 }

@@ -40,12 +40,11 @@ struct SessionParts {
   std::unique_ptr<OuterTerminal> outer;
   InnerTerminal inner;
   UtmpLine utmp;
-  // A session without terminal, by descriptor number: our ends; both invalid where the descriptor was passed
-  // on untouched, or is the same socket or pipe as an earlier one (`same_as`; sshd gives one socket as 0 and
-  // 1).
+  // A session without terminal, by descriptor number: our ends of the pairs that lead to the waiter and to
+  // the shell; both invalid where the shell has the user's own descriptor, or where it is the same one as an
+  // earlier (`same_as`).
   struct Stream {
     Fd outer_fd, inner_fd;
-    EndpointKind kind = EndpointKind::kSocket;
     int same_as = -1;
   };
   Stream streams[3];

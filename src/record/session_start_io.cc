@@ -46,84 +46,45 @@ Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& po
   return format::RecordingWriter::create(options, info, mono_now());
 }
 
-// The ends of one stream: the child's, and ours.
-Status connect_stream(const DescriptorFacts& facts, int number, int given, const format::SessionInfo& owner,
-                      SessionParts::Stream& stream, Fd& child) {
-  if (facts.kind == DescriptorKind::kSocket) {
+// Two pairs for one stream: ours and the shell's, ours and the waiter's. What the user himself passed stays
+// with the shim, whose waiter copies.
+Status connect_stream(SessionParts::Stream& stream, std::vector<Fd>& for_shim) {
+  for (Fd* ours : {&stream.inner_fd, &stream.outer_fd}) {
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
       return error_from_errno(errno, "open a socket pair");
-    stream.inner_fd = Fd(pair[0]);
-    child = Fd(pair[1]);
-    stream.kind = EndpointKind::kSocket;
-  } else {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return error_from_errno(errno, "open a pipe");
-    Fd reading(ends[0]), writing(ends[1]);
-    // As if sshd had made it: /dev/stdout opens the pipe by name, which its owner may.
-    if (::fchown(ends[0], owner.uid, owner.gid) != 0) return error_from_errno(errno, "give away a pipe");
-    if (number == 0) {
-      child = std::move(reading);
-      stream.inner_fd = std::move(writing);
-    } else {
-      child = std::move(writing);
-      stream.inner_fd = std::move(reading);
-    }
-    stream.kind = EndpointKind::kPipe;
+    *ours = Fd(pair[0]);
+    for_shim.emplace_back(pair[1]);
   }
-  // An anonymous pipe can be opened anew, so that our O_NONBLOCK is nobody else's. A socket cannot: the relay
-  // never lets one block.
-  auto own = facts.kind == DescriptorKind::kPipe
-                 ? reopen(given, (number == 0 ? O_RDONLY : O_WRONLY) | O_NONBLOCK)
-                 : duplicate(given);
-  if (!own) return std::move(own).error();
-  stream.outer_fd = std::move(*own);
   return {};
 }
 
-Status set_up_streams(const std::array<Fd, 3>& given, const format::SessionInfo& owner,
-                      StartedSession& session) {
-  DescriptorFacts facts[3];
-  for (int i = 0; i < 3; ++i) facts[i] = descriptor_facts(given[static_cast<std::size_t>(i)].get());
-  std::array<Fd, 3> child;
-  for (int i = 0; i < 3; ++i) {
-    const auto at = static_cast<std::size_t>(i);
+Status set_up_streams(const Hello& hello, StartedSession& session) {
+  for (std::size_t i = 0; i < 3; ++i) {
     SessionParts::Stream& stream = session.parts.streams[i];
-    // A named pipe's description may be shared with somebody who makes it block; sshd passes none.
-    const bool usable = facts[i].kind != DescriptorKind::kOther && facts[i].kind != DescriptorKind::kFifo &&
-                        facts[i].kind != DescriptorKind::kTerminal &&
-                        (i == 0 ? facts[i].readable : facts[i].writable);
-    for (int j = 0; usable && j < i; ++j) {
-      if (session.parts.streams[j].outer_fd && facts[j].kind == facts[i].kind &&
-          facts[j].device == facts[i].device && facts[j].inode == facts[i].inode &&
-          (facts[i].kind == DescriptorKind::kSocket || j > 0)) {
-        stream.same_as = j;
+    switch (hello.streams[i]) {
+      case OPELOG_STREAM_SOCKET:
+      case OPELOG_STREAM_PIPE:
+        if (auto connected = connect_stream(stream, session.descriptors); !connected) return connected;
         break;
-      }
+      case OPELOG_STREAM_AS_0:
+        stream.same_as = 0;
+        break;
+      case OPELOG_STREAM_AS_1:
+        stream.same_as = 1;
+        break;
+      default:
+        break;
     }
-    if (usable && stream.same_as < 0) {
-      if (auto connected = connect_stream(facts[i], i, given[at].get(), owner, stream, child[at]); !connected)
-        return connected;
-    }
-    auto copy = child[at]
-                    ? duplicate(child[at].get())
-                    : duplicate(stream.same_as >= 0 ? child[static_cast<std::size_t>(stream.same_as)].get()
-                                                    : given[at].get());
-    if (!copy) return std::move(copy).error();
-    session.descriptors.push_back(std::move(*copy));
   }
   return {};
 }
 
 }  // namespace
 
-bool has_terminal(const std::array<Fd, 3>& descriptors) {
-  return descriptor_facts(descriptors[0].get()).kind == DescriptorKind::kTerminal;
-}
-
 Result<StartedSession> start_session(const Policy& policy, const RecordingPlace& place,
-                                     const Admission& admission, const Hello& hello,
-                                     const std::array<Fd, 3>& descriptors, format::SessionInfo info) {
+                                     const Admission& admission, const Hello& hello, const Fd& terminal,
+                                     format::SessionInfo info) {
   StartedSession session;
   auto id = new_session_id();
   if (!id) return std::move(id).error();
@@ -133,7 +94,7 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
   info.rule = admission.rule.name;
   info.records_input = admission.rule.record_input;
   info.records_payload = admission.rule.record_payload;
-  info.terminal = has_terminal(descriptors);
+  info.terminal = terminal.valid();
   info.term = hello.term;
 
   session.verdict.session = info.id;
@@ -146,7 +107,7 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
 
   if (info.terminal) {
     const bool borrowed = hello.how == OPELOG_HOW_REC;
-    auto outer = OuterTerminal::open(descriptors[0].get(), borrowed);
+    auto outer = OuterTerminal::open(terminal.get(), borrowed);
     if (!outer) return std::move(outer).error();
     auto inner = InnerTerminal::open(info.uid, place.tty_group, (*outer)->saved(), (*outer)->size_at_start());
     if (!inner) return std::move(inner).error();
@@ -166,12 +127,7 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
       return std::move(seized).error();
     }
     session.verdict.action = OPELOG_RECORD_TERMINAL;
-    const std::uint64_t terminal = descriptor_facts(descriptors[0].get()).terminal;
-    for (unsigned i = 0; i < 3; ++i) {
-      const DescriptorFacts facts = descriptor_facts(descriptors[i].get());
-      if (facts.kind == DescriptorKind::kTerminal && facts.terminal == terminal)
-        session.verdict.replace |= 1u << i;
-    }
+    session.verdict.replace = hello.terminals;
     session.descriptors.push_back(std::move(*slave));
     if (!borrowed) session.descriptors.push_back((*outer)->take_shim_descriptor());
     if (!info.ancestry.empty() && is_sshd(info.ancestry[0].exe))
@@ -181,8 +137,7 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     session.parts.inner = std::move(*inner);
     session.parts.writer = std::move(*writer);
   } else {
-    if (auto streams = set_up_streams(descriptors, info, session); !streams)
-      return std::move(streams).error();
+    if (auto streams = set_up_streams(hello, session); !streams) return std::move(streams).error();
     auto writer = open_recording(policy, place, info);
     if (!writer) return std::move(writer).error();
     session.verdict.action = OPELOG_RECORD_STREAMS;

@@ -4,14 +4,12 @@
 // (the outer terminal given back, no file left), so that the policy can still refuse or pass.
 #pragma once
 
-#include <array>
 #include <string>
 #include <vector>
 
 #include "core/fd_io.h"
 #include "core/result.h"
 #include "record/admission.h"
-#include "record/descriptor_kind_io.h"
 #include "record/login_message.h"
 #include "record/session_io.h"
 
@@ -31,12 +29,10 @@ struct StartedSession {
   std::vector<Fd> descriptors;  ///< for the verdict, in its order
 };
 
-/// Whether the login is one with a terminal: standard input is one.
-bool has_terminal(const std::array<Fd, 3>& descriptors);
-
-/// `info` is complete but for terminals, size and recording flags. `descriptors` are the shim's 0, 1, 2.
+/// `info` is complete but for terminals, size and recording flags. `terminal` came with the HELLO; invalid:
+/// a login without one.
 Result<StartedSession> start_session(const Policy& policy, const RecordingPlace& place,
-                                     const Admission& admission, const Hello& hello,
-                                     const std::array<Fd, 3>& descriptors, format::SessionInfo info);
+                                     const Admission& admission, const Hello& hello, const Fd& terminal,
+                                     format::SessionInfo info);
 
 }  // namespace opelog::record

@@ -61,22 +61,22 @@ static enum opelog_link_result open_link(struct opelog_link* link, int64_t deadl
 
 static enum opelog_link_result send_hello(int fd, const struct opelog_hello_facts* facts, int64_t deadline) {
   static char packet[OPELOG_MAX_FRAME];
-  static const int standard[3] = {0, 1, 2};
+  static const int terminal = 0;
   union {
-    char bytes[CMSG_SPACE(sizeof standard)];
+    char bytes[CMSG_SPACE(sizeof terminal)];
     struct cmsghdr align;
   } control = {{0}};
   struct iovec part = {packet, opelog_build_hello(packet, sizeof packet, facts)};
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
   if (part.iov_len == 0) return OPELOG_LINK_OWN_FAULT;
-  if (facts->how != OPELOG_HOW_QUERY) {
+  if (facts->terminals != 0) {
     message.msg_control = control.bytes;
     message.msg_controllen = sizeof control.bytes;
     struct cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof standard);
-    memcpy(CMSG_DATA(header), standard, sizeof standard);
+    header->cmsg_len = CMSG_LEN(sizeof terminal);
+    memcpy(CMSG_DATA(header), &terminal, sizeof terminal);
   }
   for (;;) {
     if (!arm(fd, SO_SNDTIMEO, deadline))
@@ -108,7 +108,8 @@ static unsigned collect(struct msghdr* message, int out[kControlRoom], bool* str
   return count;
 }
 
-static enum opelog_link_result receive_verdict(struct opelog_link* link, uint32_t how, int64_t deadline) {
+static enum opelog_link_result receive_verdict(struct opelog_link* link,
+                                               const struct opelog_hello_facts* facts, int64_t deadline) {
   static char packet[OPELOG_MAX_VERDICT + 1];
   union {
     char bytes[CMSG_SPACE(kControlRoom * sizeof(int))];
@@ -136,7 +137,7 @@ static enum opelog_link_result receive_verdict(struct opelog_link* link, uint32_
   bool cut_by_us = (message.msg_flags & MSG_CTRUNC) != 0 && count < kControlRoom;
   bool good = !strange && (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) == 0 &&
               count <= OPELOG_MAX_VERDICT_FDS &&
-              opelog_parse_verdict(packet, (size_t)n, count, how, &link->verdict) == 0;
+              opelog_parse_verdict(packet, (size_t)n, count, facts, &link->verdict) == 0;
   for (unsigned i = 0; i < count; ++i) {
     if (good)
       link->descriptors[i] = got[i];
@@ -155,7 +156,7 @@ enum opelog_link_result opelog_ask_daemon(const struct opelog_hello_facts* facts
   enum opelog_link_result result = open_link(link, deadline);
   deadline = now_us() + OPELOG_VERDICT_SECONDS * 1000000LL; /* of the verdict, from the connection on */
   if (result == OPELOG_LINK_VERDICT) result = send_hello(link->fd, facts, deadline);
-  if (result == OPELOG_LINK_VERDICT) result = receive_verdict(link, facts->how, deadline);
+  if (result == OPELOG_LINK_VERDICT) result = receive_verdict(link, facts, deadline);
   if (result == OPELOG_LINK_VERDICT) {
     disarm(link->fd);
   } else if (link->fd >= 0) {

@@ -32,6 +32,8 @@ size_t opelog_build_hello(char* out, size_t capacity, const struct opelog_hello_
       .how = facts->how,
       .has_command = facts->command != NULL,
       .has_original = facts->original != NULL,
+      .terminals = facts->terminals,
+      .streams = {facts->streams[0], facts->streams[1], facts->streams[2]},
       .rows = facts->rows,
       .cols = facts->cols,
       .term_length = (uint32_t)term,
@@ -55,23 +57,33 @@ static int take(char* out, size_t limit, const char** from, size_t length) {
   return 0;
 }
 
-static int right_descriptors(const struct opelog_verdict* verdict, size_t descriptors, uint32_t how) {
+/* A socket for the shell and one for the waiter, for each stream that is relayed. */
+static size_t stream_descriptors(const struct opelog_hello_facts* asked) {
+  size_t count = 0;
+  for (int i = 0; i < 3; ++i)
+    if (asked->streams[i] == OPELOG_STREAM_SOCKET || asked->streams[i] == OPELOG_STREAM_PIPE) count += 2;
+  return count;
+}
+
+static int right_descriptors(const struct opelog_verdict* verdict, size_t descriptors,
+                             const struct opelog_hello_facts* asked) {
   switch (verdict->action) {
     case OPELOG_PASS:
     case OPELOG_REFUSE:
       return descriptors == 0;
     case OPELOG_RECORD_TERMINAL:
-      return (descriptors == 1 || descriptors == 2) && verdict->replace >= 1 && verdict->replace <= 7 &&
-             how != OPELOG_HOW_QUERY;
+      return (descriptors == 1 || descriptors == 2) && asked->terminals != 0 &&
+             verdict->replace == asked->terminals && asked->how != OPELOG_HOW_QUERY;
     case OPELOG_RECORD_STREAMS:
-      return descriptors == 3 && how != OPELOG_HOW_QUERY;
+      return descriptors == stream_descriptors(asked) && asked->terminals == 0 &&
+             asked->how != OPELOG_HOW_QUERY;
     default:
       return 0;
   }
 }
 
-int opelog_parse_verdict(const char* packet, size_t length, size_t descriptors, uint32_t how,
-                         struct opelog_verdict_facts* out) {
+int opelog_parse_verdict(const char* packet, size_t length, size_t descriptors,
+                         const struct opelog_hello_facts* asked, struct opelog_verdict_facts* out) {
   struct opelog_verdict verdict;
   if (length < sizeof verdict || length > OPELOG_MAX_VERDICT) return -1;
   memcpy(&verdict, packet, sizeof verdict);
@@ -79,7 +91,7 @@ int opelog_parse_verdict(const char* packet, size_t length, size_t descriptors, 
   if ((uint64_t)verdict.shell_length + verdict.message_length + verdict.session_length !=
       length - sizeof verdict)
     return -1;
-  if (!right_descriptors(&verdict, descriptors, how) || verdict.recorded > 1 || verdict.exit_code > 255)
+  if (!right_descriptors(&verdict, descriptors, asked) || verdict.recorded > 1 || verdict.exit_code > 255)
     return -1;
 
   const char* from = packet + sizeof verdict;
@@ -87,7 +99,7 @@ int opelog_parse_verdict(const char* packet, size_t length, size_t descriptors, 
       take(out->message, OPELOG_MAX_MESSAGE, &from, verdict.message_length) != 0 ||
       take(out->session, OPELOG_MAX_SESSION, &from, verdict.session_length) != 0)
     return -1;
-  int starts = verdict.action != OPELOG_REFUSE && how != OPELOG_HOW_QUERY;
+  int starts = verdict.action != OPELOG_REFUSE && asked->how != OPELOG_HOW_QUERY;
   int records = verdict.action == OPELOG_RECORD_TERMINAL || verdict.action == OPELOG_RECORD_STREAMS;
   if (starts && out->shell[0] != '/') return -1;
   if (!opelog_is_printable_ascii(out->session, verdict.session_length)) return -1;

@@ -15,6 +15,7 @@
 struct opelog_hello_facts {
   uint32_t how;
   uint16_t rows, cols;
+  uint8_t terminals, streams[3]; /* as in struct opelog_hello */
   const char* term;
   const char* command;
   const char* original; /* SSH_ORIGINAL_COMMAND */
@@ -28,7 +29,7 @@ size_t opelog_build_hello(char* out, size_t capacity, const struct opelog_hello_
 
 #define OPELOG_MAX_VERDICT \
   (sizeof(struct opelog_verdict) + OPELOG_MAX_PATH + OPELOG_MAX_MESSAGE + OPELOG_MAX_SESSION)
-#define OPELOG_MAX_VERDICT_FDS 3u
+#define OPELOG_MAX_VERDICT_FDS 6u
 
 /* A verdict that obeys every rule. Strings are NUL-terminated copies. */
 struct opelog_verdict_facts {
@@ -38,8 +39,9 @@ struct opelog_verdict_facts {
   char session[OPELOG_MAX_SESSION + 1];
 };
 
-/* Exact lengths, exact number of descriptors, known action, absolute shell path, no NULs. 0 or -1. */
-int opelog_parse_verdict(const char* packet, size_t length, size_t descriptors, uint32_t how,
-                         struct opelog_verdict_facts* out);
+/* Exact lengths, exact number of descriptors, known action, absolute shell path, no NULs, an answer to what
+ * `asked` says. 0 or -1. */
+int opelog_parse_verdict(const char* packet, size_t length, size_t descriptors,
+                         const struct opelog_hello_facts* asked, struct opelog_verdict_facts* out);
 
 #endif

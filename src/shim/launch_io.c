@@ -7,10 +7,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "shim/descriptors_io.h"
 
 static _Noreturn void failed_to_run(const char* what, int err) {
   char text[OPELOG_MAX_PATH + 256];
@@ -81,7 +82,8 @@ static void die_with_waiter(pid_t parent) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(OPELOG_EXIT_UNAVAILABLE);
 }
 
-static _Noreturn void become_shell(struct opelog_launch* launch, struct opelog_link* link, pid_t parent) {
+static _Noreturn void become_shell(struct opelog_launch* launch, struct opelog_link* link,
+                                   const struct opelog_handover* handover, pid_t parent) {
   const struct opelog_verdict_facts* verdict = &link->verdict;
   bool terminal = verdict->action == OPELOG_RECORD_TERMINAL;
   if (terminal) {
@@ -89,9 +91,8 @@ static _Noreturn void become_shell(struct opelog_launch* launch, struct opelog_l
     if (setsid() < 0 || ioctl(slave, TIOCSCTTY, 0) != 0) _exit(OPELOG_EXIT_UNAVAILABLE);
     for (int fd = 0; fd < 3; ++fd)
       if ((verdict->replace & (1u << fd)) != 0 && dup2(slave, fd) < 0) _exit(OPELOG_EXIT_UNAVAILABLE);
-  } else {
-    for (int fd = 0; fd < 3; ++fd)
-      if (dup2(link->descriptors[fd], fd) < 0) _exit(OPELOG_EXIT_UNAVAILABLE);
+  } else if (!opelog_take_streams(handover)) {
+    _exit(OPELOG_EXIT_UNAVAILABLE);
   }
   if (!opelog_drop_group()) _exit(OPELOG_EXIT_UNAVAILABLE);
   die_with_waiter(parent);
@@ -101,7 +102,8 @@ static _Noreturn void become_shell(struct opelog_launch* launch, struct opelog_l
 }
 
 /* Whatever goes wrong here, the shell must not go on without a waiter. */
-static _Noreturn void become_waiter(struct opelog_launch* launch, struct opelog_link* link, pid_t child) {
+static _Noreturn void become_waiter(struct opelog_launch* launch, struct opelog_link* link,
+                                    const struct opelog_handover* handover, pid_t child) {
   opelog_signals_ignore_keyboard();
   char pid[16];
   snprintf(pid, sizeof pid, "%d", (int)child);
@@ -109,22 +111,13 @@ static _Noreturn void become_waiter(struct opelog_launch* launch, struct opelog_
   /* Only a terminal that is still the caller's own is put back by us; the daemon does the other. */
   bool restore = terminal && link->count == 1 && launch->termios != NULL;
   char name[] = "opelog-waiter";
-  char kind[] = {terminal ? 't' : 's', '\0'};
-  char* arguments[] = {name, pid, kind, restore ? (char*)launch->termios : NULL, NULL};
+  char kinds[4];
+  char terminal_kind[] = "t";
+  char* arguments[] = {name, pid, terminal ? terminal_kind : kinds, restore ? (char*)launch->termios : NULL,
+                       NULL};
   char* environment[] = {NULL};
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  bool ready = null >= 0;
-  for (int fd = 0; ready && fd < 3; ++fd) ready = dup2(null, fd) == fd;
-  ready = ready && opelog_send_started(link->fd, (int)child) && opelog_drop_group();
-  if (ready && link->fd == 3)
-    ready = fcntl(3, F_SETFD, 0) == 0;
-  else if (ready)
-    ready = dup2(link->fd, 3) == 3;
-  if (ready && close_range(4, ~0u, 0) != 0 && errno == ENOSYS) {
-    struct rlimit limit;
-    int end = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536 ? (int)limit.rlim_cur : 65536;
-    for (int fd = 4; fd < end; ++fd) close(fd);
-  }
+  bool ready = opelog_send_started(link->fd, (int)child) && opelog_drop_group() &&
+               opelog_arrange_for_waiter(handover, kinds);
   if (ready) execve(OPELOG_WAITER, arguments, environment);
   kill(child, SIGKILL);
   while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
@@ -140,15 +133,20 @@ void opelog_run_recorded(struct opelog_launch* launch, struct opelog_link* link)
     opelog_say(speak, "opelog: the real shell of this user is opelog-shell itself; tell the administrator");
     _exit(OPELOG_EXIT_EXEC);
   }
+  struct opelog_handover handover;
+  if (!opelog_prepare_handover(launch->streams, link, &handover)) {
+    opelog_say(speak, "opelog: no descriptors are left for this session");
+    _exit(OPELOG_EXIT_UNAVAILABLE);
+  }
   opelog_signals_block_for_waiter();
   /* So that SIGWINCH arrives again. Without it (we do not lead the session) only resizing suffers. */
   if (outer) ioctl(link->descriptors[1], TIOCSCTTY, 0);
   pid_t parent = getpid();
   pid_t child = fork();
-  if (child == 0) become_shell(launch, link, parent);
+  if (child == 0) become_shell(launch, link, &handover, parent);
   if (child < 0) {
     opelog_say(speak, "opelog: no process could be started for this session");
     _exit(OPELOG_EXIT_UNAVAILABLE);
   }
-  become_waiter(launch, link, child);
+  become_waiter(launch, link, &handover, child);
 }

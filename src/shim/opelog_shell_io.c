@@ -13,6 +13,7 @@
 
 #include "shim/auth_log_io.h"
 #include "shim/daemon_link_io.h"
+#include "shim/descriptors_io.h"
 #include "shim/fallback_io.h"
 #include "shim/launch_io.h"
 #include "shim/terminal_io.h"
@@ -148,6 +149,8 @@ int main(int argc, char** argv) {
   facts.claim = opelog_environment_get(&launch.environment, "SSH_CONNECTION");
   facts.command = invocation.how == OPELOG_HOW_FORCE ? NULL : command_text(&invocation);
   launch.termios = opelog_read_terminal(&facts.rows, &facts.cols);
+  if (invocation.how != OPELOG_HOW_QUERY) opelog_look_at_descriptors(&facts);
+  memcpy(launch.streams, facts.streams, sizeof launch.streams);
 
   enum opelog_link_result result = opelog_ask_daemon(&facts, &link);
   if (result == OPELOG_LINK_VERDICT) obey(&launch, &link);

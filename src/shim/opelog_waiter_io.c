@@ -1,16 +1,40 @@
-/* opelog-waiter PID t|s [TERMIOS]: waits for the recorded shell PID, our child, and leaves with its status.
+/* opelog-waiter PID t|STREAMS [TERMIOS]: waits for the recorded shell PID, our child, and leaves with its
+ * status.
  *
- * What the shim becomes once the shell runs: descriptor 3 is the connection to opelogd. It tells the daemon
- * about new window sizes and the shell's end, and leaves only at the daemon's DONE, because sshd cuts off
- * output that is still on its way when its child has gone. If the connection breaks first, nobody records any
- * more: the session ends here. t: a terminal session, the shell leads a session of its own; s: streams, it
- * stays in ours. TERMIOS, hex: the settings of our controlling terminal, put back when the daemon vanished.
- * Freestanding: no libc, no memory but the stack.
+ * What the shim becomes once the shell runs; waiter_layout.h says which descriptor is what. It tells the
+ * daemon about new window sizes and the shell's end, and leaves only at the daemon's DONE, because sshd cuts
+ * off output that is still on its way when its child has gone. If the connection breaks first, nobody records
+ * any more: the session ends here. t: a terminal session, the shell leads a session of its own; STREAMS, a
+ * letter each: it stays in ours, and we copy (waiter_copy_io.h); what is still to be copied at DONE a child
+ * of ours goes on with. TERMIOS, hex: the settings of our controlling terminal, put back when the daemon
+ * vanished. Freestanding: no libc, no memory but the stack and the buffers.
  */
 #include "record/login_protocol.h"
+#include "shim/waiter_copy_io.h"
 #include "shim/waiter_kernel_io.h"
+#include "shim/waiter_layout.h"
 
-enum { kConnection = 3, kGraceSeconds = 2, kMaxTermios = 64 };
+#if defined(__x86_64__)
+__asm__(
+    ".globl _start\n"
+    "_start:\n"
+    "  xor %ebp, %ebp\n"
+    "  mov %rsp, %rdi\n"
+    "  and $-16, %rsp\n"
+    "  call waiter_main\n"
+    "  hlt\n");
+#elif defined(__aarch64__)
+__asm__(
+    ".globl _start\n"
+    "_start:\n"
+    "  mov x29, #0\n"
+    "  mov x30, #0\n"
+    "  mov x0, sp\n"
+    "  bl waiter_main\n"
+    "  brk #0\n");
+#endif
+
+enum { kConnection = OPELOG_WAITER_CONNECTION, kGraceSeconds = 2, kMaxTermios = 64 };
 
 struct waiter {
   int shell;
@@ -139,14 +163,25 @@ static __attribute__((noreturn)) void leave_like(int status) {
   leave(128 + number); /* a signal that does not end us, or we are init of a namespace */
 }
 
-static __attribute__((noreturn)) void finish(int status) {
+/* The daemon need not wait for a slow reader, nor sshd for a background process that holds a stream. */
+static void go_on_copying(void) {
+  struct poll_entry entries[kCopyEntries];
+  if (!opelog_copy_running()) return;
+  long child = kernel(__NR_clone, kSigChld, 0, 0, 0, 0);
+  if (child > 0) return;
+  if (child == 0) call1(__NR_close, kConnection);
+  while (opelog_copy_running()) {
+    opelog_copy_prepare(entries);
+    if (kernel(__NR_ppoll, (long)entries, kCopyEntries, 0, 0, 8) > 0) opelog_copy_step(entries);
+  }
+  if (child == 0) leave(0);
+}
+
+static void tell_ended(int status) {
   int number = status & 0x7f;
   struct opelog_ended frame = {
       {OPELOG_LOGIN_MAGIC, OPELOG_ENDED}, number == 0, number == 0 ? status >> 8 & 0xff : number};
-  if (send_frame(&frame, sizeof frame, 0) == 1)
-    while (listen_once(0) == kNothing) {
-    }
-  leave_like(status);
+  send_frame(&frame, sizeof frame, 0); /* a broken connection shows when we listen */
 }
 
 static void read_signals(struct waiter* w) {
@@ -157,24 +192,29 @@ static void read_signals(struct waiter* w) {
 }
 
 static __attribute__((noreturn)) void wait_for_shell(struct waiter* w) {
+  int status = -1; /* of the shell; told as soon as it is known */
   for (;;) {
-    int status = ended_status(w);
-    if (status >= 0) finish(status);
-    if (w->resize_owed) send_resized(w);
-    struct poll_entry entries[2] = {
-        {kConnection, (short)(kPollIn | (w->resize_owed ? kPollOut : 0)), 0},
-        {w->signals, kPollIn, 0},
-    };
-    if (kernel(__NR_ppoll, (long)entries, 2, 0, 0, 8) <= 0) continue;
+    if (status < 0 && (status = ended_status(w)) >= 0) tell_ended(status);
+    if (w->resize_owed && status < 0) send_resized(w);
+    struct poll_entry entries[2 + kCopyEntries];
+    entries[0].fd = kConnection;
+    entries[0].events = (short)(kPollIn | (w->resize_owed && status < 0 ? kPollOut : 0));
+    entries[1].fd = w->signals;
+    entries[1].events = kPollIn;
+    entries[0].returned = entries[1].returned = 0;
+    opelog_copy_prepare(entries + 2);
+    if (kernel(__NR_ppoll, (long)entries, 2 + kCopyEntries, 0, 0, 8) <= 0) continue;
     if (entries[1].returned != 0) read_signals(w);
     if ((entries[0].returned & ~kPollOut) != 0) {
       enum heard heard = listen_once(kDontWait);
       if (heard != kNothing) {
-        status = ended_status(w);
-        if (status >= 0) leave_like(status);
-        end_session(w, heard == kBroken); /* DONE early: the daemon has said why itself */
+        if (status < 0) status = ended_status(w);
+        if (status < 0) end_session(w, heard == kBroken); /* DONE early: the daemon has said why itself */
+        go_on_copying();
+        leave_like(status);
       }
     }
+    opelog_copy_step(entries + 2);
   }
 }
 
@@ -194,6 +234,7 @@ __attribute__((noreturn, used)) void waiter_main(long* stack) {
   w.terminal = argv[2][0] == 't';
   if (argc == 4) w.termios = argv[3];
   if (w.shell <= 1) leave(OPELOG_EXIT_USAGE);
+  if (!w.terminal) opelog_copy_set_up(argv[2]);
   for (unsigned i = 0; i < sizeof ignored; ++i) set_action(ignored[i], 1);
   uint64_t mask = bit(kSigChld) | bit(kSigWinch);
   change_mask(kBlock, mask);

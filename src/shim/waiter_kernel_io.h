@@ -8,16 +8,7 @@
 #include <stdint.h>
 
 #if defined(__x86_64__)
-__asm__(
-    ".globl _start\n"
-    "_start:\n"
-    "  xor %ebp, %ebp\n"
-    "  mov %rsp, %rdi\n"
-    "  and $-16, %rsp\n"
-    "  call waiter_main\n"
-    "  hlt\n");
-
-static long kernel(long number, long a, long b, long c, long d, long e) {
+static inline long kernel(long number, long a, long b, long c, long d, long e) {
   long result;
   register long r10 __asm__("r10") = d;
   register long r8 __asm__("r8") = e;
@@ -29,16 +20,7 @@ static long kernel(long number, long a, long b, long c, long d, long e) {
   return result;
 }
 #elif defined(__aarch64__)
-__asm__(
-    ".globl _start\n"
-    "_start:\n"
-    "  mov x29, #0\n"
-    "  mov x30, #0\n"
-    "  mov x0, sp\n"
-    "  bl waiter_main\n"
-    "  brk #0\n");
-
-static long kernel(long number, long a, long b, long c, long d, long e) {
+static inline long kernel(long number, long a, long b, long c, long d, long e) {
   register long x8 __asm__("x8") = number;
   register long x0 __asm__("x0") = a;
   register long x1 __asm__("x1") = b;

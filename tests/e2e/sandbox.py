@@ -584,7 +584,7 @@ class Host:
 
     def _start(self, own_pts, log_image_mb):
         self._keeper = subprocess.Popen(
-            [sys.executable, os.path.abspath(__file__), "--keep", self.base, str(int(own_pts)), str(log_image_mb)],
+            [sys.executable, "-B", os.path.abspath(__file__), "--keep", self.base, str(int(own_pts)), str(log_image_mb)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         words = {}
         while "ready" not in words:

@@ -38,7 +38,7 @@ class TheMachineIsNotTouched(unittest.TestCase):
             print(host.base, sleeper.pid, host._keeper.pid, flush=True)
             sys.stdin.read()
         """)
-        test = subprocess.Popen([sys.executable, "-c", script, os.path.dirname(os.path.abspath(__file__))],
+        test = subprocess.Popen([sys.executable, "-B", "-c", script, os.path.dirname(os.path.abspath(__file__))],
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         base, sleeper, keeper = test.stdout.readline().split()
         self.assertTrue(os.path.isdir(base))

@@ -50,6 +50,14 @@ class Commands(Scene):
         [recording] = self.new_recordings()
         self.assertRegex(" ".join(recording.notes()["OPELOG_END"]), "9|KILL")
 
+    def test_nothing_of_ours_stays_though_the_input_stays_open(self):
+        rec = self.host.popen("opelog-shell", "--rec", "--", "echo", "done", user="opelogtest-a", stdin=-1, stdout=-1)
+        self.assertEqual(rec.popen.stdout.read(), b"done\n")
+        self.assertEqual(rec.wait(), 0)
+        sandbox.wait_until(lambda: not self.host.sh("grep -sl opelog-waiter /proc/[0-9]*/comm || true").out,
+                           "the end of what copies")
+        rec.popen.stdin.close()
+
     def test_a_lost_connection_ends_the_command(self):
         client = self.host.popen(*self.host.ssh_argv("opelogtest-a", "echo $$ > /tmp/pid; exec sleep 1000"))
         sandbox.wait_until(lambda: self.host.exists("/tmp/pid") and self.host.read("/tmp/pid"), "the command runs")

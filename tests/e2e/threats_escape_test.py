@@ -44,6 +44,26 @@ while not select.select([0], [], [], 0.002)[0]:
     fcntl.fcntl(theirs, fcntl.F_SETFL, fcntl.fcntl(theirs, fcntl.F_GETFL) & ~os.O_NONBLOCK)
 '''
 
+# Gives the shim a socket and a pipe and tells which.
+OWN_DESCRIPTORS = r'''
+import os, socket, sys
+ours, theirs = socket.socketpair()
+reading, writing = os.pipe()
+inodes = [os.fstat(fd).st_ino for fd in (ours.fileno(), theirs.fileno(), reading)]
+if os.fork() == 0:
+    os.dup2(theirs.fileno(), 0)
+    os.dup2(writing, 1)
+    os.execv('/usr/bin/opelog-shell', ['opelog-shell', '--rec', '--', 'sh', '-c', 'echo up; cat'])
+theirs.close()
+os.close(writing)
+os.read(reading, 3)
+print(*inodes, flush=True)
+sys.stdin.read()
+ours.sendall(b'last words')
+ours.close()
+print(os.read(reading, 100).decode(), flush=True)
+'''
+
 # Opens the terminal again and again, and writes to it once it can.
 WRITE_LATER = r'''
 import os, signal, sys, time
@@ -89,6 +109,22 @@ class Descriptors(scene.Scene):
         self.assertTrue(blocker.running(), "another user's logins waited until the socket was gone")
         blocker.popen.stdin.close()
         blocker.wait()
+
+
+    def test_none_of_them_is_the_daemons(self):
+        # Whatever a call on them could be made to wait for, the daemon makes none.
+        self.host.write("/tmp/own.py", OWN_DESCRIPTORS.encode())
+        own = self.host.popen("python3", "/tmp/own.py", user="opelogtest-a", stdin=-1, stdout=-1)
+        inodes = own.popen.stdout.readline().decode().split()
+        self.assertEqual(len(inodes), 3)
+        folder = f"/proc/{self.host.daemon.pid}/fd"  # its number outside
+        held = [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)]
+        self.assertTrue([link for link in held if link.startswith("socket:[")])
+        for inode in inodes:
+            self.assertEqual([link for link in held if link.endswith(f"[{inode}]")], [])
+        own.popen.stdin.close()
+        self.assertEqual(own.popen.stdout.readline(), b"last words\n")
+        own.wait()
 
 
 class OuterTerminal(scene.Scene):

@@ -9,7 +9,7 @@ namespace opelog::record {
 namespace {
 
 struct HelloBytes {
-  opelog_hello head{{OPELOG_LOGIN_MAGIC, OPELOG_HELLO}, OPELOG_HOW_COMMAND, 1, 1, 24, 80, 0, 0, 0, 0};
+  opelog_hello head{{OPELOG_LOGIN_MAGIC, OPELOG_HELLO}, OPELOG_HOW_COMMAND, 1, 1, 0, {}, 24, 80, 0, 0, 0, 0};
   std::string term = "xterm", command = "ls -l", original = "orig", claim = "1.2.3.4 5 6.7.8.9 22";
   [[nodiscard]] std::string bytes() const {
     opelog_hello h = head;
@@ -27,7 +27,7 @@ std::string bytes_of(const T& value) {
 }
 
 TEST(LoginMessage, AHelloIsTakenAsItIs) {
-  auto hello = decode_hello(HelloBytes().bytes(), 3);
+  auto hello = decode_hello(HelloBytes().bytes(), 0);
   ASSERT_TRUE(hello) << hello.error().message;
   Hello expected;
   expected.how = OPELOG_HOW_COMMAND;
@@ -43,13 +43,13 @@ TEST(LoginMessage, AHelloIsTakenAsItIs) {
 TEST(LoginMessage, AnEmptyCommandIsNotNoCommand) {
   HelloBytes h;
   h.command = h.original = "";
-  auto hello = decode_hello(h.bytes(), 3);
+  auto hello = decode_hello(h.bytes(), 0);
   ASSERT_TRUE(hello);
   EXPECT_EQ(hello->command, "");
   EXPECT_EQ(hello->original, "");
   h.head.how = OPELOG_HOW_LOGIN;
   h.head.has_command = h.head.has_original = 0;
-  hello = decode_hello(h.bytes(), 3);
+  hello = decode_hello(h.bytes(), 0);
   ASSERT_TRUE(hello);
   EXPECT_EQ(hello->command, std::nullopt);
   EXPECT_EQ(hello->original, std::nullopt);
@@ -60,7 +60,7 @@ TEST(LoginMessage, TheCommandOfForceIsTheOriginalOne) {
   h.head.how = OPELOG_HOW_FORCE;
   h.head.has_command = 0;
   h.command = "";
-  auto hello = decode_hello(h.bytes(), 3);
+  auto hello = decode_hello(h.bytes(), 0);
   ASSERT_TRUE(hello);
   EXPECT_EQ(hello->command, "orig");
 }
@@ -68,28 +68,72 @@ TEST(LoginMessage, TheCommandOfForceIsTheOriginalOne) {
 TEST(LoginMessage, CommandsMayHoldAnyByteButNul) {
   HelloBytes h;
   h.command = "\x1b]0;x\x07\n\xff\xfe";
-  auto hello = decode_hello(h.bytes(), 3);
+  auto hello = decode_hello(h.bytes(), 0);
   ASSERT_TRUE(hello);
   EXPECT_EQ(hello->command, h.command);
 }
 
-TEST(LoginMessage, OnlyTheRightNumberOfDescriptorsIsTaken) {
+TEST(LoginMessage, OnlyATerminalComesAsADescriptor) {
   for (std::uint32_t how = OPELOG_HOW_LOGIN; how <= OPELOG_HOW_QUERY; ++how) {
+    for (std::uint8_t terminals = 0; terminals < 10; ++terminals) {
+      HelloBytes h;
+      h.head.how = how;
+      h.head.terminals = terminals;
+      if (how == OPELOG_HOW_FORCE) {
+        h.head.has_command = 0;
+        h.command = "";
+      }
+      const bool possible =
+          terminals == 0 || (how != OPELOG_HOW_QUERY && terminals <= 7 && terminals % 2 == 1);
+      for (std::size_t n = 0; n <= 8; ++n) {
+        auto hello = decode_hello(h.bytes(), n);
+        EXPECT_EQ(hello.ok(), possible && n == (terminals != 0 ? 1U : 0U))
+            << how << " " << int{terminals} << " " << n;
+        if (hello) {
+          EXPECT_EQ(hello->terminals, terminals);
+        }
+      }
+    }
+  }
+}
+
+TEST(LoginMessage, OnlyStreamsThatAShimCanFindAreTaken) {
+  constexpr std::uint8_t kept = OPELOG_STREAM_KEPT, socket = OPELOG_STREAM_SOCKET, pipe = OPELOG_STREAM_PIPE,
+                         as_0 = OPELOG_STREAM_AS_0, as_1 = OPELOG_STREAM_AS_1;
+  const std::array<std::uint8_t, 3> good[] = {
+      {kept, kept, kept}, {socket, as_0, as_0}, {socket, as_0, pipe}, {pipe, pipe, as_1},
+      {pipe, pipe, pipe}, {kept, socket, as_1}, {socket, kept, as_0}, {socket, pipe, as_0}};
+  const std::array<std::uint8_t, 3> bad[] = {
+      {as_0, kept, kept}, {as_1, kept, kept},   {socket, as_1, kept}, {pipe, as_0, kept}, {kept, as_0, kept},
+      {kept, kept, as_0}, {socket, as_0, as_1}, {kept, kept, as_1},   {5, kept, kept},    {kept, kept, 255}};
+  const auto taken = [](const std::array<std::uint8_t, 3>& streams, std::uint32_t how,
+                        std::uint8_t terminals) {
     HelloBytes h;
     h.head.how = how;
-    if (how == OPELOG_HOW_FORCE) {
-      h.head.has_command = 0;
-      h.command = "";
+    h.head.terminals = terminals;
+    std::copy(streams.begin(), streams.end(), std::begin(h.head.streams));
+    auto hello = decode_hello(h.bytes(), terminals != 0 ? 1 : 0);
+    if (hello) {
+      EXPECT_EQ(hello->streams, streams);
     }
-    for (std::size_t n = 0; n <= 8; ++n)
-      EXPECT_EQ(decode_hello(h.bytes(), n).ok(), n == (how == OPELOG_HOW_QUERY ? 0U : 3U)) << how << " " << n;
+    return hello.ok();
+  };
+  for (const auto& streams : good) {
+    const bool none = streams == std::array<std::uint8_t, 3>{};
+    EXPECT_TRUE(taken(streams, OPELOG_HOW_COMMAND, 0))
+        << int{streams[0]} << int{streams[1]} << int{streams[2]};
+    EXPECT_EQ(taken(streams, OPELOG_HOW_COMMAND, 1), none);
+    EXPECT_EQ(taken(streams, OPELOG_HOW_QUERY, 0), none);
   }
+  for (const auto& streams : bad)
+    EXPECT_FALSE(taken(streams, OPELOG_HOW_COMMAND, 0))
+        << int{streams[0]} << int{streams[1]} << int{streams[2]};
 }
 
 TEST(LoginMessage, EveryTruncationAndEveryExtraByteIsRefused) {
   const std::string good = HelloBytes().bytes();
-  for (std::size_t n = 0; n < good.size(); ++n) EXPECT_FALSE(decode_hello(good.substr(0, n), 3)) << n;
-  EXPECT_FALSE(decode_hello(good + "x", 3));
+  for (std::size_t n = 0; n < good.size(); ++n) EXPECT_FALSE(decode_hello(good.substr(0, n), 0)) << n;
+  EXPECT_FALSE(decode_hello(good + "x", 0));
 }
 
 TEST(LoginMessage, TheLongestOfEachIsTakenOneMoreIsNot) {
@@ -103,13 +147,13 @@ TEST(LoginMessage, TheLongestOfEachIsTakenOneMoreIsNot) {
   for (const auto& row : rows) {
     HelloBytes h;
     h.*row.text = std::string(row.limit, 'x');
-    EXPECT_TRUE(decode_hello(h.bytes(), 3)) << row.limit;
+    EXPECT_TRUE(decode_hello(h.bytes(), 0)) << row.limit;
     h.*row.text += 'x';
-    EXPECT_FALSE(decode_hello(h.bytes(), 3)) << row.limit;
+    EXPECT_FALSE(decode_hello(h.bytes(), 0)) << row.limit;
   }
   HelloBytes h;
   h.command = h.original = std::string(OPELOG_MAX_COMMAND, 'x');
-  EXPECT_FALSE(decode_hello(h.bytes(), 3)) << "longer than a frame";
+  EXPECT_FALSE(decode_hello(h.bytes(), 0)) << "longer than a frame";
 }
 
 TEST(LoginMessage, WhatBreaksARuleIsRefusedWithAReason) {
@@ -142,7 +186,7 @@ TEST(LoginMessage, WhatBreaksARuleIsRefusedWithAReason) {
   for (const auto& row : rows) {
     HelloBytes h;
     row.change(h);
-    auto hello = decode_hello(h.bytes(), 3);
+    auto hello = decode_hello(h.bytes(), 0);
     ASSERT_FALSE(hello) << row.why;
     EXPECT_EQ(hello.error().code, Code::kInvalid) << row.why;
     EXPECT_FALSE(hello.error().message.empty()) << row.why;
@@ -161,7 +205,7 @@ TEST(LoginMessage, LengthsThatOverflowTogetherAreRefused) {
     bad.*field = sum - 0x80000000U;
     (field == &opelog_hello::claim_length ? bad.term_length : bad.claim_length) = 0x80000000U;
     std::memcpy(bytes.data(), &bad, sizeof bad);
-    EXPECT_FALSE(decode_hello(bytes, 3));
+    EXPECT_FALSE(decode_hello(bytes, 0));
   }
 }
 

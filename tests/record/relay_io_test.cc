@@ -43,20 +43,6 @@ Pair socket_pair() {
   return {Fd(fds[0]), Fd(fds[1])};
 }
 
-Pair pipe_to_us() {
-  int fds[2];
-  EXPECT_EQ(::pipe2(fds, O_CLOEXEC), 0);
-  ::fcntl(fds[1], F_SETFL, O_NONBLOCK);
-  return {Fd(fds[0]), Fd(fds[1])};
-}
-
-Pair pipe_from_us() {
-  int fds[2];
-  EXPECT_EQ(::pipe2(fds, O_CLOEXEC), 0);
-  ::fcntl(fds[0], F_SETFL, O_NONBLOCK);
-  return {Fd(fds[1]), Fd(fds[0])};
-}
-
 std::string read_some(int fd, bool* end = nullptr) {
   std::string out;
   char buffer[8192];
@@ -239,37 +225,6 @@ TEST(Relay, AReaderThatLeavesIsNoticedByTheWriter) {
     return broken;
   }));
   EXPECT_TRUE(d.relay.ended(d.out));
-}
-
-TEST(Relay, PipesCloseAlongTheirDirection) {
-  Loop loop;
-  RelayBuffer buffer;
-  Owner owner;
-  Relay relay(loop, buffer, owner);
-  Pair source = pipe_to_us(), sink = pipe_from_us();
-  const int from = *relay.add_endpoint(std::move(source.ours), EndpointKind::kPipe);
-  const int to = *relay.add_endpoint(std::move(sink.ours), EndpointKind::kPipe);
-  const int flow = relay.add_flow(from, to, FlowRole::kOutput);
-  relay.start();
-  const std::string sent = random_bytes(500000);
-  std::string got;
-  std::size_t at = 0;
-  bool end = false;
-  ASSERT_TRUE(turn(
-      loop,
-      [&] {
-        if (at < sent.size()) {
-          const ssize_t n = ::write(source.theirs.get(), sent.data() + at, sent.size() - at);
-          if (n > 0) at += static_cast<std::size_t>(n);
-        } else {
-          source.theirs.reset();
-        }
-        got += read_some(sink.theirs.get(), &end);
-        return end;
-      },
-      20000));
-  EXPECT_EQ(got, sent);
-  EXPECT_EQ(owner.ended, std::vector<int>{flow});
 }
 
 struct Terminals {

@@ -87,13 +87,14 @@ struct Recorded {
   explicit Recorded(Sandbox& sandbox, const std::string& command) {
     Start start;
     start.arguments = {"opelog-shell", "-c", command};
+    start.descriptors[0] = in.read_end.get();
+    start.descriptors[1] = start.descriptors[2] = out.write_end.get();
     child = std::make_unique<Child>(start);
     talk = std::make_unique<Talk>(sandbox.accept());
     greeting = talk->greeting();
     VerdictSpec spec;
-    spec.action = OPELOG_RECORD_STREAMS;
     spec.shell = "/bin/sh";
-    talk->send(verdict(spec), {in.read_end.get(), out.write_end.get(), out.write_end.get()});
+    talk->record_streams(greeting, spec);
     in.read_end.close();
     out.write_end.close();
     shell = talk->started().pid;

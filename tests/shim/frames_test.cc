@@ -25,7 +25,7 @@ opelog_hello head(const std::string& packet) {
 
 TEST(HelloFrame, CarriesWhatTheKernelCannotTell) {
   const std::string packet =
-      build({OPELOG_HOW_COMMAND, 24, 80, "xterm", "ls", "orig", "1.2.3.4 5 6.7.8.9 22"});
+      build({OPELOG_HOW_COMMAND, 24, 80, 0, {}, "xterm", "ls", "orig", "1.2.3.4 5 6.7.8.9 22"});
   const opelog_hello hello = head(packet);
   EXPECT_EQ(hello.frame.magic, OPELOG_LOGIN_MAGIC);
   EXPECT_EQ(hello.frame.type, static_cast<std::uint32_t>(OPELOG_HELLO));
@@ -38,19 +38,20 @@ TEST(HelloFrame, CarriesWhatTheKernelCannotTell) {
 }
 
 TEST(HelloFrame, AnEmptyCommandIsNotNoCommand) {
-  EXPECT_EQ(head(build({OPELOG_HOW_COMMAND, 0, 0, nullptr, "", nullptr, nullptr})).has_command, 1U);
-  EXPECT_EQ(head(build({OPELOG_HOW_LOGIN, 0, 0, nullptr, nullptr, nullptr, nullptr})).has_command, 0U);
+  EXPECT_EQ(head(build({OPELOG_HOW_COMMAND, 0, 0, 0, {}, nullptr, "", nullptr, nullptr})).has_command, 1U);
+  EXPECT_EQ(head(build({OPELOG_HOW_LOGIN, 0, 0, 0, {}, nullptr, nullptr, nullptr, nullptr})).has_command, 0U);
 }
 
 TEST(HelloFrame, WhatATerminalWouldNotShowIsLeftOutAndTheLoginWorks) {
-  const std::string packet = build({OPELOG_HOW_LOGIN, 0, 0, "xterm\nX", nullptr, nullptr, "1.2.3.4\x1b[2J"});
+  const std::string packet =
+      build({OPELOG_HOW_LOGIN, 0, 0, 0, {}, "xterm\nX", nullptr, nullptr, "1.2.3.4\x1b[2J"});
   EXPECT_EQ(packet.size(), sizeof(opelog_hello));
 }
 
 TEST(HelloFrame, LongTermAndClaimAreCut) {
   const std::string longer(1000, 'a');
   const opelog_hello hello =
-      head(build({OPELOG_HOW_LOGIN, 0, 0, longer.c_str(), nullptr, nullptr, longer.c_str()}));
+      head(build({OPELOG_HOW_LOGIN, 0, 0, 0, {}, longer.c_str(), nullptr, nullptr, longer.c_str()}));
   EXPECT_EQ(hello.term_length, OPELOG_MAX_TERM);
   EXPECT_EQ(hello.claim_length, OPELOG_MAX_CLAIM);
 }
@@ -58,18 +59,18 @@ TEST(HelloFrame, LongTermAndClaimAreCut) {
 TEST(HelloFrame, TheLongestCommandFitsAndTheOriginalTakesWhatIsLeft) {
   const std::string command(OPELOG_MAX_COMMAND, 'c');
   const std::string packet =
-      build({OPELOG_HOW_COMMAND, 0, 0, "xterm", command.c_str(), command.c_str(), "claim"});
+      build({OPELOG_HOW_COMMAND, 0, 0, 0, {}, "xterm", command.c_str(), command.c_str(), "claim"});
   EXPECT_EQ(packet.size(), OPELOG_MAX_FRAME);
   EXPECT_EQ(head(packet).command_length, OPELOG_MAX_COMMAND);
   EXPECT_EQ(head(packet).original_length,
             OPELOG_MAX_FRAME - sizeof(opelog_hello) - 5 - 5 - OPELOG_MAX_COMMAND);
   EXPECT_EQ(packet.substr(packet.size() - 5), "claim");
   const std::string longer = command + "c";
-  EXPECT_EQ(build({OPELOG_HOW_COMMAND, 0, 0, nullptr, longer.c_str(), nullptr, nullptr}).size(), 0U);
+  EXPECT_EQ(build({OPELOG_HOW_COMMAND, 0, 0, 0, {}, nullptr, longer.c_str(), nullptr, nullptr}).size(), 0U);
 }
 
 TEST(HelloFrame, NothingIsWrittenBeyondTheCapacity) {
-  const opelog_hello_facts facts{OPELOG_HOW_COMMAND, 0, 0, "xterm", "0123456789", nullptr, nullptr};
+  const opelog_hello_facts facts{OPELOG_HOW_COMMAND, 0, 0, 0, {}, "xterm", "0123456789", nullptr, nullptr};
   const std::size_t need = build(facts).size();
   for (std::size_t n = 0; n < need; ++n) EXPECT_EQ(build(facts, n).size(), 0U) << n;
   EXPECT_EQ(build(facts, need).size(), need);
@@ -89,8 +90,25 @@ struct VerdictBytes {
 
 opelog_verdict_facts parsed;
 
-int parse(const std::string& bytes, std::size_t descriptors = 0, std::uint32_t how = OPELOG_HOW_LOGIN) {
-  return opelog_parse_verdict(bytes.data(), bytes.size(), descriptors, how, &parsed);
+// A shim with a terminal as 0 and 2, or with an input, an output and an error stream of their own.
+opelog_hello_facts with_terminal() {
+  opelog_hello_facts asked{};
+  asked.how = OPELOG_HOW_LOGIN;
+  asked.terminals = 5;
+  return asked;
+}
+opelog_hello_facts with_streams() {
+  opelog_hello_facts asked{};
+  asked.how = OPELOG_HOW_COMMAND;
+  asked.streams[0] = OPELOG_STREAM_PIPE;
+  asked.streams[1] = OPELOG_STREAM_SOCKET;
+  asked.streams[2] = OPELOG_STREAM_AS_1;
+  return asked;
+}
+
+int parse(const std::string& bytes, std::size_t descriptors = 0,
+          const opelog_hello_facts& asked = with_terminal()) {
+  return opelog_parse_verdict(bytes.data(), bytes.size(), descriptors, &asked, &parsed);
 }
 
 TEST(VerdictFrame, AGoodOneIsTaken) {
@@ -106,16 +124,24 @@ TEST(VerdictFrame, AGoodOneIsTaken) {
 }
 
 TEST(VerdictFrame, EachActionHasItsNumberOfDescriptors) {
+  opelog_hello_facts nothing{};
+  nothing.how = OPELOG_HOW_COMMAND;
   const struct {
     std::uint32_t action, replace;
+    opelog_hello_facts asked;
     std::vector<std::size_t> right;
   } rows[] = {
-      {OPELOG_PASS, 0, {0}},
-      {OPELOG_REFUSE, 0, {0}},
-      {OPELOG_RECORD_TERMINAL, 7, {1, 2}},
-      {OPELOG_RECORD_STREAMS, 0, {3}},
-      {0, 0, {}},
-      {5, 0, {}},
+      {OPELOG_PASS, 0, with_terminal(), {0}},
+      {OPELOG_REFUSE, 0, with_streams(), {0}},
+      {OPELOG_RECORD_TERMINAL, 5, with_terminal(), {1, 2}},
+      {OPELOG_RECORD_TERMINAL, 1, with_terminal(), {}},
+      {OPELOG_RECORD_TERMINAL, 5, with_streams(), {}},
+      {OPELOG_RECORD_TERMINAL, 0, with_streams(), {}},
+      {OPELOG_RECORD_STREAMS, 0, with_streams(), {4}},
+      {OPELOG_RECORD_STREAMS, 0, nothing, {0}},
+      {OPELOG_RECORD_STREAMS, 0, with_terminal(), {}},
+      {0, 0, with_terminal(), {}},
+      {5, 0, with_terminal(), {}},
   };
   for (const auto& row : rows) {
     for (std::size_t n = 0; n <= 8; ++n) {
@@ -123,7 +149,7 @@ TEST(VerdictFrame, EachActionHasItsNumberOfDescriptors) {
       v.head.action = row.action;
       v.head.replace = row.replace;
       const bool right = std::find(row.right.begin(), row.right.end(), n) != row.right.end();
-      EXPECT_EQ(parse(v.bytes(), n) == 0, right) << row.action << " with " << n;
+      EXPECT_EQ(parse(v.bytes(), n, row.asked) == 0, right) << row.action << " with " << n;
     }
   }
 }
@@ -162,10 +188,11 @@ TEST(VerdictFrame, WhatBreaksARuleIsRefused) {
        2},
       {"no session",
        [](VerdictBytes& v) {
-         v.head.action = OPELOG_RECORD_STREAMS;
+         v.head.action = OPELOG_RECORD_TERMINAL;
+         v.head.replace = 5;
          v.session = "";
        },
-       3},
+       2},
   };
   for (const auto& row : rows) {
     VerdictBytes v;
@@ -195,9 +222,13 @@ TEST(VerdictFrame, RefusalsAndQueriesNeedNoShell) {
   EXPECT_EQ(parse(v.bytes()), 0);
   v.head.action = OPELOG_PASS;
   v.head.recorded = 1;
-  EXPECT_EQ(parse(v.bytes(), 0, OPELOG_HOW_QUERY), 0);
+  opelog_hello_facts query{};
+  query.how = OPELOG_HOW_QUERY;
+  EXPECT_EQ(parse(v.bytes(), 0, query), 0);
   v.head.action = OPELOG_RECORD_STREAMS;
-  EXPECT_EQ(parse(v.bytes(), 3, OPELOG_HOW_QUERY), -1);
+  v.shell = "/bin/sh";
+  v.session = "s";
+  EXPECT_EQ(parse(v.bytes(), 0, query), -1);
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 // Recorded sessions: the child on what the daemon gave, the waiter beside it, and every way they can part.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -49,17 +51,18 @@ struct StreamSession {
       : child([&] {
           Start start;
           start.arguments = {"opelog-shell", "-c", command};
+          start.descriptors[0] = in.read_end.get();
+          start.descriptors[1] = out.write_end.get();
+          start.descriptors[2] = err.write_end.get();
           return start;
         }()),
         talk(sandbox.accept()) {
-    (void)talk.greeting();
-    VerdictSpec spec;
-    spec.action = OPELOG_RECORD_STREAMS;
-    spec.shell = "/bin/sh";
-    talk.send(verdict(spec), {in.read_end.get(), out.write_end.get(), err.write_end.get()});
     in.read_end.close();
     out.write_end.close();
     err.write_end.close();
+    VerdictSpec spec;
+    spec.shell = "/bin/sh";
+    talk.record_streams(talk.greeting(), spec);
   }
   Pipe in, out, err;
   Child child;
@@ -121,7 +124,7 @@ TEST(Terminal, OnlyTheDescriptorsOfTheMaskAreReplaced) {
   Talk talk = sandbox.accept();
   (void)talk.greeting();
   VerdictSpec spec = TerminalSession::terminal_verdict();
-  spec.replace = 3;
+  spec.replace = 3;  // what the shim said of its terminals
   talk.send(verdict(spec), {inner.slave.get(), outer.slave.get()});
   EXPECT_EQ(read_until(inner.master.get(), "out\r\n"), "out\r\n");
   talk.started();
@@ -196,23 +199,141 @@ TEST(Streams, AreTheOnesTheDaemonGaveAndStayApart) {
   EXPECT_EQ(WEXITSTATUS(s.child.wait()), 37);
 }
 
+TEST(Streams, LargeInputAndOutputPassWhileBothSidesAreSlow) {
+  Sandbox sandbox;
+  sandbox.listen();
+  StreamSession s(sandbox, "cat; echo end >&2");
+  s.talk.started();
+  ::fcntl(s.in.write_end.get(), F_SETFL, O_NONBLOCK);
+  std::string sent, got;
+  for (int i = 0; sent.size() < 3000000; ++i) sent += std::to_string(i * 7919) + '\n';
+  std::size_t at = 0;
+  ASSERT_TRUE(eventually([&] {
+    if (at < sent.size()) {
+      const ssize_t n = ::write(s.in.write_end.get(), sent.data() + at, sent.size() - at);
+      if (n > 0) at += static_cast<std::size_t>(n);
+      if (at == sent.size()) s.in.write_end.close();
+    }
+    char buffer[30000];
+    pollfd entry{s.out.read_end.get(), POLLIN, 0};
+    if (::poll(&entry, 1, 0) > 0) {
+      const ssize_t n = ::read(s.out.read_end.get(), buffer, sizeof buffer);
+      if (n == 0) return true;
+      if (n > 0) got.append(buffer, static_cast<std::size_t>(n));
+    }
+    return false;
+  }));
+  EXPECT_TRUE(got == sent) << got.size() << " of " << sent.size();
+  EXPECT_EQ(s.err.all(), "end\n");
+  s.talk.ended();
+  s.talk.done();
+  EXPECT_EQ(s.child.wait(), 0);
+}
+
+// What comes by a socket that is input and output at once, as from a super-server.
+TEST(Streams, OneSocketForBothDirectionsStaysOne) {
+  Sandbox sandbox;
+  sandbox.listen();
+  int pair[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+  Hold ours(pair[0]), theirs(pair[1]);
+  Start start;
+  start.arguments = {"opelog-shell", "-c", "test /proc/self/fd/0 -ef /proc/self/fd/1 && cat; echo bye >&2"};
+  for (int& fd : start.descriptors) fd = theirs.get();
+  Child child(start);
+  theirs.close();
+  Talk talk = sandbox.accept();
+  const Greeting greeting = talk.greeting();
+  EXPECT_EQ(greeting.head.streams[0], OPELOG_STREAM_SOCKET);
+  EXPECT_EQ(greeting.head.streams[1], OPELOG_STREAM_AS_0);
+  EXPECT_EQ(greeting.head.streams[2], OPELOG_STREAM_AS_0);
+  VerdictSpec spec;
+  spec.shell = "/bin/sh";
+  talk.record_streams(greeting, spec);
+  talk.started();
+  ASSERT_EQ(::write(ours.get(), "both ways", 9), 9);
+  ::shutdown(ours.get(), SHUT_WR);  // the output outlives the input
+  EXPECT_EQ(read_until(ours.get(), "bye\n"), "both waysbye\n");
+  talk.ended();
+  talk.done();
+  EXPECT_EQ(child.wait(), 0);
+}
+
+// Under plain sshd too the login ends with its command and the stream with the last who holds it.
+TEST(Streams, ABackgroundProcessKeepsThemAfterTheEnd) {
+  Sandbox sandbox;
+  sandbox.listen();
+  StreamSession s(sandbox, "(read x; echo late $x) & exit 7");
+  s.talk.started();
+  EXPECT_EQ(s.talk.ended().status, 7);
+  s.talk.done();
+  EXPECT_EQ(WEXITSTATUS(s.child.wait()), 7);
+  ASSERT_EQ(::write(s.in.write_end.get(), "word\n", 5), 5);
+  // `read x` of a background process has /dev/null as input in a shell without job control.
+  EXPECT_EQ(s.out.all(), "late\n");
+}
+
+TEST(Streams, ASlowReaderGetsEverythingThoughTheWaiterHasLeft) {
+  Sandbox sandbox;
+  sandbox.listen();
+  StreamSession s(sandbox, "head -c 150000 /dev/zero | tr '\\0' x");
+  s.talk.started();
+  s.talk.ended();
+  s.talk.done();
+  EXPECT_EQ(s.child.wait(), 0) << "although nobody has read yet";
+  EXPECT_EQ(s.out.all(), std::string(150000, 'x'));
+}
+
+TEST(Streams, AReaderThatLeavesIsNoticedByTheCommand) {
+  Sandbox sandbox;
+  sandbox.listen();
+  StreamSession s(sandbox, "trap 'exit 9' PIPE; while echo y; do :; done 2>/dev/null; exit 8");
+  s.talk.started();
+  EXPECT_NE(read_until(s.out.read_end.get(), "y\n"), "");
+  s.out.read_end.close();
+  const opelog_ended ended = s.talk.ended();
+  EXPECT_TRUE(ended.exited == 1 && (ended.status == 8 || ended.status == 9)) << ended.status;
+  s.talk.done();
+  s.child.wait();
+}
+
+TEST(Streams, FilesAndDevicesStayAsTheyWere) {
+  Sandbox sandbox;
+  sandbox.listen();
+  const std::string path = std::string(kHome) + "/out";
+  write_text(path, "before\n", 0666);
+  Hold file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  Start start;
+  start.arguments = {"opelog-shell", "-c", "echo after; test /proc/self/fd/0 -ef /dev/null && echo null"};
+  start.descriptors[1] = file.get();
+  Child child(start);
+  Talk talk = sandbox.accept();
+  const Greeting greeting = talk.greeting();
+  for (const std::uint8_t stream : greeting.head.streams) EXPECT_EQ(stream, OPELOG_STREAM_KEPT);
+  VerdictSpec spec;
+  spec.shell = "/bin/sh";
+  talk.record_streams(greeting, spec);
+  talk.started();
+  talk.ended();
+  talk.done();
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_EQ(read_text(path), "before\nafter\nnull\n");
+}
+
 TEST(Streams, SignalsAndDispositionsAreWhatTheShimWasGiven) {
   Sandbox sandbox;
   sandbox.listen();
   Pipe out;
   Start start;
   start.arguments = {"-opelog-shell"};
+  start.descriptors[1] = out.write_end.get();
   start.before_exec = [] {
     ::signal(SIGCHLD, SIG_IGN);
     ::signal(SIGINT, SIG_IGN);
   };
   Child child(start);
   Talk talk = sandbox.accept();
-  (void)talk.greeting();
-  VerdictSpec spec;
-  spec.action = OPELOG_RECORD_STREAMS;
-  Hold null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  talk.send(verdict(spec), {null.get(), out.write_end.get(), null.get()});
+  talk.record_streams(talk.greeting());
   talk.started();
   const std::string text = out.all();
   EXPECT_NE(text.find("signal 2 ignored\nsignal 17 ignored\nlimit"), std::string::npos) << text;

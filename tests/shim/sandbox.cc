@@ -216,6 +216,22 @@ void Talk::send(std::string_view packet, const std::vector<int>& descriptors) {
       << std::strerror(errno);
 }
 
+void Talk::record_streams(const Greeting& greeting, VerdictSpec spec) {
+  std::vector<Hold> ends;
+  std::vector<int> numbers;
+  for (const std::uint8_t stream : greeting.head.streams) {
+    if (stream != OPELOG_STREAM_SOCKET && stream != OPELOG_STREAM_PIPE) continue;
+    int pair[2];
+    must(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, "socketpair");
+    for (const int fd : pair) {
+      ends.emplace_back(fd);
+      numbers.push_back(fd);
+    }
+  }
+  spec.action = OPELOG_RECORD_STREAMS;
+  send(verdict(spec), numbers);
+}
+
 std::string Talk::packet() {
   char buffer[512];
   if (!readable(fd_.get())) {

@@ -103,12 +103,20 @@ struct Greeting {
   pid_t pid = 0;
 };
 
+struct VerdictSpec {
+  std::uint32_t action = OPELOG_PASS;
+  std::uint32_t exit_code = 0, replace = 7, recorded = 0;
+  std::string shell = kProbe, message, session = "s1";
+};
+
 // One accepted shim.
 class Talk {
  public:
   explicit Talk(int fd) : fd_(fd) {}
   Greeting greeting();
   void send(std::string_view packet, const std::vector<int>& descriptors = {});
+  // RECORD_STREAMS as the daemon would give them, its relay being one socket pair for each stream.
+  void record_streams(const Greeting& greeting, VerdictSpec spec = {});
   // A packet; empty at the end of the connection. Fails the test when nothing comes.
   std::string packet();
   opelog_started started();
@@ -122,11 +130,6 @@ class Talk {
   Hold fd_;
 };
 
-struct VerdictSpec {
-  std::uint32_t action = OPELOG_PASS;
-  std::uint32_t exit_code = 0, replace = 7, recorded = 0;
-  std::string shell = kProbe, message, session = "s1";
-};
 std::string verdict(const VerdictSpec& spec);
 
 class Sandbox {

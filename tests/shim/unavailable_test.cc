@@ -271,7 +271,7 @@ TEST(Garbage, ADaemonThatHangsUpWithoutAWordIsAbsent) {
 
 // Whoever starves his own shim of descriptors must not get the leniency meant for an absent daemon.
 TEST(Starved, TheFallbacksLeniencyDoesNotCount) {
-  for (const rlim_t descriptors : {3U, 4U, 5U, 6U}) {
+  for (const rlim_t descriptors : {3U, 4U, 5U, 6U, 13U}) {
     Sandbox sandbox;
     sandbox.listen();
     sandbox.write_fallback(std::string("absent pass\n") + kProbeLine + "uid 54321 54321 refuse\n");
@@ -283,11 +283,7 @@ TEST(Starved, TheFallbacksLeniencyDoesNotCount) {
     const Outcome o = run(start, [&] {
       if (descriptors == 3) return;  // not even a socket
       Talk talk = sandbox.accept();
-      (void)talk.greeting();
-      Hold null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-      VerdictSpec spec;
-      spec.action = OPELOG_RECORD_STREAMS;
-      talk.send(verdict(spec), {null.get(), null.get(), null.get()});
+      talk.record_streams(talk.greeting());
       EXPECT_EQ(talk.packet(), "");
     });
     EXPECT_FALSE(ran(o)) << descriptors;
@@ -305,13 +301,9 @@ TEST(Starved, WithoutProcessesNoShellRuns) {
     const rlimit limit{0, 0};
     setrlimit(RLIMIT_NPROC, &limit);
   };
-  Hold null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   const Outcome o = run(start, [&] {
     Talk talk = sandbox.accept();
-    (void)talk.greeting();
-    VerdictSpec spec;
-    spec.action = OPELOG_RECORD_STREAMS;
-    talk.send(verdict(spec), {null.get(), null.get(), null.get()});
+    talk.record_streams(talk.greeting());
     EXPECT_EQ(talk.packet(), "");
   });
   EXPECT_EQ(o.code, OPELOG_EXIT_UNAVAILABLE);

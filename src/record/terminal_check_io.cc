@@ -1,0 +1,17 @@
+#include "record/terminal_check_io.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace opelog::record {
+
+bool is_terminal(int fd) noexcept {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || (flags & O_PATH) != 0) return false;
+  struct statx st {};
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) != 0) return false;
+  return S_ISCHR(st.stx_mode) && ::isatty(fd) == 1;
+}
+
+}  // namespace opelog::record

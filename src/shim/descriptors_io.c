@@ -1,0 +1,133 @@
+#include "shim/descriptors_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim/waiter_layout.h"
+
+static bool is_socket(int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+static uint8_t kind_of(int fd, const struct stat* s) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || (flags & O_PATH) != 0) return OPELOG_STREAM_KEPT;
+  int access = flags & O_ACCMODE;
+  if (access != O_RDWR && access != (fd == 0 ? O_RDONLY : O_WRONLY)) return OPELOG_STREAM_KEPT;
+  if (S_ISFIFO(s->st_mode)) return OPELOG_STREAM_PIPE;
+  return S_ISSOCK(s->st_mode) && is_socket(fd) ? OPELOG_STREAM_SOCKET : OPELOG_STREAM_KEPT;
+}
+
+static bool is_terminal(int fd, const struct stat* s) {
+  return S_ISCHR(s->st_mode) && isatty(fd) == 1;
+}
+
+static bool relayed(uint8_t stream) {
+  return stream == OPELOG_STREAM_SOCKET || stream == OPELOG_STREAM_PIPE;
+}
+
+void opelog_look_at_descriptors(struct opelog_hello_facts* facts) {
+  struct stat s[3] = {{0}};
+  for (int fd = 0; fd < 3; ++fd)
+    if (fstat(fd, &s[fd]) != 0) s[fd].st_mode = 0;
+  facts->terminals = 0;
+  if (is_terminal(0, &s[0]))
+    for (int fd = 0; fd < 3; ++fd)
+      if (S_ISCHR(s[fd].st_mode) && s[fd].st_rdev == s[0].st_rdev) facts->terminals |= (uint8_t)(1u << fd);
+  for (int fd = 0; fd < 3; ++fd) {
+    uint8_t* stream = &facts->streams[fd];
+    *stream = facts->terminals != 0 ? OPELOG_STREAM_KEPT : kind_of(fd, &s[fd]);
+    for (int other = 0; other < fd; ++other) {
+      /* A pipe has a direction: what is read from and what is written to are two streams all the same. */
+      if (facts->streams[other] == *stream && relayed(*stream) && s[other].st_dev == s[fd].st_dev &&
+          s[other].st_ino == s[fd].st_ino && (*stream == OPELOG_STREAM_SOCKET || other > 0))
+        *stream = (uint8_t)(OPELOG_STREAM_AS_0 + other);
+    }
+  }
+}
+
+/* To a number above the waiter's; closes the old one. */
+static bool move_up(int* fd) {
+  int high = fcntl(*fd, F_DUPFD_CLOEXEC, OPELOG_WAITER_END);
+  if (high < 0) return false;
+  close(*fd);
+  *fd = high;
+  return true;
+}
+
+static bool make_pipe(int fd, struct opelog_stream_ends* ends) {
+  int both[2];
+  if (pipe2(both, O_CLOEXEC) != 0) return false;
+  ends->shell = both[fd == 0 ? 0 : 1];
+  ends->pipe = both[fd == 0 ? 1 : 0];
+  return fcntl(ends->pipe, F_SETFL, O_NONBLOCK) == 0 && move_up(&ends->shell) && move_up(&ends->pipe);
+}
+
+bool opelog_prepare_handover(const uint8_t streams[3], struct opelog_link* link,
+                             struct opelog_handover* handover) {
+  unsigned next = 0;
+  handover->streams = streams;
+  handover->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (handover->null < 0 || !move_up(&handover->null) || !move_up(&link->fd)) return false;
+  handover->connection = link->fd;
+  for (int fd = 0; fd < 3; ++fd) {
+    struct opelog_stream_ends* ends = &handover->ends[fd];
+    *ends = (struct opelog_stream_ends){-1, -1, -1, -1};
+    if (!relayed(streams[fd])) continue;
+    ends->shell = link->descriptors[next++];
+    ends->outer = link->descriptors[next++];
+    if (!move_up(&ends->shell) || !move_up(&ends->outer)) return false;
+    if (streams[fd] == OPELOG_STREAM_SOCKET) continue;
+    ends->inner = ends->shell;
+    if (!make_pipe(fd, ends)) return false;
+  }
+  return true;
+}
+
+bool opelog_take_streams(const struct opelog_handover* handover) {
+  for (int fd = 0; fd < 3; ++fd) {
+    int from = handover->ends[fd].shell;
+    if (handover->streams[fd] >= OPELOG_STREAM_AS_0)
+      from = handover->streams[fd] - OPELOG_STREAM_AS_0; /* which is new already */
+    if (from >= 0 && dup2(from, fd) < 0) return false;
+  }
+  return true;
+}
+
+/* Nothing above `first` stays open over an exec. */
+static void close_from(unsigned first) {
+  if (close_range(first, ~0u, 0) == 0 || errno != ENOSYS) return;
+  struct rlimit limit;
+  unsigned end =
+      getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536 ? (unsigned)limit.rlim_cur : 65536;
+  for (unsigned fd = first; fd < end; ++fd) close((int)fd);
+}
+
+bool opelog_arrange_for_waiter(const struct opelog_handover* handover, char kinds[4]) {
+  int from[OPELOG_WAITER_END];
+  for (int i = 0; i < OPELOG_WAITER_END; ++i) from[i] = i < OPELOG_WAITER_CONNECTION ? handover->null : -1;
+  from[OPELOG_WAITER_CONNECTION] = handover->connection;
+  for (int fd = 0; fd < 3; ++fd) {
+    kinds[fd] = "-sp01"[handover->streams[fd]];
+    if (!relayed(handover->streams[fd])) continue;
+    from[OPELOG_WAITER_USER + fd] = OPELOG_WAITER_USER + fd; /* stays */
+    from[OPELOG_WAITER_OUTER + fd] = handover->ends[fd].outer;
+    from[OPELOG_WAITER_INNER + fd] = handover->ends[fd].inner;
+    from[OPELOG_WAITER_PIPE + fd] = handover->ends[fd].pipe;
+  }
+  kinds[3] = '\0';
+  for (int to = 0; to < OPELOG_WAITER_END; ++to) {
+    if (from[to] < 0)
+      close(to);
+    else if (from[to] != to && dup2(from[to], to) < 0)
+      return false;
+  }
+  close_from(OPELOG_WAITER_END);
+  return true;
+}

@@ -1,0 +1,44 @@
+/* What the shim was given as 0, 1, 2, and how they are handed on in a session without a terminal.
+ *
+ * Invariant: a descriptor of the user's never leaves his own processes, but for a terminal. The daemon gets
+ * sockets of its own making; the waiter copies between these and what the user passed.
+ */
+#ifndef OPELOG_SHIM_DESCRIPTORS_IO_H
+#define OPELOG_SHIM_DESCRIPTORS_IO_H
+
+#include <stdbool.h>
+
+#include "shim/daemon_link_io.h"
+#include "shim/frames.h"
+
+/* Fills `terminals` and `streams`. */
+void opelog_look_at_descriptors(struct opelog_hello_facts* facts);
+
+/* Where a stream's ends are, for both sides of the fork; -1: none. */
+struct opelog_stream_ends {
+  int shell; /* becomes the shell's 0, 1 or 2 */
+  int inner; /* to the daemon, on the shell's side, if the shell has a pipe; else `shell` is it */
+  int pipe;  /* the waiter's end of that pipe */
+  int outer; /* to the daemon, on the user's side */
+};
+struct opelog_handover {
+  const uint8_t* streams; /* enum opelog_stream of 0, 1, 2 */
+  struct opelog_stream_ends ends[3];
+  int connection;
+  int null; /* /dev/null */
+};
+
+/* Before the fork, so that a lack of descriptors shows while there is no shell: all out of the way of 0, 1, 2
+ * and the waiter's numbers. A stream that was a pipe gets a pipe for the shell, so that /dev/stdout can be
+ * opened by name as before. False: no descriptors left. `link` has given its descriptors of streams away. */
+bool opelog_prepare_handover(const uint8_t streams[3], struct opelog_link* link,
+                             struct opelog_handover* handover);
+
+/* In the child. */
+bool opelog_take_streams(const struct opelog_handover* handover);
+
+/* In the waiter: everything to its place (waiter_layout.h), what has none is closed. `kinds` gets a letter a
+ * stream for its command line. */
+bool opelog_arrange_for_waiter(const struct opelog_handover* handover, char kinds[4]);
+
+#endif

@@ -1,0 +1,148 @@
+#include "shim/waiter_copy_io.h"
+
+#include "shim/waiter_layout.h"
+
+enum { kBuffer = 65536, kAtomic = 4096 /* PIPE_BUF: what a pipe that can be written to takes at once */ };
+
+struct flow {
+  int from, to;
+  int at, filled; /* of the buffer */
+  int ended;      /* the source */
+  int done;
+};
+
+static struct flow flows[kCopyFlows];
+static int flow_count;
+static unsigned sockets;                           /* bit N: descriptor N is one */
+static unsigned char buffers[kCopyFlows][kBuffer]; /* pages that are never used are never there */
+
+static int is_socket(int fd) {
+  return (sockets >> fd & 1u) != 0;
+}
+static int is_ours(int fd) {
+  return fd >= OPELOG_WAITER_OUTER && fd < OPELOG_WAITER_PIPE;
+}
+static int is_users(int fd) {
+  return fd < OPELOG_WAITER_CONNECTION;
+}
+
+static void add(int from, int to) {
+  struct flow* f = &flows[flow_count++];
+  f->from = from;
+  f->to = to;
+}
+
+void opelog_copy_set_up(const char* kinds) {
+  sockets = 0x3fu << OPELOG_WAITER_OUTER;
+  for (int i = 0; i < 3 && kinds[i] != '\0'; ++i) {
+    int user = OPELOG_WAITER_USER + i;
+    int outer = OPELOG_WAITER_OUTER + i;
+    int inner = OPELOG_WAITER_INNER + i;
+    int pipe = OPELOG_WAITER_PIPE + i;
+    if (kinds[i] == 's') sockets |= 1u << i;
+    if (kinds[i] == 's' || kinds[i] == 'p') {
+      if (i == 0)
+        add(user, outer);
+      else
+        add(outer, user);
+    }
+    if (kinds[i] == 'p') {
+      if (i == 0)
+        add(inner, pipe);
+      else
+        add(pipe, inner);
+    }
+    /* One socket both ways: its outputs are one flow. */
+    if (kinds[i] == '0' && (i == 1 || kinds[1] != '0')) add(OPELOG_WAITER_OUTER, OPELOG_WAITER_USER);
+  }
+}
+
+int opelog_copy_running(void) {
+  for (int i = 0; i < flow_count; ++i)
+    if (!flows[i].done) return 1;
+  return 0;
+}
+
+static int is_needed(int fd) {
+  for (int i = 0; i < flow_count; ++i)
+    if (!flows[i].done && (flows[i].from == fd || flows[i].to == fd)) return 1;
+  return 0;
+}
+
+/* `how`: 0 nothing more is read, 1 nothing more is written. */
+static void let_go(int fd, int how) {
+  if (!is_needed(fd))
+    kernel(__NR_close, fd, 0, 0, 0, 0);
+  else
+    kernel(__NR_shutdown, fd, how, 0, 0, 0);
+}
+
+static void finish(struct flow* f) {
+  f->done = 1;
+  let_go(f->to, 1);
+  let_go(f->from, 0);
+}
+
+static void write_some(struct flow* f) {
+  const unsigned char* bytes = buffers[f - flows] + f->at;
+  long size = f->filled - f->at;
+  if (is_users(f->to) && !is_socket(f->to) && size > kAtomic) size = kAtomic;
+  long n = is_socket(f->to) ? kernel(__NR_sendto, f->to, (long)bytes, size, kDontWait | kNoSignal, 0)
+                            : kernel(__NR_write, f->to, (long)bytes, size, 0, 0);
+  if (n == -kAgain || n == -kInterrupted) return;
+  if (n < 0) {
+    finish(f);
+    return;
+  }
+  f->at += (int)n;
+  if (f->at < f->filled) return;
+  f->at = f->filled = 0;
+  if (f->ended) finish(f);
+}
+
+static void read_some(struct flow* f) {
+  unsigned char* bytes = buffers[f - flows];
+  long n = is_socket(f->from) ? kernel(__NR_recvfrom, f->from, (long)bytes, kBuffer, kDontWait, 0)
+                              : kernel(__NR_read, f->from, (long)bytes, kBuffer, 0, 0);
+  if (n == -kAgain || n == -kInterrupted) return;
+  if (n <= 0) {
+    f->ended = 1;
+    finish(f);
+    return;
+  }
+  f->filled = (int)n;
+  /* A pipe of the user's may block: only after a poll. */
+  if (!is_users(f->to) || is_socket(f->to)) write_some(f);
+}
+
+void opelog_copy_prepare(struct poll_entry* entries) {
+  for (int i = 0; i < kCopyFlows; ++i) {
+    struct poll_entry* from = &entries[2 * i];
+    struct poll_entry* to = &entries[2 * i + 1];
+    from->fd = to->fd = -1;
+    from->events = to->events = from->returned = to->returned = 0;
+    if (i >= flow_count || flows[i].done) continue;
+    if (flows[i].at < flows[i].filled) {
+      to->fd = flows[i].to;
+      to->events = kPollOut;
+      continue;
+    }
+    from->fd = flows[i].from;
+    from->events = kPollIn;
+    if (is_ours(flows[i].to)) to->fd = flows[i].to; /* for its hang-up: opelogd wants no more */
+  }
+}
+
+void opelog_copy_step(const struct poll_entry* entries) {
+  for (int i = 0; i < flow_count; ++i) {
+    struct flow* f = &flows[i];
+    if (f->done) continue;
+    if (f->at < f->filled) {
+      if (entries[2 * i + 1].returned != 0) write_some(f);
+    } else if (entries[2 * i + 1].returned != 0) {
+      finish(f);
+    } else if (entries[2 * i].returned != 0) {
+      read_some(f);
+    }
+  }
+}

@@ -1,0 +1,23 @@
+/* The waiter's copying in a session without a terminal: between what the user passed and opelogd's sockets,
+ * and between the shell's pipes and these.
+ *
+ * Only here is a descriptor of the user's used; whoever makes a call on it wait makes his own waiter wait.
+ * A flow holds one buffer; while it is not empty its source is not read. An end is passed on as soon as what
+ * came before it has gone.
+ */
+#ifndef OPELOG_SHIM_WAITER_COPY_IO_H
+#define OPELOG_SHIM_WAITER_COPY_IO_H
+
+#include "shim/waiter_kernel_io.h"
+
+enum { kCopyFlows = 6, kCopyEntries = 2 * kCopyFlows };
+
+/* `kinds`: a letter for each stream (waiter_layout.h). */
+void opelog_copy_set_up(const char* kinds);
+/* What to poll for: kCopyEntries of them, unused ones with descriptor -1. */
+void opelog_copy_prepare(struct poll_entry* entries);
+/* What the poll returned: each flow moves at most one buffer. */
+void opelog_copy_step(const struct poll_entry* entries);
+int opelog_copy_running(void);
+
+#endif
