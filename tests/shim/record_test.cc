@@ -57,6 +57,7 @@ struct StreamSession {
           return start;
         }()),
         talk(sandbox.accept()) {
+    ::signal(SIGPIPE, SIG_IGN);  // of a reader that should be there
     in.read_end.close();
     out.write_end.close();
     err.write_end.close();
