@@ -175,6 +175,11 @@ bool rule_matches(const Rule& rule, const LoginFacts& facts, std::vector<std::st
 
 }  // namespace
 
+bool asks_for_groups(const Policy& policy) noexcept {
+  return std::any_of(policy.rules.begin(), policy.rules.end(),
+                     [](const Rule& rule) { return !rule.match.group.empty(); });
+}
+
 Decision decide(const Policy& policy, const LoginFacts& facts, bool with_trace) {
   Decision decision;
   for (const Rule& rule : policy.rules) {

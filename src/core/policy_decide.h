@@ -39,6 +39,9 @@ struct Decision {
 Decision decide(const Policy& policy, const LoginFacts& facts, bool with_trace = false);
 Decision decide(Policy&&, const LoginFacts&, bool = false) = delete;  ///< Decision::rule would dangle
 
+/// Whether any rule can look at LoginFacts::groups; if not, they need not be known.
+bool asks_for_groups(const Policy& policy) noexcept;
+
 /// IPv4 or IPv6 in the usual text forms; an IPv6 zone ("%eth0") is dropped.
 std::optional<Address> parse_address(std::string_view text);
 

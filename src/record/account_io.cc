@@ -54,7 +54,7 @@ Result<std::vector<gid_t>> group_list(const std::string& user, gid_t primary) {
 
 }  // namespace
 
-Result<Account> lookup_account(uid_t uid) {
+Result<Account> lookup_account(uid_t uid, Groups groups) {
   passwd entry{};
   std::vector<char> buffer;
   auto found =
@@ -63,6 +63,7 @@ Result<Account> lookup_account(uid_t uid) {
   if (!found) return std::move(found).error();
   Account account{entry.pw_uid,       entry.pw_gid,         text(entry.pw_name),
                   text(entry.pw_dir), text(entry.pw_shell), {}};
+  if (groups == Groups::kWithoutGroups) return account;
   auto gids = group_list(account.user, account.gid);
   if (!gids) return std::move(gids).error();
   for (const gid_t gid : *gids) {

@@ -24,10 +24,13 @@ struct Account {
   std::string home;
   std::string shell;                ///< as in passwd, "" there means /bin/sh
   std::vector<std::string> groups;  ///< names, the primary one first; a gid without a name is left out
+                                    ///< (empty without kWithGroups: a directory server is slow to list them)
 };
 
+enum class Groups { kWithGroups, kWithoutGroups };
+
 /// Code::kNotFound if there is no such account.
-Result<Account> lookup_account(uid_t uid);
+Result<Account> lookup_account(uid_t uid, Groups groups = Groups::kWithGroups);
 Result<uid_t> lookup_user(const std::string& name);
 Result<gid_t> lookup_group(const std::string& name);
 

@@ -72,7 +72,8 @@ std::vector<Connection> find_connections(const Policy& policy) {
   std::vector<Connection> found;
   for (const std::int64_t pid : connections) {
     const ServingProcess& serving = sshds.at(pid);
-    auto account = lookup_account(serving.login.real_uid);
+    auto account = lookup_account(serving.login.real_uid,
+                                  asks_for_groups(policy) ? Groups::kWithGroups : Groups::kWithoutGroups);
     if (!account || account->user == kPrivilegeSeparationUser) continue;
     const ClientAddress client = find_client_address(serving.login, "");
     LoginFacts facts;

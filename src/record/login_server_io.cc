@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "core/clock_io.h"
+#include "core/policy_decide.h"
 #include "record/account_io.h"
 #include "record/client_address_io.h"
 #include "record/proc_text.h"
@@ -89,6 +90,7 @@ struct LoginServer::Pending {
 struct LoginServer::Lookup {
   PeerCredentials peer;
   std::string shim_path, claim;
+  Groups groups = Groups::kWithGroups;
   Status status;
   ProcessFacts process;
   ClientAddress client;
@@ -215,6 +217,7 @@ void LoginServer::look_up(std::uint64_t id) {
   found->peer = std::move(*peer);
   found->shim_path = config_.shim_path;
   found->claim = p.hello.claim;
+  if (!asks_for_groups(config_.policy)) found->groups = Groups::kWithoutGroups;
   auto queued = run_work(
       loop_,
       [found] {
@@ -226,7 +229,7 @@ void LoginServer::look_up(std::uint64_t id) {
         found->process = std::move(*process);
         found->client = find_client_address(found->process, found->claim);
         // The real uid: the shim is setgid only, so both are the user's.
-        auto account = lookup_account(found->peer.uid);
+        auto account = lookup_account(found->peer.uid, found->groups);
         if (!account) {
           found->status = std::move(account).error();
           return;
@@ -243,7 +246,9 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found)
   auto it = pending_.find(id);
   if (it == pending_.end()) return;
   Pending& p = *it->second;
-  p.poll.reset();  // from here on the answer is given in this turn
+  if (found->groups == Groups::kWithoutGroups && asks_for_groups(config_.policy))
+    return look_up(id);  // another policy came meanwhile
+  p.poll.reset();        // from here on the answer is given in this turn
   if (!found->status) return unsettled(id, found->status.error());
   AdmissionFacts facts;
   facts.how = static_cast<opelog_how>(p.hello.how);

@@ -33,6 +33,14 @@ bool matches(const std::string& condition, const LoginFacts& facts) {
   return decide(policy, facts).rule != nullptr;
 }
 
+TEST(PolicyDecide, GroupsAreAskedForOnlyIfARuleCanLookAtThem) {
+  EXPECT_FALSE(asks_for_groups(Policy{}));
+  EXPECT_FALSE(asks_for_groups(policy_of("  - name: a\n    match: { uid: 5000- }\n")));
+  EXPECT_TRUE(
+      asks_for_groups(policy_of("  - name: a\n    match: { uid: 5000- }\n"
+                                "  - name: b\n    match: { group: staff }\n    action: pass\n")));
+}
+
 TEST(PolicyDecide, TheRecipesRuleTakesUid1000AndAllFrom5000UnderSshd) {
   const Policy policy =
       policy_of("  - name: operators\n    match: { uid: [1000, 5000-], parent: [sshd, sshd-session] }\n");

@@ -117,6 +117,28 @@ class ATerminalLogin(Scene):
         self.new_recordings()
 
 
+class ByGroup(Scene):
+    """A rule may name a group; where none does the groups of a login are not looked up."""
+    policy = sandbox.POLICY.replace('uid: [1000, "5000-"]', "group: [opelogtest-b]")
+
+    def test_members_are_recorded_others_are_not(self):
+        self.host.ssh("opelogtest-a", "true")
+        self.host.ssh("opelogtest-b", "true")
+        [recording] = self.new_recordings(1)
+        self.assertIn("opelogtest-b_", recording.name)
+
+    def test_a_policy_that_comes_to_ask_for_groups_finds_them(self):
+        self.host.write("/etc/opelog/opelog.yaml", sandbox.POLICY.encode())
+        self.host.opelog("reload", check=True)
+        self.host.ssh("opelogtest-a", "true")
+        self.new_recordings(1)
+        self.host.write("/etc/opelog/opelog.yaml", self.policy.encode())
+        self.host.opelog("reload", check=True)
+        self.host.ssh("opelogtest-a", "true")
+        self.host.ssh("opelogtest-b", "true")
+        self.assertEqual(sorted(r.name.split("_")[0] for r in self.new_recordings(2)), ["opelogtest-a", "opelogtest-b"])
+
+
 class ListOfLogins(Scene):
     """utmp: `who am i`, `wall` and `write` find the terminal the operator's programs see."""
 

@@ -43,6 +43,9 @@ TEST(Account, EverythingTheNameServiceKnowsOfAUidIsFound) {
         const auto bare = lookup_account(20003);
         if (!account) return account.error().message;
         if (!bare) return bare.error().message;
+        const auto alone = lookup_account(20001, Groups::kWithoutGroups);
+        if (!alone || alone->user != account->user || !alone->groups.empty())
+          return std::string("without groups");
         return account->user + "|" + std::to_string(account->gid) + "|" + account->home + "|" +
                account->shell + "|" + join(account->groups) + "|" + bare->shell + "|" + join(bare->groups);
       });
