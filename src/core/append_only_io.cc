@@ -45,9 +45,13 @@ Result<bool> has_append_only(int fd) {
 
 Status probe_append_only(const std::string& directory) {
   auto fd = open_at(AT_FDCWD, directory, O_TMPFILE | O_RDWR, 0600);
-  if (!fd)
-    return Error{Code::kUnsupported, directory + ": no unnamed files here: " + fd.error().message,
-                 fd.error().err};
+  if (!fd) {
+    // EISDIR: a file system that does not know O_TMPFILE. Anything else (no descriptor left, disk full) says
+    // nothing about the flag.
+    const bool without = fd.error().err == EISDIR || fd.error().code == Code::kUnsupported;
+    return Error{without ? Code::kUnsupported : fd.error().code,
+                 directory + ": no unnamed files here: " + fd.error().message, fd.error().err};
+  }
   if (auto set = set_append_only(fd->get(), true); !set)
     return Error{set.error().code, directory + ": " + set.error().message, set.error().err};
   auto seen = has_append_only(fd->get());

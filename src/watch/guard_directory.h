@@ -31,6 +31,7 @@ struct GuardTable::Directory {
   std::uint32_t scan = 0;
   std::uint64_t scan_entries = 0;
   std::uint64_t scan_flagged = 0;
+  int scan_failures = 0;           ///< in a row; the first is stated
   MonoUs rescan_at = 0;            ///< an overflow rescan is due then; 0 none
   MonoUs rescanned = 0;            ///< when the last one began
   std::deque<std::string> unseen;  ///< names the scan did not meet; bounded by the files known

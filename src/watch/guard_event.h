@@ -115,15 +115,24 @@ struct FlagDone {
   FlagOutcome outcome = FlagOutcome::kDone;
   std::string reason;
 };
-/// Answer to action::WatchFile where no watch was to be had.
+/// Answer to action::WatchFile where no watch was to be had. `passing`: the name is gone or another's by now,
+/// which its own events tell.
 struct WatchRefused {
   DirectoryId directory = 0;
   std::uint64_t inode = 0;
   std::string reason;
+  bool passing = false;
+  std::string remedy = "raise fs.inotify.max_user_watches";
 };
 struct ScanEnded {
   DirectoryId directory = 0;
   Why why = Why::kSweep;
+};
+/// The directory could not be read to its end. `removed`: because it is a removed one, which Arm will tell.
+struct ScanFailed {
+  DirectoryId directory = 0;
+  std::string reason;
+  bool removed = false;
 };
 struct OwnCreated {
   std::string directory;  ///< path as configured
@@ -148,10 +157,10 @@ struct Tick {};
 
 }  // namespace event
 
-using Event =
-    std::variant<event::Configured, event::ArmDone, event::Notified, event::FileModified, event::Overflowed,
-                 event::Looked, event::FlagDone, event::WatchRefused, event::ScanEnded, event::OwnCreated,
-                 event::OwnClosed, event::OwnRemoved, event::Thaw, event::Freeze, event::Tick>;
+using Event = std::variant<event::Configured, event::ArmDone, event::Notified, event::FileModified,
+                           event::Overflowed, event::Looked, event::FlagDone, event::WatchRefused,
+                           event::ScanEnded, event::ScanFailed, event::OwnCreated, event::OwnClosed,
+                           event::OwnRemoved, event::Thaw, event::Freeze, event::Tick>;
 
 namespace action {
 
@@ -187,7 +196,7 @@ struct Flag {
   bool on = true;
 };
 /// Look at every entry from the beginning; replaces a scan of the directory that is under way. Ends with
-/// ScanEnded.
+/// ScanEnded or ScanFailed.
 struct Rescan {
   DirectoryId directory = 0;
   Why why = Why::kSweep;

@@ -40,6 +40,12 @@ constexpr std::size_t kReadBytes = 8192;
 // Raw events kept for the dump: one burst of a login and what came before it.
 constexpr std::size_t kRingEvents = 256;
 
+constexpr const char* kMoreDescriptors = "raise the daemon's LimitNOFILE";
+
+Error watch_error(int err) {
+  return error_from_errno(err, err == ENOSPC ? "inotify watches are used up" : "watch");
+}
+
 }  // namespace
 
 struct Guard::State {
@@ -173,8 +179,9 @@ void Guard::State::act_on(const action::Arm& a) {
     release(w);
     done.outcome = error.code == Code::kNotFound ? ArmOutcome::kAbsent : ArmOutcome::kRefused;
     done.reason = error.message;
-    done.remedy =
-        error.code == Code::kNotFound ? "create the directory" : "name a real directory in the policy";
+    done.remedy = error.code == Code::kNotFound ? "create the directory"
+                  : error.code == Code::kLimit  ? kMoreDescriptors
+                                                : "name a real directory in the policy";
     tell(done);
   };
   if (!found) return refuse(found.error());
@@ -203,8 +210,7 @@ void Guard::State::act_on(const action::Arm& a) {
   if (refused != 0) {
     if (unwatched) return;  // stated when it began
     done.watched = false;
-    done.reason =
-        error_from_errno(refused, refused == ENOSPC ? "inotify watches are used up" : "watch").message;
+    done.reason = watch_error(refused).message;
     done.remedy = "raise fs.inotify.max_user_watches";
   } else {
     directory_watches[w.wd] = a.directory;
@@ -246,14 +252,22 @@ void Guard::State::act_on(const action::WatchFile& a) {
   const auto it = directories.find(a.directory);
   if (it == directories.end() || !it->second.fd) return;
   Watched& w = it->second;
-  const auto refuse = [&](std::string reason) {
-    tell(event::WatchRefused{a.directory, a.inode, std::move(reason)});
-  };
+  event::WatchRefused refused;
+  refused.directory = a.directory;
+  refused.inode = a.inode;
   const PinnedFile pinned = pin_file(w.fd.get(), w.place, a.name, a.inode);
-  if (!pinned.fd) return refuse(pinned.reason);
+  if (!pinned.fd) {
+    refused.reason = pinned.reason;
+    refused.passing = pinned.outcome != FlagOutcome::kFailed;
+    refused.remedy = kMoreDescriptors;
+    return tell(refused);
+  }
   const std::string self = "/proc/self/fd/" + std::to_string(pinned.fd.get());
   const int wd = ::inotify_add_watch(inotify.get(), self.c_str(), IN_MODIFY);
-  if (wd < 0) return refuse(error_from_errno(errno, "watch").message);
+  if (wd < 0) {
+    refused.reason = watch_error(errno).message;
+    return tell(refused);
+  }
   w.files[a.inode] = wd;
   file_watches[wd] = {a.directory, a.inode};
   if (look_at(pinned.fd.get(), w.place).size > 0) look(a.directory, a.name, Why::kTouched);
@@ -298,7 +312,10 @@ void Guard::State::scan() {
   const DirectoryId id = scanned_last = it->first;
   const Why why = it->second.scan_why;
   const auto names = read_entries(it->second.fd.get());
-  if (!names || names->empty()) {
+  if (!names) {
+    it->second.scanning = false;
+    tell(event::ScanFailed{id, names.error().message, names.error().code == Code::kNotFound});
+  } else if (names->empty()) {
     it->second.scanning = false;
     tell(event::ScanEnded{id, why});
   } else {

@@ -1,6 +1,7 @@
 #include "watch/guard_table.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "watch/guard_directory.h"
 #include "watch/inotify_decode.h"
@@ -118,6 +119,7 @@ void GuardTable::armed(Directory& d, const event::ArmDone& e, MonoUs now) {
   d.watched = e.watched;
   d.supported = true;
   d.denied = false;
+  d.scan_failures = 0;
   d.unarmed_reason.clear();
   d.degraded.clear();
   d.remedy.clear();
@@ -231,6 +233,14 @@ void GuardTable::on(const event::ScanEnded& e, MonoUs now) {
   Directory* d = directory(e.directory);
   if (d == nullptr || !d->scanning) return;
   d->scanning = false;
+  if (std::exchange(d->scan_failures, 0) > 0) {
+    if (d->watched && d->supported && !d->denied) {
+      d->degraded.clear();
+      d->remedy.clear();
+    }
+    state(Level::kWarning, "guard-rearmed", "directory can be read again", {{"directory", d->path}}, true,
+          now);
+  }
   d->files.for_each([&](File& file) {
     if (file.nameless) {
       if (file.deadline == 0) set_deadline(*d, file, now + kRenameGrace);
@@ -246,6 +256,28 @@ void GuardTable::on(const event::ScanEnded& e, MonoUs now) {
           false, now);
   }
   if (rotation_ && e.why == (rotation_->thaw ? Why::kThaw : Why::kFreeze)) rotated_directory(d->id, now);
+}
+
+// What was not met is not missing then: nothing is concluded but that it has to be read again.
+void GuardTable::on(const event::ScanFailed& e, MonoUs now) {
+  Directory* d = directory(e.directory);
+  if (d == nullptr || !d->scanning) return;
+  d->scanning = false;
+  d->rescan_at = now + kCheckInterval;
+  if (e.removed) return;
+  if (d->scan_failures++ == 0) {
+    if (d->degraded.empty()) {
+      d->degraded = e.reason;
+      d->remedy = "look at the disk and its file system";
+    }
+    state(Level::kError, "guard-degraded",
+          "the directory could not be read to its end; tried again once a second: " + e.reason,
+          {{"directory", d->path}, {"remedy", "look at the disk and its file system"}}, true, now);
+  }
+  if (d->scan_failures < kRetries || !rotation_ || rotation_->left.count(d->id) == 0) return;
+  state(Level::kError, "guard-failed", "the directory's files are left out of this thaw or freeze",
+        {{"directory", d->path}, {"reason", e.reason}}, true, now);
+  rotated_directory(d->id, now);
 }
 
 // ---- time

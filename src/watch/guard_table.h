@@ -44,7 +44,8 @@ constexpr MonoUs kRescanInterval = kUsPerS;
 /// First pause before a flag that could not be set is tried again; it grows with each failure up to
 /// kCheckInterval.
 constexpr MonoUs kRetryInterval = 100 * kUsPerMs;
-/// Failures in a row after which only sweeps try: longer than a lease holds (lease-break-time, 45 s).
+/// Failures in a row after which only sweeps try, and a thaw or freeze no longer waits for a directory:
+/// longer than a lease holds (lease-break-time, 45 s).
 constexpr int kRetries = 60;
 /// Files worked on in one Tick, so that a turn of the loop stays at a few milliseconds.
 constexpr int kFilesPerTick = 128;
@@ -87,6 +88,7 @@ class GuardTable {
   void on(const event::FlagDone& e, MonoUs now);
   void on(const event::WatchRefused& e, MonoUs now);
   void on(const event::ScanEnded& e, MonoUs now);
+  void on(const event::ScanFailed& e, MonoUs now);
   void on(const event::OwnCreated& e, MonoUs now);
   void on(const event::OwnClosed& e, MonoUs now);
   void on(const event::OwnRemoved& e, MonoUs now);

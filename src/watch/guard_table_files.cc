@@ -416,11 +416,11 @@ void GuardTable::on(const event::WatchRefused& e, MonoUs now) {
   if (file == nullptr || !file->watched) return;
   file->watched = false;
   --watches_;
-  if (watches_refused_) return;
+  if (e.passing || watches_refused_) return;
   watches_refused_ = true;
   state(Level::kWarning, "guard-degraded",
         "no watch for a new file; the settle time alone decides: " + e.reason,
-        {{"directory", d->path}, {"remedy", "raise fs.inotify.max_user_watches"}}, false, now);
+        {{"directory", d->path}, {"remedy", e.remedy}}, false, now);
 }
 
 // ---- small steps

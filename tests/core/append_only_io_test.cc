@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <cerrno>
@@ -98,6 +99,18 @@ TEST_F(AppendOnly, AFileSystemWithoutTheFlagIsNamedUnsupported) {
   });
   if (verdict == 100) GTEST_SKIP() << "needs mount namespaces and ramfs";
   EXPECT_EQ(verdict, 0);
+}
+
+TEST_F(AppendOnly, AProbeWithoutADescriptorSaysNothingAboutTheFileSystem) {
+  ScopedDir dir;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const Status probed = probe_append_only(dir.path());
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_FALSE(probed.ok());
+  EXPECT_EQ(probed.error().code, Code::kLimit) << probed.error().message;
 }
 
 TEST_F(AppendOnly, OnTmpfsTheProbeAndTheFlagAgree) {

@@ -388,6 +388,61 @@ TEST_F(Machine, RefusedWatchIsStatedOnceWithARemedy) {
   EXPECT_EQ(stated("guard-degraded"), nullptr);
 }
 
+TEST_F(Machine, AWatchForANameThatIsGoneIsNoShortage) {
+  begin(100);
+  look("a", regular(1));
+  tell(event::WatchRefused{kDir, 1, "another file has the name", true});
+  EXPECT_EQ(stated("guard-degraded"), nullptr);
+  wait(100 * kUsPerMs);
+  EXPECT_NE(asked<action::Examine>(), nullptr) << "the settle time goes on";
+}
+
+TEST_F(Machine, AScanThatFailsConcludesNothingAndIsTriedAgain) {
+  begin();
+  known("x", 7);
+  tell(event::Overflowed{"x"});
+  ASSERT_NE(asked<action::Rescan>(), nullptr);
+  tell(event::ScanFailed{kDir, "Input/output error"});
+  ASSERT_NE(stated("guard-degraded"), nullptr);
+  EXPECT_EQ(table_->status().directories[0].degraded, "Input/output error");
+  wait(kCheckInterval - 1);
+  EXPECT_EQ(asked<action::Rescan>(), nullptr);
+  wait(1);
+  ASSERT_NE(asked<action::Rescan>(), nullptr);
+  EXPECT_EQ(asked<action::Examine>(), nullptr) << "no name is taken for a missing one";
+  tell(event::ScanFailed{kDir, "Input/output error"});
+  EXPECT_EQ(stated("guard-degraded"), nullptr) << "said once";
+  wait(kCheckInterval);
+  ASSERT_NE(asked<action::Rescan>(), nullptr);
+  look("x", regular(7, 5, true), Why::kMissed);
+  tell(event::ScanEnded{kDir, Why::kMissed});
+  EXPECT_NE(stated("guard-rearmed"), nullptr);
+  EXPECT_TRUE(table_->status().directories[0].degraded.empty());
+  EXPECT_EQ(table_->status().findings, 0U);
+}
+
+TEST_F(Machine, AScanOfARemovedDirectoryIsNoFault) {
+  begin();
+  tell(event::Overflowed{"x"});
+  tell(event::ScanFailed{kDir, "No such file or directory", true});
+  EXPECT_EQ(stated("guard-degraded"), nullptr);
+}
+
+TEST_F(Machine, AThawDoesNotWaitForEverForADirectoryThatCannotBeRead) {
+  begin();
+  tell(event::Thaw{600});
+  for (int i = 1; i < kRetries; ++i) {
+    tell(event::ScanFailed{kDir, "Input/output error"});
+    EXPECT_EQ(asked<action::Rotated>(), nullptr) << i;
+    wait(kCheckInterval);
+    ASSERT_NE(asked<action::Rescan>(), nullptr) << i;
+    EXPECT_EQ(asked<action::Rescan>()->why, Why::kThaw);
+  }
+  tell(event::ScanFailed{kDir, "Input/output error"});
+  EXPECT_NE(asked<action::Rotated>(), nullptr);
+  EXPECT_NE(stated("guard-failed"), nullptr) << "those left out are stated";
+}
+
 TEST_F(Machine, DirectoryReplacedByAnotherForgetsTheOldFilesAndSaysHowMany) {
   begin();
   known("x", 7);
@@ -525,7 +580,8 @@ TEST_F(Machine, AnyOrderOfEventsKeepsItsBoundsAndItsPromise) {
         pick(20) == 0 ? tell(event::Thaw{1}) : tell(event::FileModified{kDir, what.inode});
         break;
       case 6:
-        tell(event::ScanEnded{kDir, static_cast<Why>(pick(10))});
+        pick(8) == 0 ? tell(event::ScanFailed{kDir, "x", pick(2) == 0})
+                     : tell(event::ScanEnded{kDir, static_cast<Why>(pick(10))});
         break;
       case 7:
         pick(20) == 0 ? tell(event::Overflowed{"x"}) : tell(event::OwnRemoved{what.inode});
