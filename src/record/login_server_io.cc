@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/clock_io.h"
 #include "core/policy_decide.h"
@@ -146,11 +147,12 @@ void LoginServer::accept_some() {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket) {
-      // Out of descriptors: the connection stays in the backlog and readiness stays with it. Wait for the
-      // next expiry turn instead of spinning.
-      if (errno == EMFILE || errno == ENFILE) (void)poll_->watch(0);
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) wait_for_resources(errno);
       return;
     }
+    if (std::exchange(accepting_fails_, false))
+      state(Level::kWarning, "login-accept", "connections to the login socket are taken again");
     ucred peer{};
     socklen_t length = sizeof peer;
     if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) continue;
@@ -186,6 +188,18 @@ void LoginServer::accept_some() {
     ++pending_by_uid_[peer.uid];
     pending_.emplace(id, std::move(pending));
   }
+}
+
+// Out of descriptors or memory: the connection stays in the backlog and readiness stays with it. Wait for the
+// next expiry turn instead of spinning.
+void LoginServer::wait_for_resources(int error) {
+  (void)poll_->watch(0);
+  if (std::exchange(accepting_fails_, true)) return;
+  facts_(
+      {Level::kError,
+       "login-accept",
+       error_from_errno(error, "logins wait, their connection cannot be taken").message,
+       {{"remedy", "raise the daemon's LimitNOFILE, or lower limits.max_sessions and max_pending_logins"}}});
 }
 
 void LoginServer::readable(std::uint64_t id) {

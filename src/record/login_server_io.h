@@ -64,6 +64,7 @@ class LoginServer {
 
   LoginServer(Loop& loop, Fd listener, FactSink facts, Recorder& recorder);
   void accept_some();
+  void wait_for_resources(int error);
   void readable(std::uint64_t id);
   void look_up(std::uint64_t id);
   void decide(std::uint64_t id, const std::shared_ptr<Lookup>& found);
@@ -89,7 +90,8 @@ class LoginServer {
   std::map<std::uint64_t, std::unique_ptr<Pending>> pending_;
   std::unordered_map<std::uint32_t, int> pending_by_uid_;
   LoginCounts counts_;
-  std::uint64_t busy_told_ = 0;  ///< refused for business since the last statement
+  bool accepting_fails_ = false;  ///< stated when it begins and when it is over
+  std::uint64_t busy_told_ = 0;   ///< refused for business since the last statement
   std::unique_ptr<char[]> packet_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< a token for work that outlives us
 };

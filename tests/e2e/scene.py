@@ -20,6 +20,7 @@ class Scene(unittest.TestCase):
     sshd = ()              # extra lines of sshd's configuration
     pam = False
     host_options = {}
+    daemon = ("/usr/sbin/opelogd",)
 
     @classmethod
     def setUpClass(cls):
@@ -28,7 +29,7 @@ class Scene(unittest.TestCase):
         if cls.enroll:
             cls.host.enroll()
         cls.prepare()
-        cls.host.start_daemon(cls.policy)
+        cls.host.start_daemon(cls.policy, cls.daemon)
         cls.host.start_sshd(*cls.sshd, pam=cls.pam)
 
     @classmethod

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Attacks on the daemon's door, floods and faults: rows 6, 7, 9, 15, 16 and 17 of docs/threats.md."""
 
+import json
 import os
 import re
 import sys
@@ -43,61 +44,123 @@ opath = os.open("/", os.O_PATH)
 say(hello, [opath] * 3)
 sock = connect()                                             # its own connection as its terminal
 say(hello, [sock.fileno()] * 3)
-idle = []                                                    # and then connections that never say a word
-try:
-    while len(idle) < 10000:
-        if len(idle) % 500 == 499:
-            for s in idle: s.close()
-            idle_count = len(idle)
-        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        s.setblocking(False)
-        try:
-            s.connect(path)
-        except BlockingIOError:
-            pass
-        idle.append(s)
-except OSError as error:
-    print("stopped at", len(idle), error)
-print("babbled", len(idle), flush=True)
-import time; time.sleep(float(sys.argv[2]))
+print("babbled", flush=True)
+'''
+
+# Opens that many connections to the login socket and never says a word. Tells how many were refused once all but the given
+# number are, ends with its standard input.
+HOLD = r'''
+import selectors, socket, sys
+path, want, stay = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+waiting, words = selectors.DefaultSelector(), set()
+for _ in range(want):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect(path)
+    waiting.register(s, selectors.EVENT_READ)
+refused = 0
+while refused < want - stay:
+    for key, _ in waiting.select():
+        answer = key.fileobj.recv(65536)
+        words.add(b"too many logins are waiting" in answer)
+        refused += 1
+        waiting.unregister(key.fileobj)
+        key.fileobj.close()
+print("refused", refused, sorted(words), flush=True)
+sys.stdin.read()
 '''
 
 
-class Door(scene.Scene):
+class AsTheShim(scene.Scene):
+    """For tests that speak to the login socket."""
+
+    def as_shim(self, uid, *argv):
+        """A program of that uid with the shim's group: what a shim taken over would be."""
+        gid = self.host.sh("getent group opelog | cut -d: -f3").text.strip()
+        return self.host.popen("setpriv", "--reuid", str(uid), "--regid", gid, "--clear-groups", *argv, stdin=-1, stdout=-1,
+                               stderr=-2)
+
+    def hold(self, uid, want, stay):
+        """Starts a holder and returns it when all its connections but `stay` were refused."""
+        self.host.write("/tmp/hold.py", HOLD.encode())
+        holder = self.as_shim(uid, "prlimit", "--nofile=8192:8192", "python3", "/tmp/hold.py", "/run/opelog/login.sock",
+                              str(want), str(stay))
+        said = holder.popen.stdout.readline()
+        self.assertTrue(said.startswith(b"refused %d " % (want - stay)), said)
+        return holder, said
+
+    def let_go(self, holder):
+        holder.popen.stdin.close()
+        holder.wait()
+
+
+class Door(AsTheShim):
     """Row 6: garbage, silence, wrong descriptors and thousands of connections; others feel nothing."""
-    policy = sandbox.POLICY + "limits: { login_timeout: 2s }\n"
+    policy = sandbox.POLICY + "limits: { login_timeout: 5m, max_pending_logins: 40 }\n"
+    share = 10  # of one uid
+
+    def busy(self):
+        """How many refused logins the daemon's log counts."""
+        return sum(int(n) for n in re.findall(r"login-busy: .* count=(\d+)", self.host.daemon.log()))
+
+    def pending(self):
+        return json.loads(self.host.opelog("status", "--json").out)["pending"]
+
+    def assert_busy(self, user):
+        done = self.host.ssh(user, "echo never")
+        self.assertEqual((done.rc, done.out), (77, b""), done)
+        self.assertEqual(done.err, b"opelog: too many logins are waiting; try again in a moment\n")
 
     def test_only_the_shim_may_connect(self):
-        done = self.host.run("python3", "-c", "import socket; socket.socket(1,5).connect('/run/opelog/login.sock')",
-                             user="opelogtest-a")
-        self.assertIn(b"PermissionError", done.err)
-        done = self.host.run("python3", "-c", "import socket; socket.socket(1,5).connect('/run/opelog/control.sock')",
-                             user="opelogtest-a")
-        self.assertIn(b"PermissionError", done.err)
+        for name in ("login", "control"):
+            done = self.host.run("python3", "-c", f"import socket; socket.socket(1,5).connect('/run/opelog/{name}.sock')",
+                                 user="opelogtest-a")
+            self.assertIn(b"PermissionError", done.err)
 
     def test_a_babbler_with_the_shims_group_neither_stops_nor_slows_others(self):
         term = self.log_in()
         self.host.write("/tmp/babble.py", BABBLE.encode())
-        # A real uid of a user with the shim's group: what a shim taken over would be.
-        gid = self.host.sh("getent group opelog | cut -d: -f3").text.strip()
-        babbler = self.host.popen("setpriv", "--reuid", "5001", "--regid", gid, "--clear-groups", "sh", "-c",
-                                  "ulimit -n 20000 2>/dev/null || ulimit -n $(ulimit -Hn); exec python3 /tmp/babble.py /run/opelog/login.sock 5",
-                                  stdout=-1, stderr=-2)
-        said = babbler.popen.stdout.readline()
-        while said and not said.startswith(b"babbled"):
-            said = babbler.popen.stdout.readline()
-        self.assertTrue(said.startswith(b"babbled"), said)
+        babbler = self.as_shim(5001, "python3", "/tmp/babble.py", "/run/opelog/login.sock")
+        said = babbler.popen.stdout.read()
+        self.assertEqual((babbler.wait(), said), (0, b"babbled\n"))
         term.send("echo still-$((40+2))\r")
         term.expect("still-42")
-        other = self.log_in("opelogtest-a")   # another uid finds a place at the door
-        self.log_out(other)
         self.log_out(term)
-        babbler.wait()
-        self.new_recordings(2)
-        self.assertEqual(self.host.opelog("status").rc, 0)
+        self.new_recordings(1)
         self.host.daemon.wait_log("login-malformed")
-        # The one who babbled can log in again as soon as his connections are gone.
-        sandbox.wait_until(lambda: self.host.ssh("opelogtest-b", "true").rc == 0, "a login of the babbler's uid")
+        self.assertEqual(self.host.ssh("opelogtest-b", "echo in").out, b"in\n")
+
+    def test_thousands_of_silent_connections_fill_the_share_of_their_uid_and_no_more(self):
+        term, before = self.log_in(), self.busy()
+        holder, said = self.hold(5001, 3000, self.share)
+        self.assertEqual(said, b"refused 2990 [True]\n", "each of them was told why")
+        sandbox.wait_until(lambda: self.busy() - before == 2990, "the log counts every refusal")
+        self.assertEqual(self.pending(), self.share)
+        self.assert_busy("opelogtest-b")
+        sandbox.wait_until(lambda: self.busy() - before == 2991, "the log counts this one")
+        self.assertEqual(self.log_out(self.log_in(), "exit 6"), 6, "another uid finds a place")
+        term.send("echo still-$((40+2))\r")
+        term.expect("still-42")
+        self.let_go(holder)
+        sandbox.wait_until(lambda: self.pending() == 0, "their places are free")
+        self.assertEqual(self.host.ssh("opelogtest-b", "echo in").out, b"in\n")
+        self.log_out(term)
+        self.new_recordings(3)
+
+    def test_when_every_place_is_taken_logins_are_refused_and_sessions_go_on(self):
+        term, before = self.log_in(), self.busy()
+        holders = [self.hold(uid, self.share + 1, self.share)[0] for uid in (6001, 6002, 6003, 6004)]
+        self.assertEqual(self.pending(), 40)
+        self.assert_busy("opelogtest-a")
+        sandbox.wait_until(lambda: self.busy() - before == 5, "the log counts them")
+        term.send("echo still-$((40+2))\r")
+        term.expect("still-42")
+        self.let_go(holders.pop())
+        sandbox.wait_until(lambda: self.pending() == 30, "places are free")
+        self.assertEqual(self.host.ssh("opelogtest-a", "echo in").out, b"in\n")
+        for holder in holders:
+            self.let_go(holder)
+        self.log_out(term)
+        self.new_recordings(2)
 
     def test_garbage_on_the_control_socket(self):
         script = ("import socket,os\n"
@@ -109,23 +172,102 @@ class Door(scene.Scene):
         self.assertEqual(self.host.opelog("status").rc, 0)
 
 
+class NoDescriptors(AsTheShim):
+    """Rows 6, 7: the daemon's descriptors are used up; it says so, goes on, and takes logins again."""
+    policy = (sandbox.POLICY + "limits: { login_timeout: 5m, max_pending_logins: 400 }\n"
+              "guard: { directories: [{ path: /var/log/scripts, settle: 0 }], sweep: 1s }\n")
+    daemon = ("prlimit", "--nofile=64:64", "/usr/sbin/opelogd")
+
+    @classmethod
+    def prepare(cls):
+        cls.host.sh("mkdir -m 1777 /run/host-disk/scripts && mkdir /var/log/scripts && "
+                    "mount --bind /run/host-disk/scripts /var/log/scripts", check=True)
+
+    def test_it_is_stated_sessions_go_on_and_logins_wait(self):
+        term = self.log_in()
+        self.host.write("/tmp/hold.py", HOLD.encode())
+        holder = self.as_shim(6001, "python3", "/tmp/hold.py", "/run/opelog/login.sock", "90", "90")
+        self.assertEqual(holder.popen.stdout.readline(), b"refused 0 []\n")
+        self.host.daemon.wait_log("login-accept: .*Too many open files.* remedy=")
+        term.send("echo still-$((40+2)); echo x > /var/log/scripts/mine\r")
+        term.expect("still-42")
+        self.host.daemon.wait_log("guard-failed: .*name=mine.*Too many open files")
+        waits = self.host.popen(*self.host.ssh_argv("opelogtest-b", "echo waited"), stdin=-3, stdout=-1)
+        term.send("echo more-$((40+2))\r")
+        term.expect("more-42")
+        self.assertTrue(waits.running())
+        self.let_go(holder)
+        self.assertEqual((waits.popen.stdout.read(), waits.wait()), (b"waited\n", 0))
+        self.host.daemon.wait_log("login-accept: connections to the login socket are taken again")
+        sandbox.wait_until(lambda: b"a" in self.host.sh("lsattr /var/log/scripts/mine").out.split()[0], "the file is flagged after all")
+        self.assertEqual(self.host.daemon.log().count("login-accept"), 2, "said once, not each time it was tried")
+        self.log_out(term)
+        for recording in self.new_recordings(2):
+            self.assertIn('"reason":"exit"', recording.notes()["OPELOG_END"][0])
+
+
 class Quotas(scene.Scene):
     """Row 7: his own limit is hit and stated, others are unaffected."""
     policy = sandbox.POLICY + "limits: { max_sessions_per_user: 5, max_sessions: 8 }\n"
 
-    def test_a_user_with_too_many_sessions_is_refused_with_a_clear_line_and_others_are_not(self):
-        terms = [self.log_in("opelogtest-b") for _ in range(5)]
-        done = self.host.ssh("opelogtest-b", "echo never")
-        self.assertNotIn(b"never", done.out)
-        self.assertEqual(done.rc, 77)
-        self.assertRegex(done.err, rb"opelog: .*sessions")
-        other = self.log_in("opelogtest-a")
-        self.assertEqual(self.log_out(other, "exit 6"), 6)
-        for term in terms:
-            self.log_out(term)
-        self.new_recordings(6)
-        self.assertEqual(self.host.ssh("opelogtest-b", "echo again").out, b"again\n")
+    def sessions(self):
+        return json.loads(self.host.opelog("status", "--json").out)["sessions"]
 
+    def log_in_many(self, user, number):
+        return [self.log_in(user) for _ in range(number)]
+
+    def end(self, terms):
+        for term in terms:
+            self.assertEqual(self.log_out(term), 0)
+        sandbox.wait_until(lambda: self.sessions() == 0, "the ends of all sessions")
+
+    def test_a_user_with_too_many_sessions_is_refused_with_a_clear_line_and_others_are_not(self):
+        terms = self.log_in_many("opelogtest-b", 5)
+        for attempt in range(2):
+            done = self.host.ssh("opelogtest-b", "echo never")
+            self.assertEqual((done.rc, done.out), (77, b""), done)
+            self.assertRegex(done.err, rb"\Aopelog: you have 5 recorded sessions, no more are allowed.*max_sessions_per_user\)\n\Z")
+        self.assertEqual(len(re.findall(r"login-refused: login of opelogtest-b refused: .*you have 5 recorded sessions.* user=opelogtest-b "
+                                        r"uid=5001 client=127.0.0.1 rule=operators", self.host.daemon.log())), 2)
+        self.assertEqual(self.log_out(self.log_in("opelogtest-a"), "exit 6"), 6)
+        sandbox.wait_until(lambda: self.sessions() == 5, "that session's end")
+        self.assertEqual(self.log_out(terms.pop()), 0)
+        sandbox.wait_until(lambda: self.sessions() == 4, "the session's end")
+        terms.append(self.log_in("opelogtest-b"))
+        self.assertEqual(self.host.ssh("opelogtest-b", "echo never").rc, 77, "five again")
+        self.end(terms)
+        self.new_recordings(7)
+
+    def test_a_host_with_too_many_sessions_refuses_whoever_comes_and_says_so(self):
+        terms = self.log_in_many("opelogtest-b", 5) + self.log_in_many("opelogtest-a", 3)
+        for user in ("opelogtest.odd_x", "opelogtest-a"):
+            done = self.host.ssh(user, "echo never")
+            self.assertEqual((done.rc, done.out), (69, b""), done)
+            self.assertRegex(done.err, rb"\Aopelog: this host records 8 sessions, no more are allowed.*max_sessions\)\n\Z")
+            self.host.daemon.wait_log(rf"login-refused: login of {re.escape(user)} refused: .*this host records 8 sessions.* user={re.escape(user)} ")
+        self.assertEqual(self.host.ssh("opelogtest-none", "echo in").out, b"in\n", "nobody's target")
+        for term in terms:
+            term.send("echo still-$((40+2))\r")
+            term.expect("still-42")
+        self.assertEqual(self.log_out(terms.pop()), 0)
+        sandbox.wait_until(lambda: self.sessions() == 7, "the session's end")
+        self.assertEqual(self.host.ssh("opelogtest.odd_x", "echo in").out, b"in\n")
+        self.end(terms)
+        self.new_recordings(9)
+
+    def test_where_the_rule_says_pass_one_session_too_many_is_unrecorded_and_stated(self):
+        seen = self.host.daemon.log().count("policy-loaded")
+        self.host.write("/etc/opelog/opelog.yaml", policy("    on_start_failure: pass\n", "limits: { max_sessions: 1 }\n"))
+        sandbox.wait_until(lambda: self.host.daemon.log().count("policy-loaded") > seen, "the new policy")
+        try:
+            term = self.log_in()
+            self.assertEqual(self.host.ssh("opelogtest-b", "echo in").out, b"in\n")
+            self.host.daemon.wait_log("login-unrecorded: login of opelogtest-b passes unrecorded: host-limit")
+            self.end([term])
+            self.new_recordings(1)
+        finally:
+            self.host.write("/etc/opelog/opelog.yaml", self.policy)
+            self.host.opelog("reload", check=True)
 
 
 class Stopped(scene.Scene):
