@@ -50,7 +50,9 @@ std::string lines_of(const format::RecordingSummary& s) {
   line("boot", info.boot_id);
   line("rule", info.rule);
   line("policy", info.policy_digest);
-  if (!info.id.empty()) {
+  if (!info.id.empty() && !info.terminal && !info.records_payload) {
+    line("records", "who, when and how many bytes");
+  } else if (!info.id.empty()) {
     line("records", std::string("output") + (info.records_input ? ", input" : "") +
                         (info.records_payload ? ", payload" : ""));
   }

@@ -42,7 +42,7 @@ Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& po
   options.mode = policy.file_mode;
   options.group = place.file_group;
   options.append_only = policy.append_only;
-  options.input = info.records_input;
+  options.input = info.records_input && (info.terminal || info.records_payload);  // else none is ever kept
   return format::RecordingWriter::create(options, info, mono_now());
 }
 
