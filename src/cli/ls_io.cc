@@ -97,8 +97,10 @@ ExitCode show_table(const std::vector<format::RecordingSummary>& list) {
     std::string session = s.info.id.empty() ? s.name : width > 0 ? s.info.id.substr(0, kIdShown) : s.info.id;
     std::string from = s.info.client.empty() ? "-" : s.info.client;
     if (s.info.client_claimed) from += "?";
+    // Whoever may write to the directory can put another's name on a file of his own.
+    const bool user_claimed = s.files_uid != 0 && s.files_user != s.info.user;
     table.add({{session, ""},
-               {s.info.user, ""},
+               {s.info.user + (user_claimed ? "?" : ""), ""},
                {from, ""},
                {s.info.started == 0 ? "-" : format_local(s.info.started, "%Y-%m-%d %H:%M:%S"), ""},
                {format_length(s.duration_us), ""},
@@ -191,6 +193,7 @@ void add_ls(CLI::App& app, const Context& context, int& exit) {
   command->add_flag("--json", options->json, "An array of objects; docs/reading.md names the members");
   command->footer(
       "The newest stands last. An address with \"?\" behind it is only claimed by the client's environment.\n"
+      "A user with \"?\" is only claimed by files that another user owns; `show` names him.\n"
       "STATE: live, ended, torn (no end: crash, or cut), foreign (made by script), corrupt.\n"
       "\n"
       "Examples:\n"

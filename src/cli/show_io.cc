@@ -24,6 +24,8 @@ std::string lines_of(const format::RecordingSummary& s) {
       out += name + std::string(name.size() < 12 ? 12 - name.size() : 1, ' ') + printable(value) + "\n";
   };
   line("name", s.name);
+  if (s.files_uid != 0)
+    line("files of", s.files_user + " (uid " + std::to_string(s.files_uid) + "), not the recorder's");
   line("id", info.id);
   line("state", state_word(s.state) + (s.problem.empty() ? std::string() : ": " + s.problem));
   line("user", info.id.empty() ? info.user : info.user + " (uid " + std::to_string(info.uid) + ")");

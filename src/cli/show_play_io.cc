@@ -19,6 +19,7 @@ void remark_size(const format::RecordingReader& reader, const replay::PlayOption
 }
 
 ExitCode show_play(format::RecordingReader& reader, const replay::PlayOptions& options) {
+  reader.leave_out_holes(!options.raw);  // a zero byte draws nothing
   const auto report = replay::play(reader, options);
   if (!report) return complain(report.error());
   for (const auto& gap : report->gaps) {

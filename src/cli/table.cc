@@ -7,6 +7,10 @@
 namespace opelog::cli {
 namespace {
 
+/// A cell is never wider: the longest file name. Columns are padded to their widest cell, so a single one of
+/// 64 KiB, as a hostile recording may hold, would cost that in every row.
+constexpr std::size_t kWidestCell = 255;
+
 bool continues(char c) {
   return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
 }
@@ -29,7 +33,7 @@ std::string cut(const std::string& text, std::size_t width) {
 
 void Table::add(std::vector<Cell> row) {
   row.resize(columns_.size());
-  for (auto& cell : row) cell.text = printable(cell.text);
+  for (auto& cell : row) cell.text = cut(printable(cell.text), kWidestCell);
   rows_.push_back(std::move(row));
 }
 

@@ -87,6 +87,8 @@ Result<RecordingSummary> summarise_files(RecordingFiles files) {
   if (auto done = open_named_logs(files, header); !done) return std::move(done).error();
   summary.info = header.info;
   fill_from_outside(files, summary.info);
+  summary.files_uid = files.time_facts.uid != 0 ? files.time_facts.uid : files.log_facts.uid;
+  summary.files_user = summary.files_uid == 0 ? "root" : user_name(summary.files_uid);
   summary.log_bytes = files.log_facts.size;
   if (!files.time || !problem->empty()) {
     summary.state = files.time ? RecordingState::kCorrupt : RecordingState::kTorn;

@@ -27,7 +27,9 @@ struct RecordingSummary {
   RecordingState state = RecordingState::kTorn;
   std::int64_t duration_us = 0;  ///< to the last record; live: so far
   std::uint64_t log_bytes = 0;
-  std::string problem;  ///< why kTorn or kCorrupt
+  std::uint32_t files_uid = 0;  ///< owner of .time and .log; 0 only if both are root's, as the recorder's are
+  std::string files_user;       ///< the name to it
+  std::string problem;          ///< why kTorn or kCorrupt
 };
 
 /// Base names, sorted, of all recordings in `directory` (a `.time` or `.log` file makes one). Any directory

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace opelog::format {
@@ -47,6 +48,15 @@ bool is_locked(int fd) {
   lock.l_type = F_RDLCK;
   lock.l_whence = SEEK_SET;
   return ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+Result<std::uint64_t> next_data(int fd, std::uint64_t offset) {
+  const off_t at = ::lseek(fd, static_cast<off_t>(offset), SEEK_DATA);
+  if (at >= 0) return static_cast<std::uint64_t>(at);
+  if (errno != ENXIO) return error_from_errno(errno, "look for data in a recording");
+  auto facts = look_at(fd);
+  if (!facts) return std::move(facts).error();
+  return std::max(facts->size, offset);
 }
 
 Result<std::size_t> read_at(int fd, char* data, std::size_t size, std::uint64_t offset) {

@@ -33,6 +33,9 @@ Status lock_as_writer(int fd, const std::string& name);
 /// Whether somebody (another open file description) holds it.
 bool is_locked(int fd);
 
+/// Where data begins again at or behind `offset`; the file's size if only a hole is left.
+Result<std::uint64_t> next_data(int fd, std::uint64_t offset);
+
 /// Up to `size` bytes at `offset`, EINTR retried; fewer only at the end of the file.
 Result<std::size_t> read_at(int fd, char* data, std::size_t size, std::uint64_t offset);
 

@@ -46,15 +46,6 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &st) == 0;
 }
 
-std::string user_name(std::uint32_t uid) {
-  std::vector<char> buffer(16384);
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
-    return found->pw_name;
-  return std::to_string(uid);
-}
-
 /// YYYYmmddHHMMSS of a name: the host's time zone, as the name was made.
 WallUs parse_name_time(const std::string& text) {
   std::tm tm{};
@@ -77,6 +68,15 @@ WallUs first_line_time(int log) {
 }
 
 }  // namespace
+
+std::string user_name(std::uint32_t uid) {
+  std::vector<char> buffer(16384);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    return found->pw_name;
+  return std::to_string(uid);
+}
 
 Result<RecordingFiles> open_recording(const std::string& path) {
   RecordingFiles files;

@@ -39,6 +39,9 @@ Result<std::string> read_header(const RecordingFiles& files, std::size_t first_r
 /// a line that begins "Script started on " counts.
 Result<std::uint64_t> data_begin(int fd, bool only_ours);
 
+/// The account's name, or the number where there is none.
+std::string user_name(std::uint32_t uid);
+
 /// Fills what the header does not say from the name, the first line, the owner and the file times.
 void fill_from_outside(const RecordingFiles& files, SessionInfo& info);
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kPieceBytes = 64 * 1024;  // of one event; what the contract promises
 constexpr std::size_t kReadBytes = 64 * 1024;   // of `.time` at once
+constexpr std::uint64_t kHoleBytes = 1 << 20;   // smaller ones are read as the zeros they stand for
 constexpr std::string_view kScriptDone = "\nScript done on ";
 
 }  // namespace
@@ -43,7 +44,8 @@ struct RecordingReader::State {
   char data_letter = 0;  ///< 'O' or 'I' while bytes of a record are being handed out
   std::uint64_t data_left = 0;
 
-  bool ended = false;                  ///< an end record was seen
+  bool ended = false;  ///< an end record was seen
+  bool leave_out_holes = false;
   bool tail_told = false;              ///< bytes without timing were handed out
   Outcome final = Outcome::kNeedMore;  ///< sticky once it is something else
   std::string problem;
@@ -208,6 +210,13 @@ struct RecordingReader::State {
       data_left = 0;
       return Outcome::kEvent;
     }
+    if (const std::uint64_t hole = hole_behind(from, bytes, got); hole > 0) {
+      queue_gap(data_letter == 'O' ? "output" : "input", "a hole in the file: its zero bytes are not played",
+                hole, record_at);
+      from.at += hole;
+      data_left -= hole;
+      return Outcome::kEvent;
+    }
     bytes.resize(got);
     event = make(data_letter == 'O' ? Event::Kind::kOutput : Event::Kind::kInput, from.at);
     event.bytes = std::move(bytes);
@@ -215,6 +224,15 @@ struct RecordingReader::State {
     data_left -= got;
     queue_front_ = true;
     return Outcome::kEvent;
+  }
+
+  /// Bytes of a hole of the file at this place, 0 if there is none worth a word.
+  std::uint64_t hole_behind(const Source& from, const std::string& bytes, std::size_t got) const {
+    if (!leave_out_holes || data_left < kHoleBytes || bytes.find_first_not_of('\0') < got) return 0;
+    auto data = next_data(from.fd, from.at);
+    if (!data) return 0;  // a file system that does not tell
+    const std::uint64_t hole = std::min(*data - from.at, data_left);
+    return hole < kHoleBytes ? 0 : hole;
   }
 
   /// Reads from `from`; asks whether a writer lives only if nothing came.
@@ -357,6 +375,9 @@ std::uint64_t RecordingReader::offset() const noexcept {
 }
 const std::string& RecordingReader::problem() const noexcept {
   return state_->problem;
+}
+void RecordingReader::leave_out_holes(bool on) noexcept {
+  state_->leave_out_holes = on;
 }
 Status RecordingReader::rewind() {
   return state_->begin();

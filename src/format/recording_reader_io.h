@@ -52,6 +52,10 @@ class RecordingReader {
   [[nodiscard]] std::uint64_t offset() const noexcept;        ///< in `.time`, where the next record begins
   [[nodiscard]] const std::string& problem() const noexcept;  ///< one sentence for kTorn and kCorrupt
 
+  /// A hole of the data files of a MiB or more becomes a gap instead of zero bytes: one of terabytes costs
+  /// whoever made it nothing, and would keep a reader busy for hours. Off at first.
+  void leave_out_holes(bool on) noexcept;
+
   /// Starts again at the beginning.
   Status rewind();
 

@@ -40,6 +40,15 @@ TEST(Table, CountsCharactersNotBytes) {
   EXPECT_EQ(table.text(4, false), "A  B\n\xC3\xA9~ x\n");
 }
 
+TEST(Table, OneHugeCellDoesNotWidenEveryRow) {
+  Table table({{"A", false, 0}, {"B", false, 0}});
+  table.add({{std::string(65536, 'x'), ""}, {"y", ""}});
+  table.add({{"x", ""}, {"y", ""}});
+  const std::string text = table.text(0, false);
+  EXPECT_LT(text.size(), 3 * 300U);
+  EXPECT_NE(text.find("x~ y\n"), std::string::npos) << "cut, and said so";
+}
+
 TEST(Table, WithoutRowsIsNothing) {
   EXPECT_EQ(Table({{"A", false, 0}}).text(80, true), "");
 }

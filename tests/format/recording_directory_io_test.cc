@@ -152,6 +152,22 @@ TEST(RecordingDirectory, SummarisesPlainScript) {
   EXPECT_GT(b->info.started, 1700000000000000);
 }
 
+TEST(Summarise, SaysWhoseTheFilesAre) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  const TempDir dir;
+  make_ended(dir, "alice_20261122140509_c", sample_info());
+  EXPECT_EQ(summarise(dir.path(), "alice_20261122140509_c")->files_uid, 0U);
+  for (const char* suffix : {".time", ".log"}) {
+    const std::string path = dir.file("alice_20261122140509_c" + std::string(suffix));
+    ASSERT_EQ(::chown(path.c_str(), 54321, 54321), 0);
+    const auto summary = summarise(dir.path(), "alice_20261122140509_c");
+    EXPECT_EQ(summary->files_uid, 54321U) << "one that is not root's is enough: " << suffix;
+    EXPECT_EQ(summary->files_user, "54321");
+    EXPECT_EQ(summary->info.user, sample_info().user);
+    ASSERT_EQ(::chown(path.c_str(), 0, 0), 0);
+  }
+}
+
 TEST(FindRecording, ByUniquePrefixOfNameOrId) {
   const TempDir dir;
   SessionInfo info = sample_info();

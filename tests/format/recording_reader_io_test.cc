@@ -390,5 +390,43 @@ TEST(PlainScript, TheRecipesNameGivesUserAndClient) {
   EXPECT_EQ(read_all(**reader).outcome, Outcome::kEnd);
 }
 
+TEST(RecordingReader, AHoleOfTerabytesIsAGapAndNotPlayed) {
+  const TempDir dir;
+  constexpr std::uint64_t kSize = std::uint64_t{1} << 40;
+  const std::string first = "Script started on 2026-11-22 14:05:09+00:00 [x]\n";
+  spill(dir.file("huge.log"), first + "shown");
+  ASSERT_EQ(::truncate(dir.file("huge.log").c_str(), static_cast<off_t>(kSize)), 0);
+  const std::uint64_t all = kSize - first.size();
+  spill(dir.file("huge.time"), "O 0.100000 " + std::to_string(all) + "\n");
+  auto reader = RecordingReader::open(dir.file("huge"));
+  ASSERT_TRUE(reader.ok()) << reader.error().message;
+  (*reader)->leave_out_holes(true);
+  const auto told = read_all(**reader);
+  EXPECT_EQ(told.outcome, Outcome::kEnd) << told.problem;
+  EXPECT_EQ(told.output.substr(0, 5), "shown");
+  ASSERT_EQ(told.count(Event::Kind::kGap), 1);
+  EXPECT_EQ(told.events.back().gap->what, "output");
+  EXPECT_EQ(told.output.size() + told.events.back().gap->bytes, all);
+}
+
+TEST(RecordingReader, ZerosAreDataAndSoIsAHoleUnlessItIsToBeLeftOut) {
+  const TempDir dir;
+  const std::string first = "Script started on x\n";
+  constexpr std::size_t kWritten = 3 << 20, kSmall = 500000, kLarge = 2 << 20;
+  spill(dir.file("zeros.log"), first + std::string(kWritten, '\0'));
+  for (const std::size_t hole : {kSmall, kLarge}) {
+    const std::size_t all = kWritten + hole;
+    ASSERT_EQ(::truncate(dir.file("zeros.log").c_str(), static_cast<off_t>(first.size() + all)), 0);
+    spill(dir.file("zeros.time"), "O 0.100000 " + std::to_string(all) + "\n");
+    EXPECT_EQ(read_all(dir.file("zeros")).output.size(), all) << "a sparse copy of a recording";
+    auto reader = RecordingReader::open(dir.file("zeros"));
+    ASSERT_TRUE(reader.ok());
+    (*reader)->leave_out_holes(true);
+    const auto told = read_all(**reader);
+    EXPECT_GE(told.output.size(), kWritten);
+    EXPECT_EQ(told.count(Event::Kind::kGap), hole == kLarge ? 1 : 0) << hole;
+  }
+}
+
 }  // namespace
 }  // namespace opelog::format
