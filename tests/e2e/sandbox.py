@@ -397,6 +397,10 @@ class Terminal:
         while time.monotonic() < end and not self._eof:
             self._read(max(0.0, end - time.monotonic()))
 
+    @property
+    def ended(self):
+        return self._eof
+
     def expect_eof(self, deadline=None):
         end = time.monotonic() + (deadline or DEADLINE)
         while not self._eof:

@@ -117,7 +117,7 @@ print("held", sorted(held), "alive", sorted(alive), flush=True)
         for recording, term in zip(self.new_recordings(3), terms):
             self.assert_replays(recording, term.output)
 
-    def test_killing_or_stopping_the_waiter_ends_the_session_and_never_leaves_a_shell(self):
+    def test_killing_the_waiter_ends_the_session_and_never_leaves_a_shell(self):
         for number in (signal.SIGKILL, signal.SIGTERM):
             with self.subTest(signal=number):
                 self.setUp()
@@ -134,16 +134,50 @@ print("held", sorted(held), "alive", sorted(alive), flush=True)
                 self.assertTrue(recording.payload().startswith(term.output), (recording.payload()[-200:], term.output[-200:]))
                 self.assertEqual(recording.replay(), recording.payload())
 
-    def test_a_stopped_waiter_delays_nothing_and_the_session_is_still_recorded(self):
+    def stop(self, term, waiter):
+        """The user stops the waiter of his own session; it stands still when this returns."""
+        term.send(f"kill -STOP {waiter}; awk '/^State/ {{print $2}}' /proc/{waiter}/status\r")
+        term.expect(rb"\nT\r\n")
+
+    def test_a_stopped_waiter_delays_nobody_and_goes_on_when_continued(self):
+        term, other = self.log_in(rows=24, cols=80), self.log_in("opelogtest-b")
+        _, waiter = self.inside(term)
+        self.stop(term, waiter)
+        term.send("echo mine-$((6*7))\r")
+        term.expect(r"\nmine-42\r\n")
+        [recording] = [r for r in self.host.recordings("opelogtest-a") if r.name not in self.seen]
+        sandbox.wait_until(lambda: b"mine-42" in recording.payload(), "the record has what was shown")
+        self.assertFalse(recording.ended())
+        other.send("echo others-$((6*7))\r")
+        other.expect(r"\nothers-42\r\n")
+        self.assertEqual(self.host.ssh("opelogtest-b", "echo new").out, b"new\n")
+        self.assertEqual(self.host.opelog("status").rc, 0)
+        term.resize(31, 99)  # told when the waiter runs again
+        term.send("stty size; kill -CONT %d\r" % waiter)
+        term.expect(r"\n24 80\r\n")
+        sandbox.wait_until(lambda: b"SIGWINCH ROWS=31 COLS=99" in recording.time, "the new size is in the record")
+        term.send("stty size\r")
+        term.expect(r"\n31 99\r\n")
+        self.assertEqual(self.log_out(term, "exit 3"), 3)
+        self.assertEqual(self.log_out(other), 0)
+        for done in self.new_recordings(3):
+            self.assertIn('"reason":"exit"', done.notes()["OPELOG_END"][0])
+        self.assert_replays(recording, term.output)
+
+    def test_a_waiter_that_stays_stopped_is_ended_after_the_shell(self):
         term = self.log_in()
         _, waiter = self.inside(term)
-        term.send(f"kill -STOP {waiter}; echo after-$((6*7))\r")
+        self.stop(term, waiter)
+        term.send("echo after-$((6*7))\r")
         term.expect("after-42")
         term.send("exit 3\r")
         term.expect_eof(60)
         [recording] = self.new_recordings(1)
         self.assertIn(b"after-42", recording.payload())
         self.assertIn('"reason":"shim"', recording.notes()["OPELOG_END"][0])
+        self.assertTrue(recording.payload().startswith(term.output), (recording.payload()[-200:], term.output[-200:]))
+        sandbox.wait_until(lambda: not self.host.exists(f"/proc/{waiter}"), "the end of the waiter")
+        self.assertEqual(self.host.ssh("opelogtest-a", "echo again").out, b"again\n")
 
     def test_characters_cannot_be_typed_into_the_outer_terminal(self):
         term = self.log_in()
@@ -152,6 +186,159 @@ print("held", sorted(held), "alive", sorted(alive), flush=True)
         self.log_out(term, "\x15exit 0")  # what was injected stands on the inner line
         [recording] = self.new_recordings(1)
         self.assert_replays(recording, term.output)
+
+
+# Settings of the inner terminal, each tried and then put back; what the kernel refuses is all the same.
+TERMINAL_GAMES = r'''
+import errno, fcntl, os, struct, sys, termios, time
+EXTPROC, TIOCEXCL, TIOCNXCL, TIOCPKT, TIOCSETD, TIOCSIG, TIOCSTI, TIOCVHANGUP, TIOCGPTPEER, TIOCSPTLCK = (
+    0o200000, 0x540C, 0x540D, 0x5420, 0x5423, 0x40045436, 0x5412, 0x5437, 0x5441, 0x40045431)
+N_TTY, N_NULL = 0, 27
+fd = os.open("/dev/tty", os.O_RDWR)
+usual = termios.tcgetattr(fd)
+def attempt(name, call):
+    try:
+        call()
+        said = "done"
+    except (OSError, termios.error) as error:
+        said = errno.errorcode[error.args[0]]
+    termios.tcsetattr(fd, termios.TCSANOW, usual)
+    os.write(1, b"[%s %s]\n" % (name.encode(), said.encode()))
+def number(request, value):
+    return lambda: fcntl.ioctl(fd, request, struct.pack("i", value))
+def flags(index, on=0, off=0):
+    def change():
+        now = termios.tcgetattr(fd)
+        now[index] = now[index] & ~off | on
+        termios.tcsetattr(fd, termios.TCSANOW, now)
+        os.write(1, b"(as set)")
+    return change
+def speed(value):
+    def change():
+        now = termios.tcgetattr(fd)
+        now[4] = now[5] = value
+        termios.tcsetattr(fd, termios.TCSANOW, now)
+        os.write(1, b"(as set)")
+    return change
+def stopped():
+    termios.tcflow(fd, termios.TCOOFF)
+    os.set_blocking(fd, False)
+    try:
+        os.write(fd, b"(not now)")
+    except BlockingIOError:
+        pass
+    finally:
+        os.set_blocking(fd, True)
+        termios.tcflow(fd, termios.TCOON)
+def window(rows, cols):
+    return lambda: fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+def ldisc():
+    fcntl.ioctl(fd, TIOCSETD, struct.pack("i", N_NULL))
+    try:
+        os.write(fd, b"(nowhere)")
+    finally:
+        fcntl.ioctl(fd, TIOCSETD, struct.pack("i", N_TTY))
+attempt("extproc", flags(3, EXTPROC))
+attempt("extproc-raw", flags(3, EXTPROC, termios.ICANON | termios.ECHO))
+attempt("hupcl", flags(2, termios.HUPCL))
+attempt("no-cread", flags(2, 0, termios.CREAD))
+attempt("ixoff", flags(0, termios.IXOFF | termios.IXANY))
+attempt("tostop", flags(3, termios.TOSTOP))
+attempt("noflsh", flags(3, termios.NOFLSH))
+attempt("opost", flags(1, 0, termios.OPOST))
+attempt("olcuc", flags(1, 0o2))
+attempt("parity", flags(0, termios.PARMRK | termios.INPCK | termios.ISTRIP))
+attempt("speed-0", speed(termios.B0))
+attempt("exclusive", number(TIOCEXCL, 0))
+attempt("not-exclusive", number(TIOCNXCL, 0))
+attempt("packet-mode", number(TIOCPKT, 1))
+attempt("signal", number(TIOCSIG, 18))
+attempt("lock", number(TIOCSPTLCK, 1))
+attempt("peer", lambda: fcntl.ioctl(fd, TIOCGPTPEER, os.O_RDWR))
+attempt("vhangup", number(TIOCVHANGUP, 0))
+attempt("no-ldisc", number(TIOCSETD, 29))
+attempt("null-ldisc", ldisc)
+attempt("stopped", stopped)
+attempt("flush", lambda: termios.tcflush(fd, termios.TCIOFLUSH))
+attempt("break", lambda: termios.tcsendbreak(fd, 0))
+for rows, cols in ((0, 0), (65535, 65535), (1, 1), (24, 80)):
+    attempt("window-%d" % rows, window(rows, cols))
+os.write(1, b"[games over]\n")
+'''
+
+
+class InnerTerminal(scene.Scene):
+    """Rows 2, 3, 9: what a user does to the terminal inside his session changes nothing about its record."""
+
+    def test_no_setting_costs_the_record_a_byte_or_the_session_its_end(self):
+        self.host.write("/tmp/games.py", TERMINAL_GAMES.encode())
+        term, other = self.log_in(), self.log_in("opelogtest-b")
+        term.send("python3 /tmp/games.py\r")
+        term.expect(r"\[games over\]\r\n")
+        tried = dict(re.findall(rb"\[([a-z0-9-]+) (done|E[A-Z]+)\]", term.output))
+        self.assertEqual(len(tried), 27, tried)
+        self.assertEqual(tried[b"packet-mode"], b"ENOTTY", "it is the master's, which is the daemon's")
+        self.assertNotEqual(tried[b"vhangup"], b"done")
+        term.send("stty sane; echo well-$((6*7))\r")
+        term.expect(r"\nwell-42\r\n")
+        other.send("echo others-$((6*7))\r")
+        other.expect(r"\nothers-42\r\n")
+        self.assertEqual(self.log_out(other), 0)
+        self.assertEqual(self.log_out(term, "exit 5"), 5)
+        for recording, shown in zip(self.new_recordings(2), (term, other)):
+            self.assertIn('"reason":"exit"', recording.notes()["OPELOG_END"][0])
+            self.assert_replays(recording, shown.output)
+
+    def assert_ends_in_order(self, term, **end):
+        term.expect_eof(60)
+        [recording] = self.new_recordings(1)
+        said = json.loads(recording.notes()["OPELOG_END"][0])
+        self.assertEqual({key: said.get(key) for key in end}, end)
+        self.assert_replays(recording, term.output)
+        self.assertEqual(self.host.opelog("status").rc, 0)
+        self.assertEqual(self.host.ssh("opelogtest-b", "echo others").out, b"others\n")
+
+    def test_a_session_that_ends_while_its_output_is_stopped(self):
+        for stopped in ("\x13", ""):
+            with self.subTest(by="^S" if stopped else "TCOOFF"):
+                self.setUp()
+                term = self.log_in()
+                if stopped:
+                    term.send("stty -F /dev/tty ixon; (sleep 1; kill -9 $$) & echo re''ady; cat\r")
+                    term.expect(r"\nready\r\n")
+                    term.send(stopped)
+                else:
+                    term.send("python3 -c 'import os, termios; termios.tcflow(0, termios.TCOOFF); os.kill(os.getppid(), 9)'\r")
+                self.assert_ends_in_order(term, reason="exit", signal=9)
+
+    def test_output_stopped_by_the_user_waits_for_him_and_delays_nobody(self):
+        term = self.log_in()
+        term.send("stty ixon; echo re''ady; cat\r")
+        term.expect(r"\nready\r\n")
+        term.send("\x13")
+        term.send("later-$((1))\r" * 3)
+        self.assertEqual(self.host.ssh("opelogtest-b", "echo others").out, b"others\n")
+        term.send("\x11")
+        term.expect(r"later-.*later-.*later-")
+        term.send("\x04")
+        term.expect(r"\$ $")
+        self.assertEqual(self.log_out(term), 0)
+        recording = self.new_recordings(2)[0]
+        self.assert_replays(recording, term.output)
+
+    def test_a_line_discipline_that_takes_nothing_leaves_a_session_that_ends_with_its_connection(self):
+        term = self.log_in()
+        term.send("python3 -c 'import fcntl, struct; fcntl.ioctl(0, 0x5423, struct.pack(\"i\", 27)); open(\"/tmp/null\", \"w\")'\r")
+        sandbox.wait_until(lambda: self.host.exists("/tmp/null"), "the terminal takes nothing from here on")
+        self.assertEqual(self.host.ssh("opelogtest-b", "echo others").out, b"others\n")
+        self.assertEqual(self.host.opelog("status").rc, 0)
+        shown = term.output
+        term.hang_up()
+        [recording] = self.new_recordings(1, "opelogtest-a")
+        self.assertIn('"reason":"hangup"', recording.notes()["OPELOG_END"][0])
+        self.assertTrue(recording.payload().startswith(shown))
+        self.assertEqual(recording.replay(), recording.payload())
+        sandbox.wait_until(lambda: self.host.run("pgrep", "-u", "opelogtest-a").out == b"", "no process of his is left")
 
 
 class ConnectionsWithoutASession(scene.Scene):
