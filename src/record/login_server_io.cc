@@ -4,14 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "core/clock_io.h"
 #include "core/policy_decide.h"
-#include "record/account_io.h"
-#include "record/client_address_io.h"
-#include "record/proc_text.h"
+#include "record/descriptor_packet_io.h"
 #include "record/terminal_check_io.h"
 
 namespace opelog::record {
@@ -19,60 +16,11 @@ namespace {
 
 // Connections taken per turn of the loop; the rest stay in the kernel's backlog.
 constexpr int kAcceptsPerTurn = 16;
-// Descriptors a packet may carry before it is called malformed: room for the right number and a few too many.
-constexpr std::size_t kMaxDescriptors = 8;
 // The part of all pending logins that one uid may hold: others always find a place.
 constexpr int kPendingShare = 4;
 constexpr std::uint64_t kExpiryMs = 500;
 
 constexpr const char* kUnsettled = "opelog: this login could not be settled and is refused; try again";
-
-const char* how_word(std::uint32_t how) {
-  switch (how) {
-    case OPELOG_HOW_LOGIN:
-      return "login";
-    case OPELOG_HOW_COMMAND:
-      return "command";
-    case OPELOG_HOW_FORCE:
-      return "force";
-    case OPELOG_HOW_HOOK:
-      return "hook";
-    case OPELOG_HOW_REC:
-      return "rec";
-    default:
-      return "query";
-  }
-}
-
-std::string first_line(const std::string& path) {
-  auto text = read_file(path, 4096);
-  if (!text) return "";
-  return text->substr(0, text->find('\n'));
-}
-
-// One packet and its descriptors. The descriptors are ours from the first moment, whatever else is wrong.
-ssize_t receive(int socket, char* buffer, std::size_t size, std::vector<Fd>& descriptors, bool& cut) {
-  iovec part{buffer, size};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxDescriptors)];
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  const ssize_t n = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (n < 0) return n;
-  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd;
-      std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-      descriptors.emplace_back(fd);
-    }
-  }
-  cut = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
-  return n;
-}
 
 }  // namespace
 
@@ -86,26 +34,6 @@ struct LoginServer::Pending {
   Hello hello;
   Fd terminal;  ///< came with it; invalid: a login without one
 };
-
-// What a worker thread finds out. It owns all it touches; the loop sees it again when the work is done.
-struct LoginServer::Lookup {
-  PeerCredentials peer;
-  std::string shim_path, claim;
-  Groups groups = Groups::kWithGroups;
-  Status status;
-  ProcessFacts process;
-  ClientAddress client;
-  Account account;
-};
-
-HostFacts read_host_facts() {
-  HostFacts facts;
-  char name[256] = {};
-  if (::gethostname(name, sizeof name - 1) == 0) facts.host = name;
-  facts.host_id = first_line("/etc/machine-id");
-  facts.boot_id = first_line("/proc/sys/kernel/random/boot_id");
-  return facts;
-}
 
 Result<std::unique_ptr<LoginServer>> LoginServer::open(Loop& loop, Fd listener, FactSink facts,
                                                        Recorder& recorder) {
@@ -208,7 +136,7 @@ void LoginServer::readable(std::uint64_t id) {
   Pending& p = *it->second;
   std::vector<Fd> descriptors;
   bool cut = false;
-  const ssize_t n = receive(p.socket.get(), packet_.get(), OPELOG_MAX_FRAME + 1, descriptors, cut);
+  const ssize_t n = receive_packet(p.socket.get(), packet_.get(), OPELOG_MAX_FRAME + 1, descriptors, cut);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0) return drop(id);  // gone before it said anything, or while we looked it up
   if (p.asked) return malformed(id, "spoke again before the verdict");
@@ -227,36 +155,20 @@ void LoginServer::look_up(std::uint64_t id) {
   Pending& p = *pending_.at(id);
   auto peer = peer_credentials(p.socket.get());
   if (!peer) return unsettled(id, peer.error());
-  auto found = std::make_shared<Lookup>();
+  auto found = std::make_shared<LoginLookup>();
   found->peer = std::move(*peer);
   found->shim_path = config_.shim_path;
   found->claim = p.hello.claim;
   if (!asks_for_groups(config_.policy)) found->groups = Groups::kWithoutGroups;
   auto queued = run_work(
-      loop_,
-      [found] {
-        auto process = read_process_facts(found->peer, found->shim_path);
-        if (!process) {
-          found->status = std::move(process).error();
-          return;
-        }
-        found->process = std::move(*process);
-        found->client = find_client_address(found->process, found->claim);
-        // The real uid: the shim is setgid only, so both are the user's.
-        auto account = lookup_account(found->peer.uid, found->groups);
-        if (!account) {
-          found->status = std::move(account).error();
-          return;
-        }
-        found->account = std::move(*account);
-      },
+      loop_, [found] { record::look_up(*found); },
       [this, id, found, alive = alive_] {
         if (*alive) decide(id, found);
       });
   if (!queued) unsettled(id, queued.error());
 }
 
-void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found) {
+void LoginServer::decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& found) {
   auto it = pending_.find(id);
   if (it == pending_.end()) return;
   Pending& p = *it->second;
@@ -264,26 +176,12 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found)
     return look_up(id);  // another policy came meanwhile
   p.poll.reset();        // from here on the answer is given in this turn
   if (!found->status) return unsettled(id, found->status.error());
-  AdmissionFacts facts;
-  facts.how = static_cast<opelog_how>(p.hello.how);
-  facts.login.uid = found->peer.uid;
-  facts.login.user = found->account.user;
-  facts.login.groups = found->account.groups;
-  facts.login.ancestor_exes = found->process.ancestor_exes;
-  facts.login.client = found->client.bytes;
-  for (std::size_t i = 0; i < found->process.ancestry.size(); ++i) {
-    if (found->process.ancestry[i].pid == 1) facts.login.init_at = static_cast<int>(i);
-  }
-  facts.login.terminal = p.hello.how == OPELOG_HOW_QUERY || p.terminal.valid();
-  facts.shim_proven = found->process.shim.proven;
-  facts.shim_reason = found->process.shim.reason;
+  AdmissionFacts facts = admission_facts(*found, p.hello);
   facts.nested = recorder_.covers(found->process.ancestry, found->process.ancestry_started);
   facts.sessions = recorder_.count();
   facts.sessions_of_user = recorder_.count_of(found->peer.uid);
   if (auto shell = config_.enrolled.find(found->account.user); shell != config_.enrolled.end())
     facts.enrolled_shell = shell->second;
-  facts.passwd_shell = found->account.shell;
-  facts.shim_path = config_.shim_path;
   const Admission admission = admit(config_.policy, facts);
 
   if (p.hello.how == OPELOG_HOW_QUERY) {
@@ -327,32 +225,8 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<Lookup>& found)
   drop(id);
 }
 
-void LoginServer::record(Pending& p, const Lookup& found, const Admission& admission, Fd pidfd) {
-  format::SessionInfo info;
-  info.host = host_.host;
-  info.host_id = host_.host_id;
-  info.boot_id = host_.boot_id;
-  info.user = found.account.user;
-  info.uid = found.peer.uid;
-  info.gid = found.account.gid;
-  info.loginuid = found.process.loginuid;
-  info.audit_session = found.process.audit_session;
-  info.shim_pid = found.peer.pid;
-  info.client = found.client.text;
-  info.client_port = found.client.port;
-  info.client_claimed = found.client.claimed;
-  info.ancestry = found.process.ancestry;
-  info.how = how_word(p.hello.how);
-  info.command = p.hello.command;
-  info.original = p.hello.original;
-  info.policy_digest = config_.policy_digest;
-
-  // sshd runs ~/.ssh/rc with a pipe as standard input while the terminal is the user's still: whatever it
-  // starts there would be shown and not recorded.
-  const auto& above = found.process.ancestor_exes;  // sshd, or the sh that it starts for rc
-  const bool beside_terminal = !p.terminal && !found.process.tty.empty() && !above.empty() &&
-                               (is_sshd(above[0]) || (above.size() > 1 && is_sshd(above[1])));
-  if (beside_terminal) {
+void LoginServer::record(Pending& p, const LoginLookup& found, const Admission& admission, Fd pidfd) {
+  if (beside_a_terminal(found, p.hello)) {
     ++counts_.refused;
     state(Level::kWarning, "login-refused",
           "a command of " + found.account.user + " beside the terminal of his login (~/.ssh/rc) is not run",
@@ -360,6 +234,9 @@ void LoginServer::record(Pending& p, const Lookup& found, const Admission& admis
     refuse(p, "opelog: ~/.ssh/rc is not run where the login's terminal is recorded", OPELOG_EXIT_REFUSED);
     return;
   }
+
+  format::SessionInfo info = session_info(found, p.hello, host_);
+  info.policy_digest = config_.policy_digest;
 
   // To revoke a terminal sends SIGHUP to its session's leader. If that is a shell that waits for the shim
   // (dash runs
@@ -426,26 +303,7 @@ void LoginServer::refuse(Pending& p, const std::string& message, int exit_code) 
 }
 
 bool LoginServer::answer(Pending& p, const Verdict& verdict, const std::vector<Fd>& descriptors) {
-  const std::string packet = encode_verdict(verdict);
-  iovec part{const_cast<char*>(packet.data()), packet.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxDescriptors)] = {};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  if (!descriptors.empty()) {
-    message.msg_control = control;
-    message.msg_controllen = CMSG_SPACE(sizeof(int) * descriptors.size());
-    cmsghdr* c = CMSG_FIRSTHDR(&message);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int) * descriptors.size());
-    for (std::size_t i = 0; i < descriptors.size(); ++i) {
-      const int fd = descriptors[i].get();
-      std::memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof fd);
-    }
-  }
-  return ::sendmsg(p.socket.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-         static_cast<ssize_t>(packet.size());
+  return send_packet(p.socket.get(), encode_verdict(verdict), descriptors);
 }
 
 void LoginServer::drop(std::uint64_t id) {
@@ -502,7 +360,7 @@ void LoginServer::expire() {
   }
 }
 
-void LoginServer::state(Level level, const char* event, const std::string& text, const Lookup* found,
+void LoginServer::state(Level level, const char* event, const std::string& text, const LoginLookup* found,
                         const std::string& rule) {
   Fact fact{level, event, text, {}};
   if (found != nullptr) {

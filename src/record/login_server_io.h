@@ -6,7 +6,6 @@
 // Recorder.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -17,18 +16,10 @@
 #include "core/fd_io.h"
 #include "core/loop_io.h"
 #include "core/policy.h"
-#include "record/admission.h"
-#include "record/login_message.h"
-#include "record/process_facts_io.h"
+#include "record/login_lookup_io.h"
 #include "record/recorder_io.h"
 
 namespace opelog::record {
-
-/// What is the same for every session of this host and boot.
-struct HostFacts {
-  std::string host, host_id, boot_id;
-};
-HostFacts read_host_facts();
 
 /// What the login server needs of the configuration; replaced as a whole on reload.
 struct LoginConfig {
@@ -60,22 +51,21 @@ class LoginServer {
 
  private:
   struct Pending;
-  struct Lookup;
 
   LoginServer(Loop& loop, Fd listener, FactSink facts, Recorder& recorder);
   void accept_some();
   void wait_for_resources(int error);
   void readable(std::uint64_t id);
   void look_up(std::uint64_t id);
-  void decide(std::uint64_t id, const std::shared_ptr<Lookup>& found);
-  void record(Pending& pending, const Lookup& found, const Admission& admission, Fd pidfd);
+  void decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& found);
+  void record(Pending& pending, const LoginLookup& found, const Admission& admission, Fd pidfd);
   void refuse(Pending& pending, const std::string& message, int exit_code);
   bool answer(Pending& pending, const Verdict& verdict, const std::vector<Fd>& descriptors);
   void drop(std::uint64_t id);
   void unsettled(std::uint64_t id, const Error& why);
   void malformed(std::uint64_t id, const std::string& what);
   void expire();
-  void state(Level level, const char* event, const std::string& text, const Lookup* found = nullptr,
+  void state(Level level, const char* event, const std::string& text, const LoginLookup* found = nullptr,
              const std::string& rule = {});
 
   Loop& loop_;
