@@ -2,6 +2,7 @@
 """Row 2 of docs/threats.md: the user's own resource limits, set low before he starts opelog-shell, never give him a shell that
 is not recorded."""
 
+import json
 import os
 import re
 import sys
@@ -40,16 +41,23 @@ class Limits(scene.Scene):
     policy = POLICY
 
     def recorded(self, command):
-        return [r for r in self.host.recordings(USER) if command in r.notes().get("COMMAND", [])]
+        """Whether the record of that command has its end, with the bytes that were shown."""
+        for recording in self.host.recordings(USER):
+            notes = recording.notes()
+            if command in notes.get("COMMAND", []):
+                end = json.loads(notes.get("OPELOG_END", ["{}"])[0])
+                return (end.get("reason"), end.get("bytes_out")) == ("exit", len(b"RAN-42\n"))
+        return None
 
     def check(self, limit, command, done):
         """Recorded, or refused with a word; without one only where the kernel could not even start the program."""
         ran = b"RAN-42" in done.out
         if ran:
+            self.assertNotIn(b"NOT recorded", done.err, limit)
             sandbox.wait_until(lambda: self.recorded(command), f"{limit}: a recording of what ran")
             return True
         self.assertNotEqual(done.rc, 0, (limit, done))
-        if self.recorded(command):  # the daemon did its part; the shell itself had too little
+        if self.recorded(command) is not None:  # the daemon did its part; the shell itself had too little
             return False
         said = re.sub(rb"(?m)^sh: .*\n", b"", done.err)
         if done.rc not in (126, 127, 128 + 9, 128 + 11, -9, -11):
@@ -84,6 +92,7 @@ class Limits(scene.Scene):
                     self.prompt_or_end(term)
                     term.send("exit\r")
                 term.wait()
+                self.assertNotIn(b"NOT recorded", term.output)
                 if b"RAN-42" in term.output:
                     [recording] = self.new_recordings(1)
                     self.assertIn(b"RAN-42", recording.payload())
