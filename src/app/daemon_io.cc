@@ -190,7 +190,7 @@ void Daemon::apply(Config config) {
   connections_->configure(p);
   logins_->configure({p, config_.policy.digest, config_.enrolled, paths_.shim});
   if (!log_to_stderr_ && (p.log.target != log_config_.target || p.log.file != log_config_.file)) {
-    if (auto log = Log::open(p.log, "opelogd")) {
+    if (auto log = Log::open(p.log, "opelogd", {}, config_.file_group)) {
       log_ = std::move(*log);
       log_config_ = p.log;
     } else {
@@ -364,7 +364,7 @@ record::StatusAnswer Daemon::status() {
   if (const auto open = connections_->unrecorded(); open > 0)
     answer.degraded.push_back(
         {"ssh connections that carry no session, so nothing of them is recorded: " + std::to_string(open),
-         "see connection-unrecorded in the log, and docs/login-hooks.md"});
+         "see connection-unrecorded in the log, and /usr/share/doc/opelog/docs/login-hooks.md"});
   if (!policy_error_.empty())
     answer.degraded.push_back({"the policy file is rejected, the old policy stays: " + policy_error_,
                                "correct it; check with: opelog policy check"});

@@ -7,7 +7,10 @@ namespace {
 
 std::string cut(std::string_view value) {
   if (value.size() <= kLogValueMaxBytes) return std::string(value);
-  return std::string(value.substr(0, kLogValueMaxBytes - 3)) + "...";
+  std::size_t end = kLogValueMaxBytes - 3;
+  // Not inside a character: journald shows a message that is no UTF-8 as "[blob data]".
+  for (int i = 0; i < 3 && (static_cast<unsigned char>(value[end]) & 0xC0U) == 0x80U; ++i) --end;
+  return std::string(value.substr(0, end)) + "...";
 }
 
 // The plain form ends at the line feed; everything else goes with its length, 64 bits little-endian.
@@ -64,7 +67,7 @@ std::string journal_field_name(std::string_view key) {
 
 std::string encode_journal_entry(const Fact& fact, std::string_view program) {
   std::string entry;
-  add_field(entry, "MESSAGE", printable(cut(fact.text)));
+  add_field(entry, "MESSAGE", format_fact(cut_fact(fact)));
   add_field(entry, "PRIORITY", std::to_string(syslog_priority(fact.level)));
   add_field(entry, "SYSLOG_IDENTIFIER", program);
   add_field(entry, "EVENT", fact.event);
@@ -81,8 +84,7 @@ std::string encode_syslog_line(const Fact& fact, std::string_view program, int p
   line += program;
   line += "[" + std::to_string(pid) + "]: ";
   line += format_fact(cut_fact(fact));
-  if (line.size() > kLogValueMaxBytes) line = line.substr(0, kLogValueMaxBytes - 3) + "...";
-  return line;
+  return cut(line);
 }
 
 }  // namespace opelog

@@ -89,9 +89,20 @@ class StderrSink final : public LineSink {
   }
 };
 
-Result<Fd> open_log_file(const std::string& path) {
+// `group` as in Log::open(). Owner and mode of a file that is there already are the administrator's.
+Result<Fd> open_log_file(const std::string& path, unsigned group) {
   // O_NONBLOCK: a FIFO planted in its place is refused and not waited for.
-  auto fd = open_at(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0640);
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
+  auto fd = open_at(AT_FDCWD, path, kFlags | O_EXCL, 0600);
+  if (fd) {
+    // The umask of a daemon takes the group's right away. Without the group the file stays root's: still a
+    // log.
+    if (group == kKeepGroup || ::fchown(fd->get(), static_cast<uid_t>(-1), group) == 0)
+      (void)::fchmod(fd->get(), 0640);
+    return fd;
+  }
+  if (fd.error().err != EEXIST) return fd;
+  fd = open_at(AT_FDCWD, path, kFlags, 0600);
   if (!fd) return fd;
   struct stat st {};
   if (::fstat(fd->get(), &st) != 0) return error_from_errno(errno, path);
@@ -102,8 +113,8 @@ Result<Fd> open_log_file(const std::string& path) {
 
 class FileSink final : public LineSink {
  public:
-  FileSink(Failures& failures, std::string path, Fd fd)
-      : LineSink(failures), path_(std::move(path)), fd_(std::move(fd)), checked_(mono_now()) {}
+  FileSink(Failures& failures, std::string path, unsigned group, Fd fd)
+      : LineSink(failures), path_(std::move(path)), group_(group), fd_(std::move(fd)), checked_(mono_now()) {}
 
   void reopen() {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -132,13 +143,14 @@ class FileSink final : public LineSink {
 
   // If the new one cannot be opened, the old one (renamed, but whole) goes on taking lines.
   void open_again() {
-    auto fresh = open_log_file(path_);
+    auto fresh = open_log_file(path_, group_);
     if (!fresh) return failures_.add(fresh.error().message);
     fd_ = std::move(*fresh);
     torn_ = false;
   }
 
   std::string path_;
+  unsigned group_;
   Fd fd_;
   MonoUs checked_;
   bool torn_ = false;
@@ -222,14 +234,14 @@ Log::Log(std::unique_ptr<Native> native) : native_(std::move(native)) {}
 Log::~Log() = default;
 
 Result<std::unique_ptr<Log>> Log::open(const LogConfig& config, const std::string& program,
-                                       const LogSockets& sockets) {
+                                       const LogSockets& sockets, unsigned group) {
   try {
     auto native = std::make_unique<Native>(config, program, sockets);
     native->level = config.level;
     if (config.target == LogTarget::kFile) {
-      auto fd = open_log_file(config.file);
+      auto fd = open_log_file(config.file, group);
       if (!fd) return std::move(fd).error();
-      auto sink = std::make_shared<FileSink>(native->failures, config.file, std::move(*fd));
+      auto sink = std::make_shared<FileSink>(native->failures, config.file, group, std::move(*fd));
       native->file = sink.get();
       native->set_logger(std::move(sink));
     } else {

@@ -33,9 +33,10 @@ struct LogSockets {
 class Log {
  public:
   /// Opens the target. A journal that is absent falls back to syslog, and an absent syslog to stderr, for
-  /// each fact anew and never as an error. A file that cannot be opened is an error.
+  /// each fact anew and never as an error. A file that cannot be opened is an error; one that is made here is
+  /// 0640 and belongs to `group` (a gid, 0xffffffff the process's own), as etc/logrotate.d/opelog makes it.
   static Result<std::unique_ptr<Log>> open(const LogConfig& config, const std::string& program,
-                                           const LogSockets& sockets = {});
+                                           const LogSockets& sockets = {}, unsigned group = 0xffffffff);
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;

@@ -13,8 +13,8 @@ TEST(JournalEntry, CarriesTextPriorityEventAndFields) {
   EXPECT_EQ(encode_journal_entry(
                 {Level::kWarning, "session-start", "a login", {{"session-id", "ab12"}, {"user", "ann"}}},
                 "opelogd"),
-            "MESSAGE=a "
-            "login\nPRIORITY=4\nSYSLOG_IDENTIFIER=opelogd\nEVENT=session-start\nOPELOG_SESSION_ID="
+            "MESSAGE=session-start: a login session-id=ab12 "
+            "user=ann\nPRIORITY=4\nSYSLOG_IDENTIFIER=opelogd\nEVENT=session-start\nOPELOG_SESSION_ID="
             "ab12\nOPELOG_USER=ann\n");
 }
 
@@ -22,6 +22,18 @@ TEST(JournalEntry, AValueWithALineFeedGoesWithItsLengthAndForgesNothing) {
   const std::string entry =
       encode_journal_entry({Level::kInfo, "e", "t", {{"command", "a\nPRIORITY=0"}}}, "p");
   EXPECT_THAT(entry, HasSubstr(std::string("OPELOG_COMMAND\n\x0C\0\0\0\0\0\0\0a\nPRIORITY=0\n", 36)));
+}
+
+TEST(JournalEntry, TheMessageIsOneLineOfWholeCharactersHoweverLong) {
+  std::string euros;
+  while (euros.size() < 2 * kLogValueMaxBytes) euros += "\xe2\x82\xac";
+  for (const std::size_t shift : {0, 1, 2}) {
+    const std::string entry =
+        encode_journal_entry({Level::kInfo, std::string(shift, 'e'), euros, {{"k", "a\nb"}}}, "p");
+    const std::string message = entry.substr(0, entry.find("\nPRIORITY="));
+    EXPECT_EQ(message.find('\n'), std::string::npos);
+    EXPECT_EQ(printable(message), message) << "a piece of a character at the cut";
+  }
 }
 
 TEST(JournalEntry, FieldNamesAreWhatJournaldAccepts) {

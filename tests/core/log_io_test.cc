@@ -80,6 +80,27 @@ TEST(LogFile, ALineHoldsTimeLevelProgramAndFact) {
   EXPECT_EQ(st.st_mode & 0137, 0u) << "others read nothing";
 }
 
+TEST(LogFile, ANewFileIsReadableForItsGroupWhateverTheUmaskAndAnOldOneStaysAsItIs) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root gives a file to another group";
+  ScopedDir dir;
+  const auto facts_of = [&dir](const char* name) {
+    struct stat st {};
+    ::stat(dir.path(name).c_str(), &st);
+    return std::pair(st.st_mode & 07777U, st.st_gid);
+  };
+  const mode_t before = ::umask(0077);
+  auto log = *Log::open(to_file(dir.path("l")), "p", {}, 4);
+  EXPECT_EQ(facts_of("l"), std::pair(0640U, gid_t{4}));
+  ASSERT_EQ(::rename(dir.path("l").c_str(), dir.path("l.1").c_str()), 0);
+  log->reopen();
+  EXPECT_EQ(facts_of("l"), std::pair(0640U, gid_t{4})) << "also one that is made after a rotation";
+  ASSERT_EQ(::chmod(dir.path("l").c_str(), 0600), 0);
+  ASSERT_EQ(::chown(dir.path("l").c_str(), 0, 0), 0);
+  log = *Log::open(to_file(dir.path("l")), "p", {}, 4);
+  EXPECT_EQ(facts_of("l"), std::pair(0600U, gid_t{0}));
+  ::umask(before);
+}
+
 TEST(LogFile, LevelsBelowTheChosenOneAreLeftOut) {
   ScopedDir dir;
   auto log = *Log::open(to_file(dir.path("l"), Level::kWarning), "p");
@@ -237,8 +258,9 @@ TEST(LogJournal, EntriesGoToJournald) {
   auto log =
       *Log::open({LogTarget::kJournal, "", Level::kInfo}, "opelogd", {dir.path("journal"), dir.path("none")});
   log->write(fact("hello"));
-  EXPECT_EQ(journald.next(),
-            "MESSAGE=hello\nPRIORITY=6\nSYSLOG_IDENTIFIER=opelogd\nEVENT=test-event\nOPELOG_K=v\n");
+  EXPECT_EQ(
+      journald.next(),
+      "MESSAGE=test-event: hello k=v\nPRIORITY=6\nSYSLOG_IDENTIFIER=opelogd\nEVENT=test-event\nOPELOG_K=v\n");
   EXPECT_EQ(log->failures(), 0u);
 }
 
@@ -253,7 +275,7 @@ TEST(LogJournal, AbsentItFallsBackToSyslogAndIsFoundAgain) {
               MatchesRegex("<30>[A-Z][a-z]+ [ 0-9]+ [0-9:]+ opelogd\\[[0-9]+\\]: test-event: one k=v"));
   FakeDaemon journald(dir.path("journal"));
   log->write(fact("two"));
-  EXPECT_THAT(journald.next(), HasSubstr("MESSAGE=two\n"));
+  EXPECT_THAT(journald.next(), HasSubstr("MESSAGE=test-event: two k=v\n"));
   EXPECT_EQ(syslogd.next(), "");
   EXPECT_EQ(log->failures(), 0u);
 }
@@ -284,7 +306,7 @@ TEST(LogJournal, ADaemonThatStandsStillDoesNotBlockUs) {
   while (!journald.next().empty()) {
   }
   log->write(fact("again"));
-  EXPECT_THAT(journald.next(), HasSubstr("MESSAGE=again\n"));
+  EXPECT_THAT(journald.next(), HasSubstr("MESSAGE=test-event: again k=v\n"));
 }
 
 TEST(LogSyslog, LinesGoToSyslog) {
