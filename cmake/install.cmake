@@ -15,8 +15,9 @@ if(TARGET opelog-waiter)
 endif()
 install(PROGRAMS units/opelog-setup DESTINATION /usr/lib/opelog)
 
-install(FILES units/opelogd.service units/opelogd.socket units/opelogd-control.socket
+install(FILES units/opelogd.service units/opelogd.socket units/opelogd-control.socket units/opelog-sessions.target
   DESTINATION /usr/lib/systemd/system)
+install(FILES units/session-scope.conf DESTINATION /usr/lib/systemd/system/session-.scope.d RENAME 50-opelog.conf)
 install(FILES units/opelog.sysusers.conf DESTINATION /usr/lib/sysusers.d RENAME opelog.conf)
 install(FILES units/opelog.tmpfiles.conf DESTINATION /usr/lib/tmpfiles.d RENAME opelog.conf)
 
