@@ -27,17 +27,21 @@ int fail(const opelog::Error& error, int code) {
 int run(int argc, char** argv) {
   opelog::app::Paths paths;
   bool check = false, log_to_stderr = false;
-  CLI::App cli{"Records the sessions that the policy wants recorded, and guards the recordings."};
+  CLI::App cli{"Records the sessions that the policy wants recorded, and guards the recordings.", "opelogd"};
   cli.set_version_flag("--version", std::string("opelogd ") + OPELOG_VERSION);
-  cli.add_option("--config", paths.policy, "policy file")->capture_default_str();
+  cli.add_option("--config", paths.policy, "policy file")->type_name("FILE")->capture_default_str();
   cli.add_option("--enrolled", paths.enrolled, "list of enrolled users and their real shells")
+      ->type_name("FILE")
       ->capture_default_str();
   cli.add_option("--run-directory", paths.run, "directory of login.sock and control.sock")
+      ->type_name("DIR")
       ->capture_default_str();
   cli.add_option("--fallback", paths.fallback,
                  "file that tells the shim what to do while the daemon is absent")
+      ->type_name("FILE")
       ->capture_default_str();
   cli.add_option("--shim", paths.shim, "the installed opelog-shell; only it is believed to be a shim")
+      ->type_name("FILE")
       ->capture_default_str();
   cli.add_flag("--check", check, "read the configuration, say whether it is good, and leave (0 or 78)");
   cli.add_flag("--log-stderr", log_to_stderr, "log to standard error whatever the policy says");
@@ -51,9 +55,12 @@ int run(int argc, char** argv) {
       "policy.");
   try {
     cli.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help, --version
+    return cli.exit(e);
   } catch (const CLI::ParseError& e) {
-    const int code = cli.exit(e);
-    return code == 0 ? 0 : kExitUsage;
+    return fail(
+        {opelog::Code::kInvalid, std::string(e.what()) + "; `opelogd --help` tells what is possible", 0},
+        kExitUsage);
   }
   if (::geteuid() != 0) return fail({opelog::Code::kDenied, "must run as root", 0}, kExitNoPermission);
   ::umask(0077);
@@ -68,7 +75,7 @@ int run(int argc, char** argv) {
   }
   opelog::LogConfig log_config = config->policy.policy.log;
   if (log_to_stderr) log_config.target = opelog::LogTarget::kStderr;
-  auto log = opelog::Log::open(log_config, "opelogd");
+  auto log = opelog::Log::open(log_config, "opelogd", {}, config->file_group);
   if (!log) return fail(log.error(), kExitConfig);
 
   opelog::app::Daemon daemon(paths, std::move(*config), std::move(*log), log_to_stderr);
