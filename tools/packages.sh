@@ -9,12 +9,18 @@ PACKAGES_RUN="python3 openssh-server openssh-client passwd e2fsprogs util-linux 
 PACKAGES_CHECK="libgtest-dev libgmock-dev clang clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 ccache
   rsync vim less tmux zsh expect man-db strace"
 
+# packages_missing NAME…: prints those that are not installed.
+packages_missing() {
+  local name
+  for name in "$@"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || echo "$name"
+  done
+}
+
 # packages_install NAME…: installs those that are missing, shows what it does. Starts no service.
 packages_install() {
-  local missing=() name
-  for name in "$@"; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
-  done
+  local missing=()
+  mapfile -t missing < <(packages_missing "$@")
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ]; then
     echo "missing packages: ${missing[*]}" >&2
