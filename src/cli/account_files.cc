@@ -1,5 +1,6 @@
 #include "cli/account_files.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace opelog::cli {
@@ -51,6 +52,19 @@ std::optional<std::uint32_t> find_group(std::string_view text, std::string_view 
     if (fields.size() >= 3 && fields[0] == group) return number(fields[2]);
   }
   return std::nullopt;
+}
+
+std::vector<std::string> groups_of(std::string_view text, const PasswdEntry& account) {
+  std::vector<std::string> names;
+  for (const auto line : split(text, '\n')) {
+    const auto fields = split(line, ':');
+    if (fields.size() != 4 || fields[0].empty()) continue;
+    const auto members = split(fields[3], ',');
+    if (number(fields[2]) == account.gid ||
+        std::find(members.begin(), members.end(), account.user) != members.end())
+      names.emplace_back(fields[0]);
+  }
+  return names;
 }
 
 std::vector<std::string> parse_shells(std::string_view text) {

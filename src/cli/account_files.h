@@ -25,6 +25,9 @@ std::optional<PasswdEntry> find_user(const std::vector<PasswdEntry>& entries, st
 /// The gid of a group, from /etc/group's text.
 std::optional<std::uint32_t> find_group(std::string_view text, std::string_view group);
 
+/// Names of the groups the user is in: the primary one, and those that list him.
+std::vector<std::string> groups_of(std::string_view text, const PasswdEntry& account);
+
 /// The paths in /etc/shells.
 std::vector<std::string> parse_shells(std::string_view text);
 

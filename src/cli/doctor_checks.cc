@@ -212,8 +212,9 @@ void check_enrolled(const DoctorFacts& f, Findings& out) {
   for (const auto& entry : f.entries) {
     const auto account = find_user(f.accounts, entry.user);
     if (!account) {
-      out.note("enrolled user " + entry.user +
-               " does not stand in /etc/passwd (a directory service, or removed)");
+      out.note(
+          "enrolled user " + entry.user + " does not stand in /etc/passwd (a directory service, or removed)",
+          "if he is gone: opelog unenroll " + entry.user);
     } else if (account->shell != kShimPath) {
       out.broken(entry.user + " is enrolled, but his login shell is " + account->shell +
                      ": he is not recorded by it",
@@ -230,6 +231,15 @@ void check_enrolled(const DoctorFacts& f, Findings& out) {
     }
   }
   if (in_order > 0) out.good(counted(in_order, "enrolled user") + " in order (login shell: the strong hook)");
+  if (!f.unrecorded.empty()) {
+    const std::string& first = f.unrecorded.front();
+    const std::size_t shown = std::min(f.unrecorded.size(), kNamesKept);
+    out.warn("no rule of the policy records enrolled users, their logins pass unrecorded: " +
+                 listed({f.unrecorded.begin(), f.unrecorded.begin() + static_cast<std::ptrdiff_t>(shown)},
+                        f.unrecorded.size()),
+             "opelog policy explain --user " + first + " --parent sshd, then change rules: in " +
+                 f.config.path + ", or: opelog unenroll " + first);
+  }
   std::vector<std::string> open;
   std::uint64_t count = 0;
   for (const auto& target : f.targets) {

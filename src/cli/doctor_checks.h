@@ -38,6 +38,8 @@ struct DoctorFacts {
   std::vector<Enrolled> entries;
   std::string enrolled_error;
   std::vector<PasswdEntry> accounts;
+  std::vector<std::string>
+      unrecorded;  ///< enrolled accounts that no rule of the policy could ever record or refuse
   std::vector<std::string> targets;  ///< accounts whose ssh login the policy records or refuses
   std::vector<std::string> shells;
   HookFacts hooks;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "cli/account_groups_io.h"
 #include "cli/control_answer.h"
 #include "cli/control_client_io.h"
 #include "core/append_only_io.h"
@@ -114,6 +115,15 @@ void gather_accounts(const std::string& root, DoctorFacts& f) {
       f.enrolled_error = entries.error().message;
   }
   if (!f.policy) return;
+  for (const auto& entry : f.entries) {
+    const auto account = find_user(f.accounts, entry.user);
+    if (!account) continue;
+    LoginFacts login;
+    login.uid = account->uid;
+    login.user = account->user;
+    login.groups = account_groups(root, *account);
+    if (!may_be_recorded(*f.policy, login)) f.unrecorded.push_back(account->user);
+  }
   for (const auto& account : f.accounts) {
     if (!can_log_in(account.shell)) continue;
     LoginFacts login;
@@ -130,8 +140,13 @@ void gather_daemon(const Context& context, DoctorFacts& f) {
   const auto answer =
       client ? client->ask(encode_request("status")) : Result<std::vector<format::JsonValue>>(client.error());
   if (!answer) {
-    f.daemon_code = answer.error().code;
-    f.daemon_error = answer.error().message;
+    const Error& error = answer.error();
+    f.daemon_code = error.code;
+    // The message for other commands sends people here.
+    f.daemon_error =
+        client || error.code != Code::kGone
+            ? error.message
+            : "opelogd does not answer at " + error_from_errno(error.err, context.control).message;
     return;
   }
   f.daemon_answers = true;

@@ -76,7 +76,7 @@ void add_doctor(CLI::App& app, const Context& context, int& exit) {
   command->add_flag("--json", arguments->json, "One object: exit, findings");
   command->add_option("--root", arguments->root, "The system in this directory instead of the running one")
       ->type_name("DIR")
-      ->check(CLI::ExistingDirectory);
+      ->check(CLI::ExistingDirectory.description(""));
   command->footer(
       "Changes nothing. Exit code 0 all well, 1 warnings, 2 something is broken. As root it sees more.\n"
       "\n"

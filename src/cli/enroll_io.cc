@@ -3,6 +3,7 @@
 // Order matters. Enrolling writes the real shell down first and changes passwd last, unenrolling the other
 // way round: at no moment is opelog-shell somebody's shell without opelogd knowing which shell is really his.
 #include <fcntl.h>
+#include <pwd.h>
 #include <spawn.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -15,12 +16,15 @@
 #include <memory>
 
 #include "cli/account_files.h"
+#include "cli/account_groups_io.h"
 #include "cli/commands_io.h"
 #include "cli/control_answer.h"
 #include "cli/control_client_io.h"
 #include "core/enrolled.h"
 #include "core/fact.h"
 #include "core/fd_io.h"
+#include "core/policy_decide.h"
+#include "core/policy_file_io.h"
 
 namespace opelog::cli {
 namespace {
@@ -36,7 +40,8 @@ struct EnrollArguments {
 struct Installation {
   Fd lock;  ///< on the directory of the enrolled file: two enrolments take turns
   std::vector<Enrolled> enrolled;
-  PasswdEntry account;
+  std::optional<PasswdEntry> account;  ///< absent: not in /etc/passwd
+  std::string user;
   std::string enrolled_path;
 };
 
@@ -67,6 +72,7 @@ Result<Installation> open_installation(const EnrollArguments& arguments) {
   if (::geteuid() != 0) return refusal(Code::kDenied, "only root may change login shells; use sudo");
   Installation here;
   here.enrolled_path = arguments.root + kEnrolledFile;
+  here.user = arguments.user;
   const std::string folder = here.enrolled_path.substr(0, here.enrolled_path.rfind('/'));
   auto lock = open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
   if (!lock) return std::move(lock).error();
@@ -82,14 +88,7 @@ Result<Installation> open_installation(const EnrollArguments& arguments) {
   }
   const auto passwd = read_file(arguments.root + "/etc/passwd", kAccountFileMax);
   if (!passwd) return passwd.error();
-  const auto account = find_user(parse_passwd(*passwd), arguments.user);
-  if (!account) {
-    return refusal(Code::kNotFound,
-                   "user " + arguments.user + " does not stand in " + arguments.root +
-                       "/etc/passwd; for a user of a directory service set the login shell there to " +
-                       kShim + " and add a line \"" + arguments.user + ":/real/shell\" to " + kEnrolledFile);
-  }
-  here.account = *account;
+  here.account = find_user(parse_passwd(*passwd), arguments.user);
   return here;
 }
 
@@ -101,7 +100,7 @@ Status save(const Installation& here) {
 
 std::vector<Enrolled>::iterator entry_of(Installation& here) {
   return std::find_if(here.enrolled.begin(), here.enrolled.end(),
-                      [&](const Enrolled& e) { return e.user == here.account.user; });
+                      [&](const Enrolled& e) { return e.user == here.user; });
 }
 
 // usermod keeps passwd's lock and backups; no shell stands between.
@@ -135,6 +134,23 @@ void tell_daemon(const EnrollArguments& arguments, const Context& context) {
   if (!answer) remark("the change counts once opelogd has read it: " + answer.error().message);
 }
 
+// An enrolled user whom no rule wants is not recorded: what somebody who has just enrolled him does not
+// expect.
+void remark_unrecorded(const EnrollArguments& arguments, const Context& context, const PasswdEntry& account) {
+  const std::string file = arguments.root + context.config;
+  const auto loaded = load_policy(file, Trust::kAny);
+  if (!loaded)
+    return remark("whether the policy records " + account.user + " is not known: " + loaded.error().message);
+  LoginFacts login;
+  login.uid = account.uid;
+  login.user = account.user;
+  login.groups = account_groups(arguments.root, account);
+  if (may_be_recorded(loaded->policy, login)) return;
+  remark("no rule of " + file + " records " + account.user + " (uid " + std::to_string(account.uid) +
+         "): his logins pass unrecorded; `opelog policy explain --user " + account.user +
+         " --parent sshd` says why");
+}
+
 ExitCode say(const EnrollArguments& arguments, const std::string& text) {
   return print((arguments.dry_run ? "would: " : "") + printable(text) + "\n");
 }
@@ -142,10 +158,21 @@ ExitCode say(const EnrollArguments& arguments, const std::string& text) {
 ExitCode run_enroll(const EnrollArguments& arguments, const Context& context) {
   auto here = open_installation(arguments);
   if (!here) return complain(here.error());
+  if (!here->account) {
+    return complain(refusal(
+        Code::kNotFound, "user " + arguments.user + " does not stand in " + arguments.root +
+                             "/etc/passwd; for a user of a directory service set the login shell there to " +
+                             kShim + " and add a line \"" + arguments.user + ":/real/shell\" to " +
+                             kEnrolledFile));
+  }
+  const PasswdEntry account = *here->account;
   const auto present = entry_of(*here);
-  if (here->account.shell == kShim) {
-    if (present != here->enrolled.end())
-      return say(arguments, arguments.user + " is enrolled already, with " + present->shell);
+  if (account.shell == kShim) {
+    if (present != here->enrolled.end()) {
+      const ExitCode said = say(arguments, arguments.user + " is enrolled already, with " + present->shell);
+      remark_unrecorded(arguments, context, account);
+      return said;
+    }
     return complain(refusal(
         Code::kInvalid,
         arguments.user +
@@ -153,7 +180,7 @@ ExitCode run_enroll(const EnrollArguments& arguments, const Context& context) {
             arguments.user + "` first, then enroll"));
   }
   if (const auto shim = check_shim(arguments.root); !shim) return complain(shim.error());
-  const Enrolled entry{arguments.user, here->account.shell};
+  const Enrolled entry{arguments.user, account.shell};
   if (const auto good = check_enrolled(entry); !good) return complain(good.error());
   struct stat st {};
   if (::stat((arguments.root + entry.shell).c_str(), &st) != 0 || !S_ISREG(st.st_mode) ||
@@ -163,7 +190,12 @@ ExitCode run_enroll(const EnrollArguments& arguments, const Context& context) {
                                                 "` first"));
   }
   const std::string done = arguments.user + " enrolled: login shell " + kShim + ", real shell " + entry.shell;
-  if (arguments.dry_run) return say(arguments, done);
+  const auto say_done = [&] {
+    const ExitCode said = say(arguments, done);
+    remark_unrecorded(arguments, context, account);
+    return said;
+  };
+  if (arguments.dry_run) return say_done();
 
   const auto before = here->enrolled;
   if (present != here->enrolled.end())
@@ -178,15 +210,40 @@ ExitCode run_enroll(const EnrollArguments& arguments, const Context& context) {
     tell_daemon(arguments, context);
     return complain(set.error());
   }
+  return say_done();
+}
+
+// Of a user who does not stand in /etc/passwd only the line goes: his login shell is not ours to change.
+ExitCode forget(const EnrollArguments& arguments, const Context& context, Installation& here) {
+  const auto present = entry_of(here);
+  if (present == here.enrolled.end()) {
+    return complain(refusal(Code::kNotFound, "user " + arguments.user + " stands neither in " +
+                                                 arguments.root + "/etc/passwd nor in " +
+                                                 here.enrolled_path));
+  }
+  const passwd* elsewhere = arguments.root.empty() ? ::getpwnam(arguments.user.c_str()) : nullptr;
+  if (elsewhere != nullptr && std::string(elsewhere->pw_shell) == kShim) {
+    return complain(refusal(Code::kInvalid, arguments.user + "'s login shell is " + kShim +
+                                                " in a directory service; set it to " + present->shell +
+                                                " there first, then unenroll"));
+  }
+  const std::string done =
+      arguments.user + " no longer enrolled; he does not stand in " + arguments.root + "/etc/passwd";
+  if (arguments.dry_run) return say(arguments, done);
+  here.enrolled.erase(present);
+  if (const auto saved = save(here); !saved) return complain(saved.error());
+  tell_daemon(arguments, context);
   return say(arguments, done);
 }
 
 ExitCode run_unenroll(const EnrollArguments& arguments, const Context& context) {
   auto here = open_installation(arguments);
   if (!here) return complain(here.error());
+  if (!here->account) return forget(arguments, context, *here);
+  const PasswdEntry account = *here->account;
   const auto present = entry_of(*here);
   if (present == here->enrolled.end()) {
-    if (here->account.shell != kShim) {
+    if (account.shell != kShim) {
       remark(arguments.user + " is not enrolled");
       return kNo;
     }
@@ -197,9 +254,9 @@ ExitCode run_unenroll(const EnrollArguments& arguments, const Context& context) 
   }
   const Enrolled entry = *present;
   // Somebody may have given him another shell meanwhile: that one stays.
-  const bool set_back = here->account.shell == kShim;
+  const bool set_back = account.shell == kShim;
   const std::string done =
-      arguments.user + " no longer enrolled: login shell " + (set_back ? entry.shell : here->account.shell);
+      arguments.user + " no longer enrolled: login shell " + (set_back ? entry.shell : account.shell);
   if (arguments.dry_run) return say(arguments, done);
   if (set_back) {
     if (const auto set = set_shell(arguments, entry.shell); !set) return complain(set.error());
@@ -213,11 +270,11 @@ ExitCode run_unenroll(const EnrollArguments& arguments, const Context& context) 
 CLI::App* declare(CLI::App& app, const char* name, const char* description,
                   const std::shared_ptr<EnrollArguments>& arguments) {
   auto* command = app.add_subcommand(name, description);
-  command->add_option("USER", arguments->user, "A user of /etc/passwd")->required();
+  command->add_option("USER", arguments->user, "A user of /etc/passwd")->type_name("")->required();
   command->add_flag("--dry-run", arguments->dry_run, "Say what would be done, change nothing");
   command->add_option("--root", arguments->root, "The system in this directory instead of the running one")
       ->type_name("DIR")
-      ->check(CLI::ExistingDirectory);
+      ->check(CLI::ExistingDirectory.description(""));
   return command;
 }
 

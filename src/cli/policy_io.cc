@@ -1,4 +1,3 @@
-#include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -7,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/account_groups_io.h"
 #include "cli/commands_io.h"
 #include "core/fact.h"
 #include "core/fd_io.h"
@@ -72,20 +72,6 @@ ExitCode run_check(const CheckArguments& arguments, const Context& context) {
                ", recordings in " + printable(parsed.policy->directory) + "\n");
 }
 
-std::vector<std::string> groups_of(const passwd& account) {
-  int count = 64;
-  std::vector<gid_t> gids(static_cast<std::size_t>(count));
-  while (::getgrouplist(account.pw_name, account.pw_gid, gids.data(), &count) < 0 && count <= 65536) {
-    gids.resize(static_cast<std::size_t>(count));
-  }
-  gids.resize(static_cast<std::size_t>(std::max(count, 0)));
-  std::vector<std::string> names;
-  for (const gid_t gid : gids) {
-    if (const group* found = ::getgrgid(gid)) names.emplace_back(found->gr_name);
-  }
-  return names;
-}
-
 // An absolute path for a bare program name, as the daemon would see it in /proc.
 std::string program_path(const std::string& name) {
   if (name.find('/') != std::string::npos) return name;
@@ -111,7 +97,7 @@ std::optional<ExitCode> gather(const ExplainArguments& arguments, LoginFacts& fa
   if (!arguments.groups.empty())
     facts.groups = arguments.groups;
   else if (account != nullptr)
-    facts.groups = groups_of(*account);
+    facts.groups = account_groups("", {account->pw_name, account->pw_uid, account->pw_gid, ""});
   for (const auto& parent : arguments.parents) facts.ancestor_exes.push_back(program_path(parent));
   ::setusershell();
   while (const char* shell = ::getusershell()) facts.shells.emplace_back(shell);
@@ -127,6 +113,18 @@ std::optional<ExitCode> gather(const ExplainArguments& arguments, LoginFacts& fa
   return std::nullopt;
 }
 
+// What nobody said about the login, in words; "" if everything was said.
+std::string assumptions(const ExplainArguments& arguments) {
+  std::string text;
+  const auto assume = [&text](bool given, const char* what) {
+    if (!given) text += (text.empty() ? "assumed: " : "; ") + std::string(what);
+  };
+  assume(!arguments.parents.empty(), "started by no program (for a login over ssh: --parent sshd)");
+  assume(!arguments.client.empty(), "from no address (--client)");
+  assume(arguments.no_terminal, "on a terminal (else --no-terminal)");
+  return text;
+}
+
 ExitCode run_explain(const ExplainArguments& arguments, const Context& context) {
   if (arguments.user.empty() && !arguments.uid) {
     remark("who logs in? give --uid or --user");
@@ -137,7 +135,9 @@ ExitCode run_explain(const ExplainArguments& arguments, const Context& context) 
   LoginFacts facts;
   if (const auto wrong = gather(arguments, facts)) return *wrong;
   const Decision decision = decide(loaded->policy, facts, true);
-  if (!arguments.json) return print(join(decision.trace, "\n") + "\n");
+  const std::string assumed = assumptions(arguments);
+  if (!arguments.json)
+    return print((assumed.empty() ? "" : assumed + "\n") + join(decision.trace, "\n") + "\n");
   format::JsonObject json;
   json.text("action", action_word(decision.action));
   if (decision.rule != nullptr)
@@ -146,6 +146,7 @@ ExitCode run_explain(const ExplainArguments& arguments, const Context& context) 
     json.raw("rule", "null");
   json.number_u("uid", facts.uid).text("user", facts.user).raw("groups", json_strings(facts.groups));
   json.raw("ancestors", json_strings(facts.ancestor_exes)).boolean("terminal", facts.terminal);
+  json.text("client", facts.client ? format_address(*facts.client) : "").text("assumed", assumed);
   json.raw("trace", json_strings(decision.trace));
   return print(std::move(json).take() + "\n");
 }
@@ -160,7 +161,7 @@ void add_policy(CLI::App& app, const Context& context, int& exit) {
 
   auto check = std::make_shared<CheckArguments>();
   auto* checked = policy->add_subcommand("check", "Is the file valid? Every complaint with line and column");
-  checked->add_option("FILE", check->file, "Policy file instead of the installed one");
+  checked->add_option("FILE", check->file, "Policy file instead of the installed one")->type_name("");
   checked->add_flag("--json", check->json, "One object: file, valid, errors");
   checked->footer(
       "Exit code 0 valid, 5 not.\n\nExamples:\n  opelog policy check\n  opelog policy check draft.yaml\n");
@@ -169,10 +170,10 @@ void add_policy(CLI::App& app, const Context& context, int& exit) {
   auto explain = std::make_shared<ExplainArguments>();
   auto* explained =
       policy->add_subcommand("explain", "Which rule a login meets, and why not the ones before");
-  explained->add_option("FILE", explain->file, "Policy file instead of the installed one");
+  explained->add_option("FILE", explain->file, "Policy file instead of the installed one")->type_name("");
   explained->add_option("--uid", explain->uid, "User id")
       ->type_name("N")
-      ->check(CLI::Range(0.0, 4294967295.0));
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{4294967295}).description(""));
   explained->add_option("-u,--user", explain->user, "User name")->type_name("USER");
   explained
       ->add_option("--parent", explain->parents,
@@ -187,7 +188,7 @@ void add_policy(CLI::App& app, const Context& context, int& exit) {
   explained->add_option("--client", explain->client, "Address the login comes from")->type_name("ADDRESS");
   explained->add_flag("--no-terminal", explain->no_terminal,
                       "A command without a terminal (scp, ssh host cmd)");
-  explained->add_flag("--json", explain->json, "One object: action, rule, trace, …");
+  explained->add_flag("--json", explain->json, "One object: action, rule, trace, assumed, …");
   explained->footer(
       "Examples:\n"
       "  opelog policy explain --uid 5000 --parent sshd\n"

@@ -196,6 +196,21 @@ Decision decide(const Policy& policy, const LoginFacts& facts, bool with_trace) 
   return decision;
 }
 
+bool may_be_recorded(const Policy& policy, const LoginFacts& account) {
+  for (const Rule& rule : policy.rules) {
+    Rule open = rule;
+    open.match.parent.clear();
+    open.match.ancestor.clear();
+    open.match.client.clear();
+    open.match.terminal.reset();
+    if (!rule_matches(open, account, nullptr)) continue;
+    if (rule.action != Action::kPass) return true;
+    const Match& m = rule.match;
+    if (m.parent.empty() && m.ancestor.empty() && m.client.empty() && !m.terminal) return false;
+  }
+  return false;
+}
+
 std::optional<Address> parse_address(std::string_view text) {
   const std::size_t zone = text.find('%');
   const bool has_zone = zone != std::string_view::npos;

@@ -42,6 +42,10 @@ Decision decide(Policy&&, const LoginFacts&, bool = false) = delete;  ///< Decis
 /// Whether any rule can look at LoginFacts::groups; if not, they need not be known.
 bool asks_for_groups(const Policy& policy) noexcept;
 
+/// Whether any login of this account could meet a rule that records or refuses: what starts it, from where
+/// and on what is left open. Of `account` uid, user and groups count.
+bool may_be_recorded(const Policy& policy, const LoginFacts& account);
+
 /// IPv4 or IPv6 in the usual text forms; an IPv6 zone ("%eth0") is dropped.
 std::optional<Address> parse_address(std::string_view text);
 

@@ -188,7 +188,7 @@ constexpr Field<Policy> kTop[] = {
 
 void read_policy(Reader& r, const YamlNode& root, Policy& p) {
   if (root.kind == YamlNode::Kind::kNull) {
-    return r.fail_at({}, "an empty policy; copy the example etc/opelog.yaml and change it");
+    return r.fail_at({}, "an empty policy; copy /usr/share/doc/opelog/opelog.yaml and change it");
   }
   const auto present = r.map(root, kTop, p);
   if (root.kind != YamlNode::Kind::kMap) return;

@@ -236,7 +236,7 @@ std::string explain(const std::string& message) {
       message.find("end of sequence not found") != std::string::npos) {
     return message + "; indent the lines of one block alike";
   }
-  return message + "; compare with the example in etc/opelog.yaml";
+  return message + "; compare with /usr/share/doc/opelog/opelog.yaml";
 }
 
 }  // namespace

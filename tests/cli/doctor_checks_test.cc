@@ -137,7 +137,9 @@ const Damage kDamages[] = {
      [](DoctorFacts& f) {
        f.entries.push_back({"carol", "/bin/sh"});
      },
-     Grade::kNote, "carol", ""},
+     Grade::kNote, "carol", "opelog unenroll carol"},
+    {"enrolled, but no rule", [](DoctorFacts& f) { f.unrecorded = {"alice"}; }, Grade::kWarning,
+     "their logins pass unrecorded: alice", "policy explain --user alice --parent sshd"},
     {"target not enrolled", [](DoctorFacts& f) { f.targets.push_back("bob"); }, Grade::kWarning,
      "nothing catches their logins: bob", "opelog enroll bob"},
     {"no hook",

@@ -62,5 +62,30 @@ TEST(DoctorCommand, AUsersTargetThatIsNotEnrolledIsNamed) {
   EXPECT_NE(ran.out.find("nothing catches their logins: alice\n"), std::string::npos) << ran.out;
 }
 
+TEST(DoctorCommand, AnEnrolledUserWhomNoRuleRecordsIsNamed) {
+  TempDir dir;
+  std::filesystem::create_directories(dir.file("etc/opelog"));
+  spill(
+      dir.file("etc/passwd"),
+      "alice:x:5000:100::/home/alice:/usr/bin/opelog-shell\nbob:x:2000:200::/home/bob:/usr/bin/opelog-shell\n"
+      "carol:x:2001:201::/home/carol:/usr/bin/opelog-shell\n");
+  spill(dir.file("etc/group"), "staff:x:300:other,carol\n");
+  spill(dir.file("etc/opelog/enrolled"), "alice:/bin/bash\nbob:/bin/bash\ncarol:/bin/bash\n");
+  spill(dir.file("etc/opelog/opelog.yaml"),
+        "version: 1\nrules:\n  - { name: a, match: { uid: 5000, parent: sshd } }\n"
+        "  - { name: b, match: { group: staff, client: 192.0.2.1 } }\n");
+  const auto ran = opelog({"doctor", "--root", dir.path()});
+  EXPECT_NE(ran.out.find("their logins pass unrecorded: bob\n"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("-> opelog policy explain --user bob --parent sshd"), std::string::npos) << ran.out;
+}
+
+TEST(DoctorCommand, OfADaemonThatIsDownItDoesNotSendPeopleToItself) {
+  TempDir dir;
+  const auto ran = opelog({"doctor", "--control", dir.file("none"), "--directory", dir.path()});
+  EXPECT_NE(ran.out.find("opelogd does not answer at " + dir.file("none") + ": "), std::string::npos)
+      << ran.out;
+  EXPECT_EQ(ran.out.find("`opelog doctor` finds"), std::string::npos) << ran.out;
+}
+
 }  // namespace
 }  // namespace opelog::cli

@@ -105,6 +105,45 @@ TEST_F(Enroll, AnUnknownUserIsNotFound) {
   EXPECT_EQ(run({"unenroll", "nobody-here"}).status, 3);
 }
 
+TEST_F(Enroll, SaysIfNoRuleRecordsTheUser) {
+  const auto policy = [this](const std::string& rules) {
+    spill(tree.file("etc/opelog/opelog.yaml"), "version: 1\nrules:\n" + rules);
+  };
+  const std::string unrecorded =
+      "no rule of " + tree.file("etc/opelog/opelog.yaml") + " records alice (uid 5000)";
+  policy("  - { name: a, match: { uid: 1000 } }\n");
+  auto ran = run({"enroll", "--dry-run", "alice"});
+  EXPECT_TRUE(has(ran.err, unrecorded)) << ran.err;
+  ran = run({"enroll", "alice"});
+  EXPECT_EQ(ran.status, 0);
+  EXPECT_TRUE(has(ran.out, "alice enrolled")) << ran.out;
+  EXPECT_TRUE(has(ran.err, unrecorded)) << ran.err;
+  EXPECT_TRUE(has(ran.err, "policy explain --user alice --parent sshd")) << ran.err;
+  EXPECT_TRUE(has(run({"enroll", "alice"}).err, unrecorded)) << "also of one who is enrolled already";
+  // What the rest of a rule asks for is known at a login only: silence.
+  for (const char* rules :
+       {"  - { name: a, match: { uid: 5000, parent: sshd, client: 192.0.2.1, terminal: false } }\n",
+        "  - { name: a, match: { group: alice, ancestor: x } }\n",
+        "  - { name: p, match: { user: alice, terminal: false }, action: pass }\n"
+        "  - { name: a, match: { user: alice } }\n"}) {
+    policy(rules);
+    EXPECT_EQ(run({"enroll", "alice"}).err, "") << rules;
+  }
+  policy("  - { name: p, match: { user: alice }, action: pass }\n  - { name: a }\n");
+  EXPECT_TRUE(has(run({"enroll", "alice"}).err, unrecorded));
+}
+
+TEST_F(Enroll, UnenrollForgetsAUserWhoIsGone) {
+  spill(tree.file("etc/opelog/enrolled"), "gone:/bin/zsh\n");
+  auto ran = run({"unenroll", "gone"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_FALSE(has(enrolled(), "gone"));
+  ran = run({"unenroll", "gone"});
+  EXPECT_EQ(ran.status, 3);
+  EXPECT_TRUE(has(ran.err, "neither")) << ran.err;
+  EXPECT_FALSE(has(ran.err, "/real/shell")) << "that is how to enroll";
+}
+
 TEST_F(Enroll, AFailingUsermodLeavesNothingBehind) {
   std::filesystem::remove(tree.file("etc/passwd"));
   std::filesystem::create_directories(tree.file("elsewhere"));

@@ -33,6 +33,18 @@ TEST(PolicyCheck, AMissingFileIsNotFound) {
   EXPECT_EQ(opelog({"policy", "check", "/nonexistent.yaml"}).status, 3);
 }
 
+TEST(PolicyCheck, AnExampleThatAnErrorNamesIsWhereAnInstalledHostHasIt) {
+  TempDir dir;
+  for (const char* text : {"", "a: [\n"}) {
+    spill(dir.file("p.yaml"), text);
+    const auto ran = opelog({"policy", "check", dir.file("p.yaml")});
+    EXPECT_EQ(ran.status, 5);
+    EXPECT_EQ(ran.err.find(" etc/opelog.yaml"), std::string::npos) << ran.err;
+  }
+  EXPECT_NE(opelog({"policy", "check", "/dev/null"}).err.find("/usr/share/doc/opelog/opelog.yaml"),
+            std::string::npos);
+}
+
 TEST(PolicyExplain, SaysWhichRuleDecides) {
   auto ran = opelog({"policy", "explain", "--uid", "5000", "--parent", "sshd", "--json", kPolicy});
   EXPECT_EQ(ran.status, 0) << ran.err;
@@ -43,6 +55,19 @@ TEST(PolicyExplain, SaysWhichRuleDecides) {
                 "--no-terminal", kPolicy});
   EXPECT_EQ(ran.status, 0) << ran.err;
   EXPECT_NE(ran.out.find("uid is 4999"), std::string::npos) << ran.out;
+}
+
+TEST(PolicyExplain, SaysWhatItAssumed) {
+  auto ran = opelog({"policy", "explain", "--uid", "5000", kPolicy});
+  EXPECT_NE(ran.out.find("assumed: started by no program (for a login over ssh: --parent sshd)"),
+            std::string::npos)
+      << ran.out;
+  ran = opelog({"policy", "explain", "--uid", "5000", "--parent", "sshd", "--client", "192.0.2.7",
+                "--no-terminal", kPolicy});
+  EXPECT_EQ(ran.out.find("assumed"), std::string::npos) << ran.out;
+  ran = opelog({"policy", "explain", "--uid", "5000", "--client", "192.0.2.7", "--json", kPolicy});
+  EXPECT_NE(ran.out.find("\"client\":\"192.0.2.7\""), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("\"assumed\":\"assumed: started by no program"), std::string::npos) << ran.out;
 }
 
 TEST(PolicyExplain, NeedsToKnowWho) {
