@@ -53,13 +53,19 @@ ExitCode run_play(const PlayArguments& arguments, const Context& context) {
 void add_play(CLI::App& app, const Context& context, int& exit) {
   auto arguments = std::make_shared<PlayArguments>();
   auto* command = app.add_subcommand("play", "Replay a session on this terminal");
-  command->add_option("SESSION", arguments->session, "Beginning of a name or id, or a path")->required();
+  command->add_option("SESSION", arguments->session, "Beginning of a name or id, or a path")
+      ->type_name("")
+      ->required();
   arguments->speed_given =
-      command->add_option("-s,--speed", arguments->speed, "Times as fast; 0 without pauses")
+      command->add_option("-s,--speed", arguments->speed, "Times as fast, up to 1024; 0 without pauses")
           ->type_name("X")
-          ->check(CLI::Range(0.0, replay::kFastest));
+          ->check(CLI::Range(0.0, replay::kFastest).description(""));
   command->add_option("-i,--max-idle", arguments->max_idle, "Cut longer pauses to this")->type_name("LENGTH");
-  command->add_option("--at", arguments->at, "Begin this far into the session")->type_name("LENGTH");
+  command
+      ->add_option("--at", arguments->at,
+                   "Begin this far into the session; what came before is drawn at once, or left out without "
+                   "a terminal")
+      ->type_name("LENGTH");
   command->add_flag("-f,--follow", arguments->follow, "At the end of a live session wait for more");
   command->add_flag("--paused", arguments->paused, "Begin paused");
   command->add_flag("--resize", arguments->resize,
@@ -71,7 +77,8 @@ void add_play(CLI::App& app, const Context& context, int& exit) {
   command->footer(
       std::string(replay::key_help()) +
       "\n"
-      "Only what draws is let through unless --raw is given; docs/reading.md lists it. To a file or a pipe "
+      "Only what draws is let through unless --raw is given; /usr/share/doc/opelog/docs/reading.md lists it. "
+      "To a file or a pipe "
       "the\n"
       "session goes without pauses, unless --speed is given. The terminal is restored on every exit.\n"
       "\n"

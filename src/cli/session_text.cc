@@ -2,9 +2,25 @@
 
 #include <cstring>
 
+#include "cli/time_text.h"
 #include "format/json_text.h"
 
 namespace opelog::cli {
+namespace {
+
+constexpr std::size_t kCommandShown = 200;  ///< bytes of a command line in a sentence
+
+// Without a terminal, in a recording of ours; plain script does not know.
+bool is_streams(const format::SessionInfo& info) {
+  return !info.terminal && !info.id.empty();
+}
+
+// The counters of an end that was written by the daemon that counted.
+bool is_counted(const std::optional<format::EndInfo>& end) {
+  return end && end->reason != format::EndReason::kCrash;
+}
+
+}  // namespace
 
 const char* state_word(format::RecordingState state) noexcept {
   switch (state) {
@@ -48,6 +64,28 @@ std::string exit_text(const std::optional<format::EndInfo>& end) {
 std::string ending_text(const std::optional<format::EndInfo>& end) {
   if (end && end->reason != format::EndReason::kExit) return format::end_reason_word(end->reason);
   return exit_text(end);
+}
+
+std::string size_text(const format::RecordingSummary& summary) {
+  if (!is_streams(summary.info)) return format_size(summary.log_bytes);
+  if (is_counted(summary.end)) return format_size(summary.end->bytes_out + summary.end->bytes_in);
+  return summary.info.records_payload ? format_size(summary.log_bytes) : "-";
+}
+
+std::string streams_text(const format::SessionInfo& info, const std::optional<format::EndInfo>& end) {
+  if (!is_streams(info)) return "";
+  if (info.records_payload && (!is_counted(end) || end->bytes_out > 0)) return "";
+  const std::string command = info.command ? *info.command : info.original.value_or("");
+  std::string text = "a session without a terminal: ";
+  if (command.empty())
+    text += "a shell";
+  else
+    text += "\"" + command.substr(0, kCommandShown) + (command.size() > kCommandShown ? "...\"" : "\"");
+  if (is_counted(end)) {
+    text += ", " + std::to_string(end->bytes_out) + " bytes out (" + std::to_string(end->bytes_err) +
+            " of them stderr), " + std::to_string(end->bytes_in) + " in";
+  }
+  return text + (info.records_payload ? "; there was no output" : "; the bytes are counted, not recorded");
 }
 
 std::string summary_json(const format::RecordingSummary& summary) {

@@ -18,6 +18,14 @@ std::string exit_text(const std::optional<format::EndInfo>& end);
 /// The same for a session that ended by itself, else why it ended: "killed", "hangup", …
 std::string ending_text(const std::optional<format::EndInfo>& end);
 
+/// SIZE of `ls`: what `.log` holds; of a session without a terminal the bytes that passed both ways, "-"
+/// while they are not known.
+std::string size_text(const format::RecordingSummary& summary);
+
+/// What a session without a terminal was, where playing it shows nothing: one sentence; "" where there is
+/// something to show. `end` as far as it is known.
+std::string streams_text(const format::SessionInfo& info, const std::optional<format::EndInfo>& end);
+
 /// One JSON object on one line, without LF; pure ASCII.
 std::string summary_json(const format::RecordingSummary& summary);
 

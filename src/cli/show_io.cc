@@ -36,7 +36,10 @@ std::string lines_of(const format::RecordingSummary& s) {
   line("from", from);
   if (info.started != 0) line("started", format_local(info.started, "%Y-%m-%d %H:%M:%S %z"));
   line("length", format_length(s.duration_us));
-  line("output", std::to_string(s.log_bytes) + " bytes");
+  if (info.terminal || info.id.empty() || info.records_payload)
+    line("output", std::to_string(s.log_bytes) + " bytes");
+  else
+    line("output", "counted, not recorded");
   line("how", info.how);
   line("command", info.command.value_or(""));
   line("original", info.original.value_or(""));
@@ -84,8 +87,11 @@ ExitCode run_show(const ShowArguments& arguments, const Context& context) {
 void add_show(CLI::App& app, const Context& context, int& exit) {
   auto arguments = std::make_shared<ShowArguments>();
   auto* command = app.add_subcommand("show", "What a recording says about its session");
-  command->add_option("SESSION", arguments->session, "Beginning of a name or id, or a path")->required();
-  command->add_flag("--json", arguments->json, "One object; docs/reading.md names the members");
+  command->add_option("SESSION", arguments->session, "Beginning of a name or id, or a path")
+      ->type_name("")
+      ->required();
+  command->add_flag("--json", arguments->json,
+                    "One object; /usr/share/doc/opelog/docs/reading.md names the members");
   command->footer(
       "Exit code 1 for a recording without an end, 5 for a corrupt one.\n"
       "\n"

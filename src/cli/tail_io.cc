@@ -31,11 +31,13 @@ void add_tail(CLI::App& app, const Context& context, int& exit) {
   auto arguments = std::make_shared<TailArguments>();
   auto* command =
       app.add_subcommand("tail", "The last lines of a session's output; -f goes on with what comes");
-  command->add_option("SESSION", arguments->session, "Beginning of a name or id, or a path")->required();
+  command->add_option("SESSION", arguments->session, "Beginning of a name or id, or a path")
+      ->type_name("")
+      ->required();
   command->add_flag("-f,--follow", arguments->follow, "Show what comes until the session ends");
   command->add_option("-n,--lines", arguments->lines, "How many of the last lines")
       ->type_name("N")
-      ->check(CLI::Range(0, 1000000))
+      ->check(CLI::Range(0, 1000000).description(""))
       ->capture_default_str();
   command->add_flag("--raw", arguments->raw, "Every byte as recorded");
   command->footer(

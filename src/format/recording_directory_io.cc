@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kHeadBytes = 8192;        // an ordinary header is below 2 KiB
 constexpr std::size_t kTailBytes = 4096;        // the end's records are below 1 KiB
 constexpr std::uint64_t kSumBytes = 64 * 1024;  // a timing file up to this size is summed; above, estimated
-constexpr std::size_t kMaxCandidates = 10;      // named in an error: what a person reads
+constexpr std::size_t kMaxCandidates = 5;       // named in an error: what a person reads
 
 struct CloseDir {
   void operator()(DIR* dir) const noexcept { ::closedir(dir); }
@@ -129,6 +129,12 @@ Result<RecordingSummary> summarise_files(RecordingFiles files) {
   return summary;
 }
 
+// "4f2a91c000000001 (alice_…)", for an error that must say what to type instead.
+std::string candidate_text(const std::string& directory, const std::string& name) {
+  const auto summary = summarise(directory, name);
+  return summary && !summary->info.id.empty() ? summary->info.id + " (" + name + ")" : name;
+}
+
 bool may_be_id(const std::string& prefix) {
   return !prefix.empty() && prefix.size() <= 16 &&
          prefix.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -192,9 +198,12 @@ Result<std::string> find_recording(const std::string& directory, const std::stri
                  directory + ": no recording whose name or id begins with \"" + prefix + "\"", 0};
   }
   std::string list;
-  for (std::size_t i = 0; i < found.size() && i < kMaxCandidates; ++i) list += (i > 0 ? ", " : "") + found[i];
-  if (found.size() > kMaxCandidates) list += ", … (" + std::to_string(found.size()) + " in all)";
-  return Error{Code::kInvalid, "\"" + prefix + "\" fits several recordings: " + list, 0};
+  for (std::size_t i = 0; i < found.size() && i < kMaxCandidates; ++i)
+    list += (i > 0 ? ", " : "") + candidate_text(directory, found[i]);
+  if (found.size() > kMaxCandidates)
+    list += " and " + std::to_string(found.size() - kMaxCandidates) + " more";
+  return Error{Code::kInvalid,
+               "\"" + prefix + "\" fits several recordings: " + list + "; write more of the id or name", 0};
 }
 
 }  // namespace opelog::format

@@ -144,6 +144,11 @@ void Player::show(const format::Event& event, MonoUs now) {
   switch (event.kind) {
     case format::Event::Kind::kOutput:
       stepping_ = false;
+      if (options_.omit && event.at_us < options_.start_us) {
+        scratch_.clear();
+        sanitizer_.feed(event.bytes, scratch_);  // an escape sequence may end behind the place
+        return;
+      }
       if (options_.raw) {
         output_ += event.bytes;
         scratch_.clear();
@@ -161,6 +166,9 @@ void Player::show(const format::Event& event, MonoUs now) {
       gaps_seen_to_ = event.offset + 1;
       ++gap_count_;
       if (gaps_.size() < kGapsKept) gaps_.push_back(*event.gap);
+      return;
+    case format::Event::Kind::kEnd:
+      end_ = event.end;
       return;
     default:
       return;

@@ -67,7 +67,8 @@ struct PlayOptions {
   double speed = 1;                         ///< 0: no pauses at all
   std::optional<std::int64_t> max_idle_us;  ///< longer pauses are cut to this
   std::int64_t start_us = 0;                ///< --at
-  bool follow = false;                      ///< at the end of a live recording wait for more
+  bool omit = false;    ///< what was shown before start_us does not come out (no screen to draw)
+  bool follow = false;  ///< at the end of a live recording wait for more
   bool paused = false;
   bool raw = false;  ///< bytes as they are
   bool bell = false;
@@ -97,6 +98,8 @@ class Player {
   [[nodiscard]] std::int64_t position(MonoUs now) const;
   [[nodiscard]] const std::vector<format::GapInfo>& gaps() const noexcept { return gaps_; }
   [[nodiscard]] std::uint64_t gap_count() const noexcept { return gap_count_; }
+  /// What the end record says; nullopt while none has been seen.
+  [[nodiscard]] const std::optional<format::EndInfo>& end() const noexcept { return end_; }
 
  private:
   Want advance(MonoUs now);
@@ -138,6 +141,7 @@ class Player {
   format::Outcome outcome_ = format::Outcome::kEvent;
   std::vector<format::GapInfo> gaps_;
   std::uint64_t gap_count_ = 0;
+  std::optional<format::EndInfo> end_;
   std::uint64_t gaps_seen_to_ = 0;  ///< offset in `.time`: a gap is counted once, however often we rewind
 };
 

@@ -40,6 +40,7 @@ PlayReport report_of(const Player& player) {
   report.outcome = player.outcome();
   report.gaps = player.gaps();
   report.gap_count = player.gap_count();
+  report.end = player.end();
   return report;
 }
 
@@ -154,6 +155,7 @@ Result<PlayReport> play(format::RecordingReader& reader, const PlayOptions& opti
   PlayOptions straight = options;
   straight.paused = false;  // nobody could press a key
   straight.resize = false;
+  straight.omit = true;
   return play_straight(reader, straight);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct PlayReport {
   bool hung_up = false;                               ///< the terminal or the reader of our output went away
   std::vector<format::GapInfo> gaps;                  ///< the first kGapsKept of gap_count
   std::uint64_t gap_count = 0;
+  std::optional<format::EndInfo> end;  ///< if its record was reached
 };
 
 /// Whether descriptor 1 is a terminal.

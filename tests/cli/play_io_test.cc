@@ -181,6 +181,45 @@ TEST_F(Play, ATornRecordingIsShownAndExitsOne) {
   EXPECT_EQ(ran.err.find("opelog: "), 0U) << ran.err;
 }
 
+TEST_F(Play, OfASessionWithoutATerminalItSaysWhatItWas) {
+  format::SessionInfo info = format::testing::sample_info();
+  info.terminal = false;
+  info.records_payload = false;
+  info.command = "rsync --server .";
+  const std::string base = "sync_20261122140509_192.0.2.7";
+  auto writer = testing::begin_recording(dir, base, info, {});
+  auto ran = opelog({"play", base, "--directory", dir.path()});
+  EXPECT_NE(ran.err.find("\"rsync --server .\"; the bytes are counted"), std::string::npos) << ran.err;
+  format::EndInfo end;
+  end.exit_code = 0;
+  end.bytes_out = 12;
+  end.bytes_in = 3456;
+  ASSERT_TRUE(writer->end(end, kUsPerS));
+  for (const char* command : {"play", "tail"}) {
+    ran = opelog({command, base, "--directory", dir.path()});
+    EXPECT_EQ(ran.status, 0);
+    EXPECT_EQ(ran.out, "");
+    EXPECT_NE(
+        ran.err.find("\"rsync --server .\", 12 bytes out (0 of them stderr), 3456 in; the bytes are counted"),
+        std::string::npos)
+        << ran.err;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  }
+}
+
+TEST_F(Play, AtLeavesOutWhatCameBeforeWhereThereIsNoScreen) {
+  testing::make_recording(dir, "parts_20261122140509_192.0.2.7", format::testing::sample_info(),
+                          {{0, "one \x1B]0;tit"}, {10 * kUsPerS, "le\x07two "}, {20 * kUsPerS, "three"}});
+  const auto play = [this](std::vector<std::string> more) {
+    more.insert(more.begin(), {"play", "parts", "--directory", dir.path()});
+    return opelog(more).out;
+  };
+  EXPECT_EQ(play({}), "one two three");
+  EXPECT_EQ(play({"--at", "10"}), "two three") << "a string that began before ends behind the place";
+  EXPECT_EQ(play({"--at", "11", "--raw"}), "three");
+  EXPECT_EQ(play({"--at", "30"}), "");
+}
+
 TEST_F(Play, AtBeginsInTheMiddle) {
   const auto ran = opelog({"play", "--at", "30:00", "alice", "--directory", dir.path()});
   EXPECT_EQ(ran.status, 0);

@@ -34,6 +34,51 @@ TEST(SessionText, TheEndInAWord) {
   }
 }
 
+TEST(SessionText, TheSizeOfASessionWithoutATerminalIsWhatPassed) {
+  format::RecordingSummary s;
+  s.log_bytes = 120;
+  EXPECT_EQ(size_text(s), "120") << "plain script";
+  s.info.id = "0123456789abcdef";
+  s.info.terminal = true;
+  EXPECT_EQ(size_text(s), "120");
+  s.info.terminal = false;
+  EXPECT_EQ(size_text(s), "-") << "goes on";
+  s.end = end_of(format::EndReason::kExit, 0, std::nullopt);
+  s.end->bytes_out = 500;
+  s.end->bytes_in = 400;
+  s.end->bytes_err = 100;
+  EXPECT_EQ(size_text(s), "900");
+  s.end->reason = format::EndReason::kCrash;
+  EXPECT_EQ(size_text(s), "-") << "the counters went with the daemon";
+}
+
+TEST(SessionText, WhatASessionWithoutATerminalWas) {
+  format::SessionInfo info;
+  EXPECT_EQ(streams_text(info, std::nullopt), "") << "plain script";
+  info.id = "0123456789abcdef";
+  info.command = "scp -t x";
+  auto end = end_of(format::EndReason::kExit, 0, std::nullopt);
+  end.bytes_out = 7;
+  end.bytes_err = 2;
+  end.bytes_in = 4096;
+  EXPECT_EQ(
+      streams_text(info, end),
+      "a session without a terminal: \"scp -t x\", 7 bytes out (2 of them stderr), 4096 in; the bytes are "
+      "counted, not recorded");
+  EXPECT_EQ(streams_text(info, std::nullopt),
+            "a session without a terminal: \"scp -t x\"; the bytes are counted, not recorded");
+  info.records_payload = true;
+  EXPECT_EQ(streams_text(info, end), "") << "playing shows it";
+  end.bytes_out = 0;
+  EXPECT_NE(streams_text(info, end).find("there was no output"), std::string::npos);
+  info.command.reset();
+  EXPECT_NE(streams_text(info, end).find(": a shell, 0 bytes"), std::string::npos) << streams_text(info, end);
+  info.command = std::string(100000, 'x');
+  EXPECT_LT(streams_text(info, end).size(), 500U);
+  info.terminal = true;
+  EXPECT_EQ(streams_text(info, end), "");
+}
+
 TEST(SessionText, JsonIsOneAsciiObjectWhateverTheSessionHolds) {
   format::RecordingSummary summary;
   summary.info.user = "e\x1B\n\xFF\xE2\x80\xAE\"";

@@ -55,6 +55,12 @@ TEST_F(Show, NoneAndSeveralAreDifferentAnswers) {
   const Ran several = show("alice");
   EXPECT_EQ(several.status, 5);
   EXPECT_NE(several.err.find("alice_20261122150000_192.0.2.7"), std::string::npos) << several.err;
+  EXPECT_NE(several.err.find("3fa94b0011223344 (" + std::string(kName) + ")"), std::string::npos)
+      << several.err;
+  for (int i = 0; i < 5; ++i)
+    testing::make_recording(dir, "alice_2026112216000" + std::to_string(i) + "_192.0.2.7", info, {{0, "x"}});
+  EXPECT_NE(show("alice").err.find(" and 2 more; write more of the id or name\n"), std::string::npos)
+      << show("alice").err;
   EXPECT_EQ(show("").status, 5);
   EXPECT_EQ(show(dir.file("nothing")).status, 3);
 }
