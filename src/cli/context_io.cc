@@ -12,10 +12,15 @@
 
 namespace opelog::cli {
 
-std::string Context::recordings() const {
+Result<std::string> Context::recordings() const {
   if (!directory.empty()) return directory;
   const auto loaded = load_policy(config, Trust::kAny);
   if (loaded) return loaded->policy.directory;
+  if (config_given) {
+    Error error = loaded.error();
+    error.message = "--config " + error.message;
+    return error;
+  }
   // An auditor may be unable to read the policy, and a rescue system has none: the default is then the best
   // guess.
   const Code code = loaded.error().code;

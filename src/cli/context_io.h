@@ -21,11 +21,12 @@ constexpr const char* kShim = "/usr/bin/opelog-shell";
 
 struct Context {
   std::string config = kConfigFile;
-  std::string directory;  ///< "" unless given: then the policy's
+  bool config_given = false;  ///< by --config: it must be readable then
+  std::string directory;      ///< "" unless given: then the policy's
   std::string control = kControlSocket;
 
-  /// --directory, or the policy's, or the default where the policy cannot be read by us.
-  [[nodiscard]] std::string recordings() const;
+  /// --directory, or the policy's, or the default where the installed policy cannot be read by us.
+  [[nodiscard]] Result<std::string> recordings() const;
 };
 
 /// Writes to descriptor 1. The error has been complained about; end with its code.

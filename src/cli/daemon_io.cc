@@ -56,7 +56,7 @@ ExitCode dump(const Context& context) {
 void add_kill(CLI::App& app, const Context& context, int& exit) {
   auto session = std::make_shared<std::string>();
   auto* command = app.add_subcommand("kill", "End a live session (root)");
-  command->add_option("SESSION", *session, "Beginning of a name or id")->required();
+  command->add_option("SESSION", *session, "Beginning of a name or id")->type_name("")->required();
   command->footer(
       "The operator's shell and terminal are hung up, and the record says that it was killed.\n"
       "\n"
@@ -77,8 +77,9 @@ void add_guard(CLI::App& app, const Context& context, int& exit) {
   thaw->footer(
       "For logrotate's prerotate step; `opelog freeze` is the postrotate one. Live recordings stay frozen.\n"
       "\n"
-      "Example:\n"
-      "  opelog thaw --seconds 60 && mv /var/log/ope_log/alice_2025* /archive/ ; opelog freeze\n");
+      "Examples (NAME is what `opelog show` calls name):\n"
+      "  opelog thaw --seconds 60 && mv /var/log/ope_log/NAME.* /srv/archive/; opelog freeze\n"
+      "  /usr/share/doc/opelog/examples/archive-recordings 90 /srv/archive    all older than 90 days\n");
   thaw->callback([seconds, &context, &exit] {
     const auto length = parse_length(*seconds);
     if (!length || *length < kUsPerS) {

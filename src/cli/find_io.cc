@@ -19,7 +19,6 @@ std::string base_path(std::string path) {
 Result<Found> find_session(const Context& context, const std::string& session) {
   if (session.empty()) return Error{Code::kInvalid, "an empty SESSION names none; `opelog ls` lists them", 0};
   Found found;
-  found.directory = context.recordings();
   if (session.find('/') != std::string::npos) {
     found.path = base_path(session);
     const std::size_t slash = found.path.rfind('/');
@@ -27,6 +26,9 @@ Result<Found> find_session(const Context& context, const std::string& session) {
     found.name = found.path.substr(slash + 1);
     return found;
   }
+  auto directory = context.recordings();
+  if (!directory) return std::move(directory).error();
+  found.directory = std::move(*directory);
   auto name = format::find_recording(found.directory, base_path(session));
   if (!name) return std::move(name).error();
   const std::size_t slash = name->rfind('/');

@@ -105,7 +105,7 @@ ExitCode show_table(const std::vector<format::RecordingSummary>& list) {
                {s.info.started == 0 ? "-" : format_local(s.info.started, "%Y-%m-%d %H:%M:%S"), ""},
                {format_length(s.duration_us), ""},
                {ending_text(s.end), ""},
-               {format_size(s.log_bytes), ""},
+               {size_text(s), ""},
                {state_word(s.state), state_colour(s.state)}});
   }
   return print(table.text(width, use_colour()));
@@ -148,15 +148,16 @@ ExitCode run_ls(const LsOptions& options, const Context& context) {
     remark(*wrong);
     return kUsage;
   }
-  const std::string directory = context.recordings();
-  const auto names = format::list_names(directory);
+  const auto directory = context.recordings();
+  if (!directory) return complain(directory.error());
+  const auto names = format::list_names(*directory);
   if (!names) return complain(names.error());
   const auto kept = candidates(*names, filter);
   std::vector<format::RecordingSummary> list;
   ExitCode worst = kOk;
   for (auto it = kept.rbegin(); it != kept.rend();
        ++it) {  // newest first, so that --limit need not read the rest
-    auto summary = format::summarise(directory, it->name);
+    auto summary = format::summarise(*directory, it->name);
     if (!summary) {
       if (summary.error().code == Code::kNotFound) continue;  // removed meanwhile
       worst = complain(summary.error());
@@ -188,13 +189,15 @@ void add_ls(CLI::App& app, const Context& context, int& exit) {
   command->add_flag("--live", options->live, "Only sessions that go on now");
   command->add_option("-n,--limit", options->limit, "Only the newest N")
       ->type_name("N")
-      ->check(CLI::Range(0, 1000000000));
+      ->check(CLI::Range(0, 1000000000).description(""));
   command->add_flag("-r,--reverse", options->reverse, "Newest first");
-  command->add_flag("--json", options->json, "An array of objects; docs/reading.md names the members");
+  command->add_flag("--json", options->json,
+                    "An array of objects; /usr/share/doc/opelog/docs/reading.md names the members");
   command->footer(
       "The newest stands last. An address with \"?\" behind it is only claimed by the client's environment.\n"
       "A user with \"?\" is only claimed by files that another user owns; `show` names him.\n"
       "STATE: live, ended, torn (no end: crash, or cut), foreign (made by script), corrupt.\n"
+      "SIZE: of the output; of a session without a terminal the bytes that passed both ways.\n"
       "\n"
       "Examples:\n"
       "  opelog ls --since '2h ago'\n"

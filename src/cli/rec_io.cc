@@ -30,7 +30,8 @@ ExitCode run_rec(const std::vector<std::string>& command) {
 void add_rec(CLI::App& app, const Context& context, int& exit) {
   auto words = std::make_shared<std::vector<std::string>>();
   auto* command = app.add_subcommand("rec", "Record a shell or a command in this terminal, at your own wish");
-  command->add_option("COMMAND", *words, "Command and arguments, behind --; none for your shell");
+  command->add_option("COMMAND", *words, "Command and arguments, behind --; none for your shell")
+      ->type_name("");
   command->footer(
       "The exit code is the shell's or the command's; 69 if the daemon cannot be reached, 77 if the policy "
       "refuses.\n"

@@ -5,6 +5,7 @@
 
 #include "cli/commands_io.h"
 #include "core/fd_io.h"
+#include "core/yaml_values.h"
 
 namespace opelog::cli {
 namespace {
@@ -24,6 +25,17 @@ constexpr const char* kFooter =
     "Exit codes: 0 done, 1 no or something found, 2 usage, 3 not found, 4 denied, 5 invalid, 6 daemon not\n"
     "reachable, 7 failed. `opelog COMMAND --help` tells more.\n";
 
+// What stands where a command is wanted: CLI11 says only that one is.
+std::string unknown_word(const CLI::App& app, const CLI::App& at, const std::string& name) {
+  const auto words = app.remaining(true);
+  if (words.empty()) return "";
+  const std::string& word = words.front();
+  if (!word.empty() && word[0] == '-') return "'" + word + "' is no option of " + name;
+  std::vector<std::string_view> known;
+  for (const CLI::App* command : at.get_subcommands({})) known.emplace_back(command->get_name());
+  return "'" + word + "' is no command of " + name + did_you_mean(word, known);
+}
+
 int usage(const CLI::ParseError& error, const CLI::App& app) {
   const CLI::App* at = &app;  // the innermost command that was named
   std::string name = "opelog";
@@ -31,7 +43,11 @@ int usage(const CLI::ParseError& error, const CLI::App& app) {
     at = at->get_subcommands().front();
     name += ' ' + at->get_name();
   }
-  remark(std::string(error.what()) + "; `" + name + " --help` tells what is possible");
+  std::string what = error.what();
+  if (error.get_name() == "RequiredError" && !at->get_subcommands({}).empty()) {
+    if (const std::string word = unknown_word(app, *at, name); !word.empty()) what = word;
+  }
+  remark(what + (what.back() == '?' ? " `" : "; `") + name + " --help` tells what is possible");
   return kUsage;
 }
 
@@ -43,7 +59,10 @@ int run_parsed(int argc, char** argv) {
   app.set_version_flag("--version", "opelog " OPELOG_VERSION);
   app.require_subcommand(1);
   app.fallthrough();  // the three below may stand behind the subcommand too; subcommands inherit this
-  app.add_option("--config", context.config, "Policy file")->type_name("FILE")->capture_default_str();
+  app.add_option("--config", context.config, "Policy file")
+      ->type_name("FILE")
+      ->capture_default_str()
+      ->each([&context](const std::string&) { context.config_given = true; });
   app.add_option("--directory", context.directory, "Directory of recordings instead of the policy's")
       ->type_name("DIR");
   app.add_option("--control", context.control, "Control socket of the daemon")
@@ -64,9 +83,7 @@ int run_parsed(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const CLI::App* at = &app;
-    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
-    return print(at->help());
+    return print(app.help());  // of the innermost command that was named
   } catch (const CLI::CallForAllHelp&) {
     return print(app.help("", CLI::AppFormatMode::All));
   } catch (const CLI::CallForVersion&) {

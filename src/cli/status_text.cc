@@ -47,8 +47,9 @@ std::string status_text(const JsonValue& answer) {
                      number(answer, "failed_total") + " failed, " + number(answer, "unrecorded_total") +
                      " unrecorded");
   if (const auto* guard = answer.find("guard")) {
-    line("guard",
-         number(*guard, "flagged") + " files made append-only, " + number(*guard, "findings") + " findings");
+    line("guard", number(*guard, "flagged") +
+                      " files of others made append-only (recordings are so from birth), " +
+                      number(*guard, "findings") + " findings");
     if (const auto* directories = guard->find("directories")) {
       for (const auto& directory : directories->items) line("", plain(directory));
     }

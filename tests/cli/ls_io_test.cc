@@ -136,6 +136,21 @@ TEST_F(Ls, ErrorsAreOneLineWithTheirExitCode) {
   EXPECT_EQ(opelog({"ls", "--directory", dir.file("nothing")}).status, 3);
 }
 
+TEST_F(Ls, APolicyFileThatIsNamedMustBeThere) {
+  const Ran missing = opelog({"ls", "--config", dir.file("none.yaml")});
+  EXPECT_EQ(missing.status, 3);
+  EXPECT_EQ(missing.err.find("opelog: --config " + dir.file("none.yaml") + ": "), 0U) << missing.err;
+  EXPECT_EQ(opelog({"--config", dir.file("none.yaml"), "ls"}).status, 3);
+  EXPECT_EQ(opelog({"play", "alice", "--config", dir.file("none.yaml")}).status, 3);
+  format::testing::spill(dir.file("broken.yaml"), "rules: {\n");
+  EXPECT_EQ(opelog({"ls", "--config", dir.file("broken.yaml")}).status, 5);
+  format::testing::spill(dir.file("good.yaml"),
+                         "version: 1\nrules: []\nrecordings: { directory: " + dir.path() + " }\n");
+  const Ran good = opelog({"ls", "--config", dir.file("good.yaml")});
+  EXPECT_EQ(good.status, 0) << good.err;
+  EXPECT_NE(good.out.find("00000000000000a1"), std::string::npos) << good.out;
+}
+
 TEST_F(Ls, AnEmptyDirectoryIsAnEmptyList) {
   TempDir empty;
   const Ran ran = opelog({"ls", "--directory", empty.path(), "--json"});

@@ -70,6 +70,36 @@ TEST(Usage, WrongArgumentsAreOneLineAndExitTwo) {
   }
 }
 
+TEST(Usage, AWordThatIsNoCommandIsNamedWithTheNearest) {
+  const struct {
+    std::vector<std::string> words;
+    const char* says;
+  } cases[] = {
+      {{"plya", "4f2a"}, "opelog: 'plya' is no command of opelog; did you mean 'play'? `opelog --help`"},
+      {{"nonsense"}, "opelog: 'nonsense' is no command of opelog; `opelog --help` tells what is possible\n"},
+      {{"policy", "explian"},
+       "opelog: 'explian' is no command of opelog policy; did you mean 'explain'? `opelog policy --help`"},
+      {{"--nonsense"}, "opelog: '--nonsense' is no option of opelog; `opelog --help`"},
+  };
+  for (const auto& c : cases) {
+    const auto ran = opelog(c.words);
+    EXPECT_EQ(ran.status, 2);
+    EXPECT_EQ(ran.err.find(c.says), 0U) << ran.err;
+  }
+}
+
+TEST(Help, NamesTheWholeCommandAndSpeaksInWords) {
+  EXPECT_NE(opelog({"ls", "--help"}).out.find("Usage: opelog ls "), std::string::npos);
+  EXPECT_NE(opelog({"policy", "explain", "--help"}).out.find("Usage: opelog policy explain "),
+            std::string::npos);
+  for (auto words : kCommands) {
+    words.push_back("--help");
+    const auto ran = opelog(words);
+    for (const char* jargon : {"FLOAT", "TEXT", "INT in", "UINT", "DIR:DIR", " docs/"})
+      EXPECT_EQ(ran.out.find(jargon), std::string::npos) << words[0] << ": " << jargon;
+  }
+}
+
 TEST(Usage, SharedOptionsMayStandBehindTheSubcommand) {
   EXPECT_EQ(opelog({"--control", "/nonexistent/s", "status"}).status, 6);
   EXPECT_EQ(opelog({"status", "--control", "/nonexistent/s"}).status, 6);

@@ -19,6 +19,7 @@ TEST(StatusText, TellsPeopleWhatTheDaemonSays) {
   EXPECT_NE(text.find("pid 77, for 1:02:03"), std::string::npos) << text;
   EXPECT_NE(text.find("3 live, 1 logging in"), std::string::npos);
   EXPECT_NE(text.find("/var/log/ope_log"), std::string::npos);
+  EXPECT_NE(text.find("5 files of others made append-only"), std::string::npos) << text;
   EXPECT_FALSE(is_degraded(*answer));
 }
 
