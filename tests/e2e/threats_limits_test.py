@@ -40,6 +40,14 @@ LIMITS = {
 class Limits(scene.Scene):
     policy = POLICY
 
+    @classmethod
+    def prepare(cls):
+        # A sanitizer's shim needs terabytes of address space: its memory cannot be limited.
+        cls.unlimited = "vds" if b"__asan_init" in cls.host.read("/usr/bin/opelog-shell") else ""
+
+    def possible(self, limits):
+        return [limit for limit in limits if not any(f"-{letter} " in limit for letter in self.unlimited)]
+
     def recorded(self, command):
         """Whether the record of that command has its end, with the bytes that were shown."""
         for recording in self.host.recordings(USER):
@@ -67,23 +75,23 @@ class Limits(scene.Scene):
     def test_a_command(self):
         ran = {}
         for letter, values in LIMITS.items():
-            for value in values:
+            for value in values if letter not in self.unlimited else ():
                 limit = f"ulimit -{letter} {value}"
                 with self.subTest(limit=limit):
                     command = f": {letter} {value}; echo RAN-$((40+2))"
                     done = self.host.run("sh", "-c", limit + ' && exec opelog-shell -c "$1"', "sh", command, user=USER)
                     ran[letter, value] = self.check(limit, command, done)
         for letter, values in LIMITS.items():
-            if letter not in ("p", "t"):
+            if letter not in ("p", "t", *self.unlimited):
                 self.assertTrue(ran[letter, values[-1]], f"-{letter} {values[-1]} is enough, so this shows nothing")
         for few in (("n", 0), ("n", 3), ("v", 0)):
-            self.assertFalse(ran[few], few)
+            self.assertFalse(ran.get(few), few)
         self.assertNotIn("login-unrecorded", self.host.daemon.log())
         self.assertEqual(self.host.opelog("status").rc, 0)
 
     def test_a_terminal(self):
-        for limit in ("ulimit -n 3", "ulimit -n 5", "ulimit -n 7", "ulimit -n 9", "ulimit -n 12", "ulimit -f 0", "ulimit -p 1",
-                      "ulimit -v 3000", "ulimit -s 64", "ulimit -n 4; ulimit -f 0; ulimit -c 0"):
+        for limit in self.possible(("ulimit -n 3", "ulimit -n 5", "ulimit -n 7", "ulimit -n 9", "ulimit -n 12", "ulimit -f 0", "ulimit -p 1",
+                      "ulimit -v 3000", "ulimit -s 64", "ulimit -n 4; ulimit -f 0; ulimit -c 0")):
             with self.subTest(limit=limit):
                 self.setUp()
                 term = self.host.terminal("sh", "-c", limit + "; exec opelog-shell", user=USER)
@@ -112,7 +120,7 @@ class Limits(scene.Scene):
     def test_from_inside_a_session(self):
         """There it is in the record anyway."""
         term = self.log_in()
-        for limit in ("-n 3", "-n 6", "-f 0", "-p 1", "-s 64", "-v 3000"):
+        for limit in self.possible(("-n 3", "-n 6", "-f 0", "-p 1", "-s 64", "-v 3000")):
             term.send(f"(ulimit {limit}; exec opelog-shell -c 'echo IN'SIDE); echo le''ft\r")
             term.expect(r"\nleft\r\n")
         self.log_out(term)
