@@ -10,6 +10,13 @@
 #include "core/clock_io.h"
 
 namespace opelog::record {
+namespace {
+
+// Of an ambiguous prefix: what a person reads.
+constexpr std::size_t kCandidatesNamed = 5;
+
+}  // namespace
+
 Result<Fd> open_recordings_directory(const std::string& path, std::uint32_t group) {
   auto fd = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!fd && fd.error().err == ENOENT) {
@@ -117,24 +124,32 @@ void Recorder::each(const std::function<void(const Session&)>& visit) const {
 }
 
 Result<std::string> Recorder::kill(const std::string& which, const std::string& who) {
-  Session* found = nullptr;
   if (which.empty()) return Error{Code::kInvalid, "name a session", 0};
+  Session* found = nullptr;
+  std::string candidates;
+  std::size_t count = 0;
   for (const auto& [id, session] : sessions_) {
     const std::string& name = session->writer().name();
-    if (id != which && name != which && id.rfind(which, 0) != 0 && name.rfind(which, 0) != 0) continue;
     if (id == which || name == which) {
       found = session.get();
+      count = 1;
       break;
     }
-    if (found != nullptr) return Error{Code::kInvalid, which + ": more than one live session begins so", 0};
+    if (id.rfind(which, 0) != 0 && name.rfind(which, 0) != 0) continue;
     found = session.get();
+    if (++count <= kCandidatesNamed) candidates += (count > 1 ? ", " : "") + id + " (" + name + ")";
   }
   if (found == nullptr) return Error{Code::kNotFound, which + ": no such live session", 0};
+  if (count > kCandidatesNamed) candidates += " and " + std::to_string(count - kCandidatesNamed) + " more";
+  if (count > 1)
+    return Error{
+        Code::kInvalid,
+        "\"" + which + "\" fits several live sessions: " + candidates + "; write more of the id or name", 0};
   std::string id = found->info().id;
   facts_({Level::kWarning,
           "session-kill",
           "session of " + found->info().user + " is ended by " + who,
-          {{"session", id}}});
+          {{"session", id}, {"user", found->info().user}, {"recording", found->writer().name()}}});
   found->kill(who);
   return id;
 }

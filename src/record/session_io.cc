@@ -389,9 +389,11 @@ void Session::write_end() {
   auto written = writer_->end(end, now);
   if (!written)
     state(Level::kError, "record-failed", "the end could not be recorded: " + written.error().message);
-  std::vector<std::pair<std::string, std::string>> fields{{"reason", format::end_reason_word(end.reason)},
-                                                          {"bytes_out", std::to_string(end.bytes_out)},
-                                                          {"bytes_in", std::to_string(end.bytes_in)}};
+  std::vector<std::pair<std::string, std::string>> fields{
+      {"client", info_.client.empty() ? "UNKNOWN" : info_.client},
+      {"reason", format::end_reason_word(end.reason)},
+      {"bytes_out", std::to_string(end.bytes_out)},
+      {"bytes_in", std::to_string(end.bytes_in)}};
   if (end.exit_code) fields.emplace_back("exit", std::to_string(*end.exit_code));
   if (end.signal) fields.emplace_back("signal", std::to_string(*end.signal));
   state(Level::kInfo, "session-end", "session of " + info_.user + " ended", std::move(fields));

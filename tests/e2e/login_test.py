@@ -117,6 +117,26 @@ class ATerminalLogin(Scene):
         self.new_recordings()
 
 
+class Kill(Scene):
+    def test_by_a_unique_prefix_and_an_ambiguous_one_names_the_candidates(self):
+        terms = [self.log_in(), self.log_in()]
+        recordings = self.new_recordings(2, ended=False)
+        done = self.host.opelog("kill", "opelogtest-a_")
+        self.assertEqual(done.rc, 5, done.err)
+        for recording in recordings:
+            self.assertIn(recording.name.encode(), done.err)
+        # The first one's name is a prefix of the second's if both began in the same second: a whole name is no prefix.
+        self.host.opelog("kill", recordings[0].name, check=True)
+        sandbox.wait_until(recordings[0].ended, "the end of the one that was named")
+        self.assertFalse(recordings[1].ended())
+        self.host.opelog("kill", recordings[1].name, check=True)
+        for term in terms:
+            term.wait()
+        for recording in recordings:
+            self.assertIn('"reason":"killed"', recording.notes()["OPELOG_END"][0])
+        self.assertRegex(self.host.daemon.log(), r"session-end: .* client=127\.0\.0\.1 reason=killed")
+
+
 class ByGroup(Scene):
     """A rule may name a group; where none does the groups of a login are not looked up."""
     policy = sandbox.POLICY.replace('uid: [1000, "5000-"]', "group: [opelogtest-b]")
