@@ -1,17 +1,19 @@
 // What the guard does while the kernel refuses it something: inotify watches, descriptors, a directory's
 // entries. The kernel's calls are taken over in this program, so that nothing of the machine is used up.
 #include <sys/inotify.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstdarg>
 
 #include "guard_fixture.h"
 
 namespace {
 // errno that the calls below fail with; 0: they work. Watches of directories and of files apart.
 std::atomic<int> no_directory_watch{0}, no_file_watch{0}, no_entries{0};
+// Files that can still be opened; -1: any number. (No RLIMIT_NOFILE: UBSan itself needs descriptors.)
+std::atomic<int> opens_left{-1};
 }  // namespace
 
 extern "C" int inotify_add_watch(int fd, const char* path, std::uint32_t wanted) noexcept {
@@ -21,6 +23,19 @@ extern "C" int inotify_add_watch(int fd, const char* path, std::uint32_t wanted)
     return -1;
   }
   return static_cast<int>(::syscall(SYS_inotify_add_watch, fd, path, wanted));
+}
+
+extern "C" int openat(int directory, const char* path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  const unsigned mode = (flags & (O_CREAT | __O_TMPFILE)) != 0 ? va_arg(more, unsigned) : 0;
+  va_end(more);
+  if (opens_left == 0) {
+    errno = EMFILE;
+    return -1;
+  }
+  if (opens_left > 0) --opens_left;
+  return static_cast<int>(::syscall(SYS_openat, directory, path, flags, mode));
 }
 
 extern "C" ssize_t getdents64(int fd, void* buffer, std::size_t size) noexcept {
@@ -34,27 +49,21 @@ extern "C" ssize_t getdents64(int fd, void* buffer, std::size_t size) noexcept {
 namespace opelog::watch {
 namespace {
 
-/// No descriptor can be opened in this process while it lives.
-class NoDescriptors {
+/// The guard can open `left` more descriptors while it lives, or until give_back().
+class Descriptors {
  public:
-  NoDescriptors() {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    const rlimit none{0, before_.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &none);
-  }
-  ~NoDescriptors() { give_back(); }
-  NoDescriptors(const NoDescriptors&) = delete;
-  NoDescriptors& operator=(const NoDescriptors&) = delete;
-  void give_back() const { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
- private:
-  rlimit before_{};
+  explicit Descriptors(int left) { opens_left = left; }
+  ~Descriptors() { give_back(); }
+  Descriptors(const Descriptors&) = delete;
+  Descriptors& operator=(const Descriptors&) = delete;
+  static void give_back() { opens_left = -1; }
 };
 
 class GuardShortage : public GuardTest {
  protected:
   void TearDown() override {
     no_directory_watch = no_file_watch = no_entries = 0;
+    opens_left = -1;
     GuardTest::TearDown();
   }
   [[nodiscard]] const Fact* first(const std::string& event) const {
@@ -124,22 +133,22 @@ TEST_F(GuardShortage, ANameThatIsGoneBeforeItsWatchIsNoShortage) {
 
 TEST_F(GuardShortage, WithoutDescriptorsAFileIsStatedAndFlaggedByTheNextSweep) {
   start(0, 200);
-  const NoDescriptors none;
+  const Descriptors none(0);
   ASSERT_EQ(::mknod(in("x").c_str(), S_IFREG | 0644, 0), 0);  // takes no descriptor
   ASSERT_TRUE(until([&] { return fact("guard-failed", "x") != nullptr; })) << all_facts();
   EXPECT_NE(field(*fact("guard-failed", "x"), "reason").find("Too many open files"), std::string::npos);
   EXPECT_FALSE(flagged("x"));
-  none.give_back();
+  Descriptors::give_back();
   ASSERT_TRUE(until([&] { return flagged("x"); })) << all_facts();
 }
 
 TEST_F(GuardShortage, WithoutDescriptorsAnEmptyFileIsNotCalledAShortageOfWatches) {
   start({{directory(), 200}}, 200);
-  const NoDescriptors none;
+  const Descriptors none(0);
   ASSERT_EQ(::mknod(in("x").c_str(), S_IFREG | 0644, 0), 0);
   ASSERT_TRUE(until([&] { return first("guard-degraded") != nullptr; })) << all_facts();
   EXPECT_EQ(field(*first("guard-degraded"), "remedy"), "raise the daemon's LimitNOFILE");
-  none.give_back();
+  Descriptors::give_back();
   ASSERT_TRUE(until([&] { return flagged("x"); })) << all_facts();
 }
 
@@ -148,13 +157,13 @@ TEST_F(GuardShortage, ADirectoryThatCannotBeOpenedForWantOfDescriptorsIsArmedLat
   ASSERT_TRUE(guard.ok());
   guard_ = std::move(*guard);
   write(in("x"), "data");
-  const NoDescriptors none;
+  const Descriptors none(0);
   guard_->configure({{directory(), 0}}, 0);
   const Fact* stated = first("guard-unarmed");
   ASSERT_NE(stated, nullptr) << all_facts();
   EXPECT_NE(stated->text.find("Too many open files"), std::string::npos) << stated->text;
   EXPECT_EQ(field(*stated, "remedy"), "raise the daemon's LimitNOFILE");
-  none.give_back();
+  Descriptors::give_back();
   ASSERT_TRUE(until([&] { return flagged("x"); })) << all_facts();
   EXPECT_TRUE(status().degraded.empty()) << status().degraded;
 }
@@ -164,14 +173,9 @@ TEST_F(GuardShortage, TheLastDescriptorGoneBetweenOpeningAndProbingIsNoFileSyste
   ASSERT_TRUE(guard.ok());
   guard_ = std::move(*guard);
   write(in("x"), "data");
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const int next = ::open("/dev/null", O_RDONLY | O_CLOEXEC);  // the directory gets this one, the probe none
-  ::close(next);
-  const rlimit one{static_cast<rlim_t>(next) + 1, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one), 0);
+  const Descriptors one(1);  // for the directory, and none for the probe
   guard_->configure({{directory(), 0}}, 200);
-  ::setrlimit(RLIMIT_NOFILE, &before);
+  Descriptors::give_back();
   EXPECT_EQ(count("guard-unsupported"), 0) << all_facts();
   EXPECT_EQ(count("guard-armed"), 1) << all_facts();
   ASSERT_TRUE(until([&] { return flagged("x"); })) << all_facts();
