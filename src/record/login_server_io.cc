@@ -76,11 +76,12 @@ void LoginServer::accept_some() {
     Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) wait_for_resources(errno);
+      if (errno != EAGAIN && errno != EWOULDBLOCK)
+        wait_for_resources(errno);
+      else if (std::exchange(accepting_fails_, false))  // none waits any more
+        state(Level::kWarning, "login-accept", "connections to the login socket are taken again");
       return;
     }
-    if (std::exchange(accepting_fails_, false))
-      state(Level::kWarning, "login-accept", "connections to the login socket are taken again");
     ucred peer{};
     socklen_t length = sizeof peer;
     if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) continue;
