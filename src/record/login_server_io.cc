@@ -88,8 +88,9 @@ void LoginServer::accept_some() {
     const int share = config_.policy.max_pending_logins / kPendingShare > 0
                           ? config_.policy.max_pending_logins / kPendingShare
                           : 1;
+    const auto held = pending_by_uid_.find(peer.uid);
     if (pending() >= config_.policy.max_pending_logins ||
-        (peer.uid != 0 && pending_by_uid_[peer.uid] >= share)) {
+        (peer.uid != 0 && held != pending_by_uid_.end() && held->second >= share)) {
       ++counts_.refused;
       ++busy_told_;  // stated once a turn of the expiry timer, not once a connection
       // A verdict, not silence: a shim that hears nothing takes the daemon for absent, and a user could bring
