@@ -53,7 +53,7 @@ enum opelog_action {
   OPELOG_PASS = 1,            /* run the shell on the descriptors you have */
   OPELOG_RECORD_TERMINAL = 2, /* descriptors: inner slave, then the outer terminal anew if it was revoked */
   OPELOG_RECORD_STREAMS =
-      3,            /* descriptors: for each relayed stream a socket for the shell, one for the waiter */
+      3, /* descriptors: for each relayed stream the waiter's socket on the shell's side and on the user's */
   OPELOG_REFUSE = 4 /* print message, exit with exit_code */
 };
 

@@ -30,7 +30,7 @@ struct RelayBuffer {
   std::unique_ptr<char[]> bytes = std::make_unique<char[]>(kChunk);
 };
 
-/// A socket is always one end of a pair that the daemon made: no call on it can be made to wait by others.
+/// A socket is always one end of a pair that the daemon made and whose other end the waiter has.
 enum class EndpointKind { kMaster, kOuterTerminal, kSocket };
 enum class FlowRole { kOutput, kInput };
 

@@ -46,8 +46,8 @@ Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& po
   return format::RecordingWriter::create(options, info, mono_now());
 }
 
-// Two pairs for one stream: ours and the shell's, ours and the waiter's. What the user himself passed stays
-// with the shim, whose waiter copies.
+// Two pairs for one stream, ours and the waiter's: the shell's side and the user's. What the user passed and
+// what his shell gets stay with the shim, whose waiter copies.
 Status connect_stream(SessionParts::Stream& stream, std::vector<Fd>& for_shim) {
   for (Fd* ours : {&stream.inner_fd, &stream.outer_fd}) {
     int pair[2];

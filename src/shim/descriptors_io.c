@@ -61,12 +61,15 @@ static bool move_up(int* fd) {
   return true;
 }
 
-static bool make_pipe(int fd, struct opelog_stream_ends* ends) {
+/* What the shell gets, of the kind it was, and the waiter's end of it. */
+static bool make_link(int fd, bool socket, struct opelog_stream_ends* ends) {
   int both[2];
-  if (pipe2(both, O_CLOEXEC) != 0) return false;
+  if (socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) != 0 : pipe2(both, O_CLOEXEC) != 0)
+    return false;
   ends->shell = both[fd == 0 ? 0 : 1];
-  ends->pipe = both[fd == 0 ? 1 : 0];
-  return fcntl(ends->pipe, F_SETFL, O_NONBLOCK) == 0 && move_up(&ends->shell) && move_up(&ends->pipe);
+  ends->link = both[fd == 0 ? 1 : 0];
+  return fcntl(ends->link, F_SETFL, fcntl(ends->link, F_GETFL) | O_NONBLOCK) == 0 && move_up(&ends->shell) &&
+         move_up(&ends->link);
 }
 
 bool opelog_prepare_handover(const uint8_t streams[3], struct opelog_link* link,
@@ -80,12 +83,10 @@ bool opelog_prepare_handover(const uint8_t streams[3], struct opelog_link* link,
     struct opelog_stream_ends* ends = &handover->ends[fd];
     *ends = (struct opelog_stream_ends){-1, -1, -1, -1};
     if (!relayed(streams[fd])) continue;
-    ends->shell = link->descriptors[next++];
+    ends->inner = link->descriptors[next++];
     ends->outer = link->descriptors[next++];
-    if (!move_up(&ends->shell) || !move_up(&ends->outer)) return false;
-    if (streams[fd] == OPELOG_STREAM_SOCKET) continue;
-    ends->inner = ends->shell;
-    if (!make_pipe(fd, ends)) return false;
+    if (!move_up(&ends->inner) || !move_up(&ends->outer)) return false;
+    if (!make_link(fd, streams[fd] == OPELOG_STREAM_SOCKET, ends)) return false;
   }
   return true;
 }
@@ -114,12 +115,12 @@ bool opelog_arrange_for_waiter(const struct opelog_handover* handover, char kind
   for (int i = 0; i < OPELOG_WAITER_END; ++i) from[i] = i < OPELOG_WAITER_CONNECTION ? handover->null : -1;
   from[OPELOG_WAITER_CONNECTION] = handover->connection;
   for (int fd = 0; fd < 3; ++fd) {
-    kinds[fd] = "-sp01"[handover->streams[fd]];
+    kinds[fd] = OPELOG_WAITER_KINDS[handover->streams[fd]];
     if (!relayed(handover->streams[fd])) continue;
     from[OPELOG_WAITER_USER + fd] = OPELOG_WAITER_USER + fd; /* stays */
     from[OPELOG_WAITER_OUTER + fd] = handover->ends[fd].outer;
     from[OPELOG_WAITER_INNER + fd] = handover->ends[fd].inner;
-    from[OPELOG_WAITER_PIPE + fd] = handover->ends[fd].pipe;
+    from[OPELOG_WAITER_LINK + fd] = handover->ends[fd].link;
   }
   kinds[3] = '\0';
   for (int to = 0; to < OPELOG_WAITER_END; ++to) {

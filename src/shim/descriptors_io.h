@@ -17,8 +17,8 @@ void opelog_look_at_descriptors(struct opelog_hello_facts* facts);
 /* Where a stream's ends are, for both sides of the fork; -1: none. */
 struct opelog_stream_ends {
   int shell; /* becomes the shell's 0, 1 or 2 */
-  int inner; /* to the daemon, on the shell's side, if the shell has a pipe; else `shell` is it */
-  int pipe;  /* the waiter's end of that pipe */
+  int link;  /* the other end of it, the waiter's */
+  int inner; /* to the daemon, on the shell's side */
   int outer; /* to the daemon, on the user's side */
 };
 struct opelog_handover {
@@ -29,8 +29,9 @@ struct opelog_handover {
 };
 
 /* Before the fork, so that a lack of descriptors shows while there is no shell: all out of the way of 0, 1, 2
- * and the waiter's numbers. A stream that was a pipe gets a pipe for the shell, so that /dev/stdout can be
- * opened by name as before. False: no descriptors left. `link` has given its descriptors of streams away. */
+ * and the waiter's numbers. The shell gets a socket for a socket and a pipe for a pipe, so that /dev/stdout
+ * can be opened by name as before, and never one of the daemon's: it could send descriptors over it. False:
+ * no descriptors left. `link` has given its descriptors of streams away. */
 bool opelog_prepare_handover(const uint8_t streams[3], struct opelog_link* link,
                              struct opelog_handover* handover);
 

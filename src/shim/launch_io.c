@@ -104,7 +104,6 @@ static _Noreturn void become_shell(struct opelog_launch* launch, struct opelog_l
 /* Whatever goes wrong here, the shell must not go on without a waiter. */
 static _Noreturn void become_waiter(struct opelog_launch* launch, struct opelog_link* link,
                                     const struct opelog_handover* handover, pid_t child) {
-  opelog_signals_ignore_keyboard();
   char pid[16];
   snprintf(pid, sizeof pid, "%d", (int)child);
   bool terminal = link->verdict.action == OPELOG_RECORD_TERMINAL;

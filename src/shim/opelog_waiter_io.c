@@ -225,7 +225,6 @@ static int parse_pid(const char* text) {
 }
 
 __attribute__((noreturn, used)) void waiter_main(long* stack) {
-  static const unsigned char ignored[] = {kSigHup, kSigInt, kSigQuit, kSigTstp, kSigTtin, kSigTtou, kSigPipe};
   long argc = stack[0];
   char** argv = (char**)(stack + 1);
   struct waiter w = {0, -1, 0, 0, 0};
@@ -235,7 +234,10 @@ __attribute__((noreturn, used)) void waiter_main(long* stack) {
   if (argc == 4) w.termios = argv[3];
   if (w.shell <= 1) leave(OPELOG_EXIT_USAGE);
   if (!w.terminal) opelog_copy_set_up(argv[2]);
-  for (unsigned i = 0; i < sizeof ignored; ++i) set_action(ignored[i], 1);
+  /* The shell of a command is of our process group: what is sent to the group (kill 0, sshd's signals) is for
+   * it. Only SIGKILL ends us. */
+  for (int number = 1; number <= kLastSignal; ++number)
+    if (number != kSigChld && number != kSigWinch) set_action(number, 1);
   uint64_t mask = bit(kSigChld) | bit(kSigWinch);
   change_mask(kBlock, mask);
   w.signals = (int)kernel(__NR_signalfd4, -1, (long)&mask, 8, kNonBlock | kCloseOnExec, 0);

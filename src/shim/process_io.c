@@ -45,16 +45,9 @@ void opelog_signals_block_for_waiter(void) {
   /* Default first: with SIGCHLD ignored, as a caller may leave it, the status of the shell would be lost. */
   set(SIGCHLD, SIG_DFL);
   set(SIGWINCH, SIG_DFL);
-  sigset_t both;
-  sigemptyset(&both);
-  sigaddset(&both, SIGCHLD);
-  sigaddset(&both, SIGWINCH);
-  sigprocmask(SIG_SETMASK, &both, NULL);
-}
-
-void opelog_signals_ignore_keyboard(void) {
-  for (int i = 0; i < OPELOG_TOUCHED_SIGNALS; ++i)
-    if (touched[i] != SIGCHLD && touched[i] != SIGWINCH) set(touched[i], SIG_IGN);
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
 bool opelog_drop_group(void) {

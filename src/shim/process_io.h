@@ -24,10 +24,9 @@ bool opelog_fill_standard_descriptors(void);
 void opelog_signals_save(struct opelog_signals* saved);
 void opelog_signals_restore(const struct opelog_signals* saved);
 
-/* Before fork: SIGCHLD and SIGWINCH at their default and blocked, for the waiter to collect. */
+/* Before fork: all blocked, SIGCHLD and SIGWINCH at their default, for the waiter to collect; the others it
+ * will ignore, as they may be sent to the shell's process group. */
 void opelog_signals_block_for_waiter(void);
-/* In the parent after fork: nothing from the keyboard ends or stops it. */
-void opelog_signals_ignore_keyboard(void);
 
 /* Real, effective and saved group become the real one. True only if the kernel confirms it. */
 bool opelog_drop_group(void);

@@ -7,7 +7,6 @@ enum { kBuffer = 65536, kAtomic = 4096 /* PIPE_BUF: what a pipe that can be writ
 struct flow {
   int from, to;
   int at, filled; /* of the buffer */
-  int ended;      /* the source */
   int done;
 };
 
@@ -19,8 +18,8 @@ static unsigned char buffers[kCopyFlows][kBuffer]; /* pages that are never used 
 static int is_socket(int fd) {
   return (sockets >> fd & 1u) != 0;
 }
-static int is_ours(int fd) {
-  return fd >= OPELOG_WAITER_OUTER && fd < OPELOG_WAITER_PIPE;
+static int is_daemons(int fd) {
+  return fd >= OPELOG_WAITER_OUTER && fd < OPELOG_WAITER_LINK;
 }
 static int is_users(int fd) {
   return fd < OPELOG_WAITER_CONNECTION;
@@ -35,25 +34,20 @@ static void add(int from, int to) {
 void opelog_copy_set_up(const char* kinds) {
   sockets = 0x3fu << OPELOG_WAITER_OUTER;
   for (int i = 0; i < 3 && kinds[i] != '\0'; ++i) {
-    int user = OPELOG_WAITER_USER + i;
-    int outer = OPELOG_WAITER_OUTER + i;
-    int inner = OPELOG_WAITER_INNER + i;
-    int pipe = OPELOG_WAITER_PIPE + i;
-    if (kinds[i] == 's') sockets |= 1u << i;
-    if (kinds[i] == 's' || kinds[i] == 'p') {
-      if (i == 0)
-        add(user, outer);
-      else
-        add(outer, user);
-    }
-    if (kinds[i] == 'p') {
-      if (i == 0)
-        add(inner, pipe);
-      else
-        add(pipe, inner);
-    }
-    /* One socket both ways: its outputs are one flow. */
-    if (kinds[i] == '0' && (i == 1 || kinds[1] != '0')) add(OPELOG_WAITER_OUTER, OPELOG_WAITER_USER);
+    int input = i == 0;
+    int from = i; /* whose descriptors it uses */
+    /* One socket both ways: its outputs are one. */
+    if (kinds[i] == '0' && (i == 1 || kinds[1] != '0'))
+      from = 0;
+    else if (kinds[i] != 's' && kinds[i] != 'p')
+      continue;
+    int user = OPELOG_WAITER_USER + from;
+    int outer = OPELOG_WAITER_OUTER + from;
+    int inner = OPELOG_WAITER_INNER + from;
+    int link = OPELOG_WAITER_LINK + from;
+    if (kinds[i] == 's') sockets |= 1u << user | 1u << link;
+    add(input ? user : outer, input ? outer : user);
+    add(input ? inner : link, input ? link : inner);
   }
 }
 
@@ -95,9 +89,7 @@ static void write_some(struct flow* f) {
     return;
   }
   f->at += (int)n;
-  if (f->at < f->filled) return;
-  f->at = f->filled = 0;
-  if (f->ended) finish(f);
+  if (f->at == f->filled) f->at = f->filled = 0;
 }
 
 static void read_some(struct flow* f) {
@@ -105,8 +97,7 @@ static void read_some(struct flow* f) {
   long n = is_socket(f->from) ? kernel(__NR_recvfrom, f->from, (long)bytes, kBuffer, kDontWait, 0)
                               : kernel(__NR_read, f->from, (long)bytes, kBuffer, 0, 0);
   if (n == -kAgain || n == -kInterrupted) return;
-  if (n <= 0) {
-    f->ended = 1;
+  if (n <= 0) { /* nothing waits: the buffer is empty when we read */
     finish(f);
     return;
   }
@@ -129,7 +120,7 @@ void opelog_copy_prepare(struct poll_entry* entries) {
     }
     from->fd = flows[i].from;
     from->events = kPollIn;
-    if (is_ours(flows[i].to)) to->fd = flows[i].to; /* for its hang-up: opelogd wants no more */
+    if (is_daemons(flows[i].to)) to->fd = flows[i].to; /* for its hang-up: opelogd wants no more */
   }
 }
 

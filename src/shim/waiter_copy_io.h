@@ -1,9 +1,9 @@
 /* The waiter's copying in a session without a terminal: between what the user passed and opelogd's sockets,
- * and between the shell's pipes and these.
+ * and between the shell and these.
  *
- * Only here is a descriptor of the user's used; whoever makes a call on it wait makes his own waiter wait.
- * A flow holds one buffer; while it is not empty its source is not read. An end is passed on as soon as what
- * came before it has gone.
+ * Only here is a descriptor used that the user or his programs hold; whoever makes a call on it wait, or
+ * sends something strange over it, makes his own waiter wait. A flow holds one buffer; while it is not empty
+ * its source is not read. An end is passed on as soon as what came before it has gone.
  */
 #ifndef OPELOG_SHIM_WAITER_COPY_IO_H
 #define OPELOG_SHIM_WAITER_COPY_IO_H

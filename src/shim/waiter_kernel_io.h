@@ -54,19 +54,7 @@ enum {
   kUnblock = 1
 };
 
-enum {
-  kSigHup = 1,
-  kSigInt = 2,
-  kSigQuit = 3,
-  kSigKill = 9,
-  kSigPipe = 13,
-  kSigChld = 17,
-  kSigCont = 18,
-  kSigTstp = 20,
-  kSigTtin = 21,
-  kSigTtou = 22,
-  kSigWinch = 28
-};
+enum { kSigHup = 1, kSigKill = 9, kSigChld = 17, kSigCont = 18, kSigWinch = 28, kLastSignal = 64 };
 
 struct poll_entry {
   int fd;

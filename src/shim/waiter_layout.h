@@ -6,11 +6,12 @@ enum {
   OPELOG_WAITER_USER = 0,       /* + N: what the user passed, if it is relayed; else /dev/null */
   OPELOG_WAITER_CONNECTION = 3, /* to opelogd, frames */
   OPELOG_WAITER_OUTER = 4,      /* + N: to opelogd, the user's side of stream N */
-  OPELOG_WAITER_INNER = 7,      /* + N: to opelogd, the shell's side, if the shell has a pipe */
-  OPELOG_WAITER_PIPE = 10,      /* + N: that pipe */
+  OPELOG_WAITER_INNER = 7,      /* + N: to opelogd, the shell's side */
+  OPELOG_WAITER_LINK = 10,      /* + N: to the shell */
   OPELOG_WAITER_END = 13
 };
 
-/* Letters of streams: '-' kept, 's' socket, 'p' pipe, '0' and '1' the same as that one. */
+/* Letters of streams, by enum opelog_stream: kept, socket, pipe, the same as 0, the same as 1. */
+#define OPELOG_WAITER_KINDS "-sp01"
 
 #endif

@@ -64,6 +64,33 @@ ours.close()
 print(os.read(reading, 100).decode(), flush=True)
 '''
 
+# Sends a descriptor whose last close waits over its own output, if that is a socket.
+SENT_DESCRIPTOR = r'''
+import os, socket, struct, time
+if os.fork() == 0:
+    os.setsid()
+    os.closerange(0, 30)
+    time.sleep(20)
+    open('/tmp/waited', 'w')
+    os._exit(0)
+victims = []
+for _ in range(8):
+    listener = socket.create_server(('127.0.0.1', 0), backlog=1)
+    victim = socket.create_connection(listener.getsockname())
+    victim.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 25))
+    victim.setblocking(False)
+    try:
+        while True:
+            victim.send(bytes(65536))
+    except BlockingIOError:
+        victims.append((listener, victim.detach()))
+out = socket.socket(fileno=os.dup(1))
+for _, fd in victims:
+    out.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', fd))])
+    os.close(fd)
+time.sleep(60)
+'''
+
 # Opens the terminal again and again, and writes to it once it can.
 WRITE_LATER = r'''
 import os, signal, sys, time
@@ -110,6 +137,22 @@ class Descriptors(scene.Scene):
         blocker.popen.stdin.close()
         blocker.wait()
 
+
+    def test_a_descriptor_sent_over_an_output_is_not_closed_by_the_daemon(self):
+        # A socket as output, as sshd gives one or as `rec` finds it.
+        self.host.write("/tmp/rights.py", SENT_DESCRIPTOR.encode())
+        self.host.write("/tmp/passer.py", b"import os, socket, sys\nours, theirs = socket.socketpair()\n"
+                        b"if os.fork() == 0:\n    os.dup2(theirs.fileno(), 1)\n"
+                        b"    os.execv('/usr/bin/opelog-shell', ['opelog-shell', '--rec', '--', 'python3', '/tmp/rights.py'])\n"
+                        b"theirs.close()\nprint(ours.recv(1).decode(), flush=True)\nsys.stdin.read()\n")
+        sender = self.host.popen("python3", "/tmp/passer.py", user="opelogtest-a", stdin=-1, stdout=-1)
+        self.new_recordings(1, "opelogtest-a", ended=False)
+        time.sleep(2)  # what was sent has arrived; the daemon says nothing of it
+        for _ in range(3):
+            self.assertEqual(self.host.ssh("opelogtest-b", "echo others").out, b"others\n")
+        self.assertFalse(self.host.exists("/tmp/waited"), "another user's logins waited for the descriptor")
+        sender.popen.stdin.close()
+        self.host.opelog("kill", "opelogtest-a", check=True)
 
     def test_none_of_them_is_the_daemons(self):
         # Whatever a call on them could be made to wait for, the daemon makes none.

@@ -443,14 +443,33 @@ TEST(Waiter, AnEarlyDoneEndsTheSessionQuietly) {
 TEST(Waiter, ItsDeathIsTheShells) {
   Sandbox sandbox;
   sandbox.listen();
-  for (const int number : {SIGKILL, SIGTERM}) {
-    StreamSession s(sandbox, "trap '' HUP; echo up; while :; do read x </dev/null; sleep 0.1; done");
-    const pid_t shell = s.talk.started().pid;
-    EXPECT_EQ(read_until(s.out.read_end.get(), "up"), "up\n");
-    ASSERT_EQ(::kill(s.child.pid(), number), 0);
-    EXPECT_EQ(s.talk.packet(), "") << "the daemon sees the end";
-    EXPECT_TRUE(eventually([&] { return !process_exists(shell); }));
+  StreamSession s(sandbox, "trap '' HUP; echo up; while :; do read x </dev/null; sleep 0.1; done");
+  const pid_t shell = s.talk.started().pid;
+  EXPECT_EQ(read_until(s.out.read_end.get(), "up"), "up\n");
+  ASSERT_EQ(::kill(s.child.pid(), SIGKILL), 0);
+  EXPECT_EQ(s.talk.packet(), "") << "the daemon sees the end";
+  EXPECT_TRUE(eventually([&] { return !process_exists(shell); }));
+}
+
+// sshd and `kill 0` signal the process group of a command, in which the waiter is.
+TEST(Waiter, WhatIsSentToTheGroupIsForTheShell) {
+  Sandbox sandbox;
+  sandbox.listen();
+  for (const char* name : {"TERM", "USR1", "USR2", "ALRM", "IO", "RTMIN"}) {
+    StreamSession s(sandbox,
+                    std::string("trap 'echo caught' ") + name + "; kill -" + name + " 0; echo alive; exit 6");
+    s.talk.started();
+    EXPECT_EQ(s.talk.ended().status, 6) << name;
+    s.talk.done();
+    EXPECT_EQ(WEXITSTATUS(s.child.wait()), 6) << name;
+    EXPECT_EQ(s.out.all(), "caught\nalive\n") << name;
   }
+  StreamSession killed(sandbox, "kill -TERM 0; echo not reached");
+  killed.talk.started();
+  const opelog_ended ended = killed.talk.ended();
+  EXPECT_TRUE(ended.exited == 0 && ended.status == SIGTERM);
+  killed.talk.done();
+  EXPECT_EQ(WTERMSIG(killed.child.wait()), SIGTERM);
 }
 
 TEST(Waiter, TheKeyboardsSignalsDoNotTouchIt) {
@@ -459,7 +478,7 @@ TEST(Waiter, TheKeyboardsSignalsDoNotTouchIt) {
   TerminalSession s(sandbox, "echo up; read x; exit 3");
   s.talk.started();
   (void)read_until(s.inner.master.get(), "up");
-  for (const int number : {SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE})
+  for (const int number : {SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGTERM, SIGUSR1})
     ASSERT_EQ(::kill(s.child.pid(), number), 0);
   ASSERT_EQ(::write(s.inner.master.get(), "\n", 1), 1);
   EXPECT_EQ(s.talk.ended().status, 3);
