@@ -94,6 +94,7 @@ Status Daemon::start() {
   auto shim_group = record::lookup_group("opelog");
   if (!shim_group)
     return Error{Code::kNotFound, shim_group.error().message + "; run: groupadd --system opelog", 0};
+  shim_group_ = *shim_group;
 
   auto passed = record::take_passed_fds();
   if (!passed) return std::move(passed).error();
@@ -217,9 +218,7 @@ void Daemon::configure_guard() {
 
 void Daemon::write_fallback() {
   // Readable for the setgid shim only: it says who may log in unrecorded when we are not there.
-  auto group = record::lookup_group("opelog");
-  auto written =
-      group ? replace_file(paths_.fallback, config_.fallback, 0640, *group) : Status{group.error()};
+  auto written = replace_file(paths_.fallback, config_.fallback, 0640, shim_group_);
   fallback_error_ = written ? "" : written.error().message;
   if (!written)
     state(Level::kError, "fallback-failed",

@@ -69,6 +69,7 @@ class Daemon final : private record::ControlHandler {
   WallUs started_ = 0;
   MonoUs started_mono_ = 0;
   WallUs loaded_ = 0;
+  std::uint32_t shim_group_ = 0;  ///< `opelog`, looked up at the start
   std::string policy_error_, fallback_error_;
   Status append_only_;  ///< whether the recordings' directory keeps the flag
   bool reloading_ = false, reload_again_ = false, stopping_ = false, guard_ready_ = false;

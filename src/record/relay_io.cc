@@ -292,6 +292,9 @@ std::size_t Relay::waiting(int flow) const {
   const Flow& f = flows_[static_cast<std::size_t>(flow)];
   return f.backlog.size() + f.unrecorded.size();
 }
+std::size_t Relay::unrecorded(int flow) const {
+  return flows_[static_cast<std::size_t>(flow)].unrecorded.size();
+}
 bool Relay::ended(int flow) const {
   return flows_[static_cast<std::size_t>(flow)].done;
 }

@@ -74,8 +74,9 @@ class Relay {
   void close_all();
   [[nodiscard]] int descriptor(int endpoint) const;  ///< -1 once closed
 
-  [[nodiscard]] std::uint64_t bytes(int flow) const;  ///< that have gone on
-  [[nodiscard]] std::size_t waiting(int flow) const;  ///< held back, in memory
+  [[nodiscard]] std::uint64_t bytes(int flow) const;     ///< that have gone on
+  [[nodiscard]] std::size_t waiting(int flow) const;     ///< held back, in memory
+  [[nodiscard]] std::size_t unrecorded(int flow) const;  ///< of these: not accepted either
   [[nodiscard]] bool ended(int flow) const;
   [[nodiscard]] bool output_ended() const;  ///< every kOutput flow
 

@@ -376,9 +376,9 @@ void Session::write_end() {
   ended_ = true;
   const MonoUs now = mono_now();
   if (lost_output_ > 0) (void)writer_->gap({"output", failure_, lost_output_}, now);
-  if (flow_out_ >= 0 && held_since_ != 0 && relay_.waiting(flow_out_) > 0) {
-    (void)writer_->gap({"output", "neither recorded nor shown: " + failure_, relay_.waiting(flow_out_)}, now);
-  }
+  std::uint64_t held = 0;
+  for (const int flow : {flow_out_, flow_err_}) held += flow >= 0 ? relay_.unrecorded(flow) : 0;
+  if (held > 0) (void)writer_->gap({"output", "neither recorded nor shown: " + failure_, held}, now);
   if (lost_input_ > 0) (void)writer_->gap({"input", failure_, lost_input_}, now);
   if (lost_sizes_ > 0) (void)writer_->gap(lost_sizes(), now);
   if (hidden_input_ > 0) (void)writer_->gap({"input", "the terminal did not echo", hidden_input_}, now);

@@ -195,6 +195,7 @@ void GuardTable::forget_files(Directory& d) {
   d.files.clear();
   d.unseen.clear();
   d.scanning = false;
+  d.rescan_at = 0;
 }
 
 void GuardTable::on(const event::Notified& e, MonoUs) {

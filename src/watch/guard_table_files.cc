@@ -1,5 +1,6 @@
 // GuardTable's dealings with single files: what a look at a name means.
 #include <algorithm>
+#include <utility>
 
 #include "watch/guard_directory.h"
 #include "watch/guard_table.h"
@@ -337,7 +338,10 @@ void GuardTable::on(const event::FlagDone& e, MonoUs now) {
 void GuardTable::flag_set(Directory& d, const event::FlagDone& e, MonoUs now) {
   File* file = d.files.by_inode(e.look.inode, e.look.birth_ns);
   ++flagged_total_;
-  d.denied = false;
+  if (std::exchange(d.denied, false) && d.watched && d.supported && d.scan_failures == 0) {
+    d.degraded.clear();
+    d.remedy.clear();
+  }
   if (d.scanning) ++d.scan_flagged;
   const bool again = file != nullptr && file->state == FileState::kFlagged;  // guard-flag-lost has said so
   if (rotation_ && !rotation_->thaw) {

@@ -47,7 +47,10 @@ Place place_of(const struct statx& st) {
 Look look_by(int dirfd, const char* name, int flags, const Place& place) {
   struct statx st {};
   Look look;
-  if (::statx(dirfd, name, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, kWanted, &st) != 0) {
+  // AT_STATX_DONT_SYNC: a file system of a user's own, mounted over the name, is not asked and cannot hold
+  // us.
+  if (::statx(dirfd, name, flags | AT_STATX_DONT_SYNC | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, kWanted,
+              &st) != 0) {
     look.kind = errno == ENOENT || errno == ENOTDIR ? FileKind::kGone : FileKind::kUnreadable;
     return look;
   }

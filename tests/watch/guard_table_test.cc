@@ -170,8 +170,28 @@ TEST_F(Machine, FlagThatCannotBeSetDoesNotLoopThroughItsOwnCloseEvent) {
     look("x", regular(7, 1), Why::kSeen);
     EXPECT_EQ(asked<action::Flag>(), nullptr);
   }
+  EXPECT_FALSE(table_->status().directories[0].degraded.empty());
   look("x", regular(7, 1), Why::kSweep);
   EXPECT_NE(asked<action::Flag>(), nullptr) << "a sweep tries again";
+  done("x", regular(7, 1));
+  EXPECT_TRUE(table_->status().directories[0].degraded.empty()) << "it can be set now";
+}
+
+// Bound over another guarded directory while it waits to be read again.
+TEST_F(Machine, ADirectoryThatBecomesAnotherNameOfOneWaitsForNothing) {
+  begin();
+  tell(event::Overflowed{});
+  tell(event::ScanFailed{kDir, "x"});  // once more in a second
+  event::ArmDone alias;
+  alias.directory = kDir;
+  alias.outcome = ArmOutcome::kAlias;
+  alias.alias_of = 99;
+  tell(alias);
+  for (int i = 0; i < 3; ++i) {
+    wait(2 * kCheckInterval);
+    ASSERT_TRUE(table_->deadline());
+    EXPECT_GT(*table_->deadline(), now_) << "due for ever";
+  }
 }
 
 TEST_F(Machine, BusyFileIsTriedAgainWithGrowingPausesAndThenLeftToSweeps) {
