@@ -1,16 +1,33 @@
 #include "core/loop_io.h"
 
+#include <pthread.h>
 #include <uv.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 namespace opelog {
 
+namespace {
+
+// Where threads put what the loop is to do; shared, because they may outlive it.
+struct Mailbox {
+  std::mutex mutex;
+  std::vector<std::function<void()>> done;
+  uv_async_t* bell = nullptr;  ///< nullptr: the loop is gone
+};
+
+}  // namespace
+
 struct Loop::Native {
   uv_loop_t loop;
-  int works = 0;  ///< of run_work(), not yet done
+  uv_async_t bell;
+  int works = 0;  ///< of run_work(), not yet done; while there are any the bell keeps the loop running
+  std::shared_ptr<Mailbox> mail = std::make_shared<Mailbox>();
 };
 
 namespace {
@@ -41,11 +58,33 @@ Loop::Loop() : native_(std::make_unique<Native>()) {
     std::fprintf(stderr, "opelog: cannot create an event loop\n");
     std::abort();
   }
+  native_->bell.data = native_.get();
+  const int rc = uv_async_init(&native_->loop, &native_->bell, [](uv_async_t* bell) {
+    auto* native = static_cast<Native*>(bell->data);
+    std::vector<std::function<void()>> done;
+    {
+      const std::lock_guard<std::mutex> lock(native->mail->mutex);
+      done.swap(native->mail->done);
+    }
+    native->works -= static_cast<int>(done.size());
+    if (native->works == 0) uv_unref(reinterpret_cast<uv_handle_t*>(bell));
+    for (const auto& step : done) step();
+  });
+  if (rc != 0) {
+    std::fprintf(stderr, "opelog: cannot create an event loop\n");
+    std::abort();
+  }
+  uv_unref(reinterpret_cast<uv_handle_t*>(&native_->bell));
+  native_->mail->bell = &native_->bell;
 }
 
 Loop::~Loop() {
-  // Work on the thread pool cannot be taken back and would report to a loop that is gone: wait for it.
-  while (native_->works > 0) uv_run(&native_->loop, UV_RUN_ONCE);
+  {
+    const std::lock_guard<std::mutex> lock(native_->mail->mutex);
+    native_->mail->bell = nullptr;
+    native_->mail->done.clear();
+  }
+  uv_close(reinterpret_cast<uv_handle_t*>(&native_->bell), nullptr);
   // Closing handles still need their close callback; anything active here is our own mistake.
   uv_run(&native_->loop, UV_RUN_NOWAIT);
   if (uv_loop_close(&native_->loop) != 0) {
@@ -181,30 +220,60 @@ Signal::~Signal() {
 
 // ---- Work
 
+namespace {
+
+// Enough for name service modules; an address range until it is used.
+constexpr std::size_t kStackBytes = 1 << 20;
+
+struct Job {
+  std::function<void()> work, done;
+  std::shared_ptr<Mailbox> mail;
+};
+
+void* run_job(void* argument) {
+  const std::unique_ptr<Job> job(static_cast<Job*>(argument));
+  job->work();
+  const std::lock_guard<std::mutex> lock(job->mail->mutex);
+  if (job->mail->bell == nullptr) return nullptr;
+  job->mail->done.push_back(std::move(job->done));
+  uv_async_send(job->mail->bell);
+  return nullptr;
+}
+
+// Detached, and with all signals blocked: they are the loop's.
+int start_thread(void* (*body)(void*), void* argument) {
+  pthread_attr_t attributes;
+  if (const int rc = ::pthread_attr_init(&attributes); rc != 0) return rc;
+  ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  ::pthread_attr_setstacksize(&attributes, kStackBytes);
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const int rc = ::pthread_create(&thread, &attributes, body, argument);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ::pthread_attr_destroy(&attributes);
+  return rc;
+}
+
+}  // namespace
+
 Status run_work(Loop& loop, std::function<void()> work, std::function<void()> done) {
-  struct Request {
-    uv_work_t request{};
-    std::function<void()> work, done;
-    Loop::Native* loop = nullptr;
-  };
-  auto* r = new Request;
-  r->work = std::move(work);
-  r->done = std::move(done);
-  r->request.data = r;
-  r->loop = &loop.native();
-  const int rc = uv_queue_work(
-      &loop.native().loop, &r->request, [](uv_work_t* q) { static_cast<Request*>(q->data)->work(); },
-      [](uv_work_t* q, int) {
-        std::unique_ptr<Request> self(static_cast<Request*>(q->data));
-        --self->loop->works;
-        self->done();
-      });
-  if (rc != 0) {
-    delete r;
-    return uv_error(rc, "queue work");
-  }
-  ++loop.native().works;
+  Loop::Native& native = loop.native();
+  auto job = std::make_unique<Job>(Job{std::move(work), std::move(done), native.mail});
+  if (const int rc = start_thread(run_job, job.get()); rc != 0)
+    return Error{Code::kLimit, error_from_errno(rc, "start a thread").message, rc};
+  (void)job.release();  // the thread's
+  if (native.works++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(&native.bell));
   return {};
+}
+
+void close_apart(Loop& loop, Fd fd) {
+  if (!fd) return;
+  auto shared = std::make_shared<Fd>(std::move(fd));
+  if (!run_work(
+          loop, [shared] { shared->reset(); }, [] {}))
+    shared->reset();
 }
 
 }  // namespace opelog

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "core/clock.h"
+#include "core/fd_io.h"
 #include "core/result.h"
 
 namespace opelog {
@@ -97,9 +98,15 @@ class Signal {
   Native* native_;
 };
 
-/// Runs `work` on libuv's thread pool, then `done` on the loop, exactly once each. `work` may block
-/// (name service, /proc) and must own all it touches. Not cancellable; when the caller dies meanwhile, `done`
-/// must notice by itself (a weak token), because it will be called, if need be by ~Loop, which waits for it.
+/// Runs `work` on a thread of its own, then `done` on the loop. `work` may block for as long as it likes
+/// (name service, a hang-up in the kernel) without delaying other work, and must own all it touches; how many
+/// run at once is for the callers to bound. Not cancellable; when the caller dies meanwhile, `done` must
+/// notice by itself (a weak token). Work that outlives the loop goes on until the process ends, and its
+/// `done` is dropped. Code::kLimit if there is no thread to be had.
 Status run_work(Loop& loop, std::function<void()> work, std::function<void()> done);
+
+/// Closes it on a thread of its own: a close that hangs a terminal up waits for whoever is within a write(2) to
+/// it, and he may see to it that this takes as long as he likes.
+void close_apart(Loop& loop, Fd fd);
 
 }  // namespace opelog

@@ -103,6 +103,13 @@ struct opelog_ended {
   int32_t status;
 };
 
+/* Device numbers of what one can sit at: pty slaves (136 to 143), consoles (4), serial lines of several
+ * kinds. Not 5: /dev/tty, and /dev/ptmx, whose node is everybody's. */
+static inline int opelog_is_terminal_major(unsigned number) {
+  return (number >= 136 && number <= 143) || number == 4 || number == 204 || number == 229 || number == 166 ||
+         number == 188;
+}
+
 /* Exit codes of opelog-shell itself, when no shell ran: sysexits. */
 #define OPELOG_EXIT_USAGE 64
 #define OPELOG_EXIT_UNAVAILABLE 69 /* the daemon cannot be reached and the policy says refuse */

@@ -255,7 +255,10 @@ void Relay::drain_turn() {
 void Relay::close_endpoint(int endpoint) {
   Endpoint& e = endpoints_[static_cast<std::size_t>(endpoint)];
   e.poll.reset();
-  e.fd.reset();
+  if (e.kind == EndpointKind::kMaster)
+    close_apart(loop_, std::move(e.fd));  // hangs the session up
+  else
+    e.fd.reset();
   for (Flow& f : flows_) {
     if (f.from == endpoint) f.source_ended = true;
     if (f.to == endpoint) f.backlog.clear();

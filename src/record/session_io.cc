@@ -342,7 +342,7 @@ void Session::say(const std::string& text) {
 
 void Session::hang_up() {
   if (master_ >= 0) relay_.close_endpoint(master_);
-  inner_.slave.reset();
+  close_apart(loop_, std::move(inner_.slave));
   signal_shell(SIGHUP);
   signal_shell(SIGCONT);
 }
@@ -360,7 +360,7 @@ void Session::close() {
   outer_.reset();
   shell_poll_.reset();
   relay_.close_all();
-  inner_.slave.reset();
+  close_apart(loop_, std::move(inner_.slave));
   const std::string done = encode_done();
   // In every case: a waiter whose shell still lives then ends it without a word of its own.
   (void)::send(shim_.get(), done.data(), done.size(), MSG_DONTWAIT | MSG_NOSIGNAL);

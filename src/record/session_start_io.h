@@ -1,7 +1,7 @@
 // From an admitted login to a session ready to run: terminals or streams, recording, and what the shim gets.
 //
 // Everything that can fail happens here, before the shim has an answer; on failure all is as it was before
-// (the outer terminal given back, no file left), so that the policy can still refuse or pass.
+// (the outer terminal given back; a recording that was begun says that it failed), so that the policy can still refuse or pass.
 #pragma once
 
 #include <string>

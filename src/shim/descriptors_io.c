@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "shim/waiter_layout.h"
@@ -24,8 +25,10 @@ static uint8_t kind_of(int fd, const struct stat* s) {
   return S_ISSOCK(s->st_mode) && is_socket(fd) ? OPELOG_STREAM_SOCKET : OPELOG_STREAM_KEPT;
 }
 
+/* What the daemon will take for one (record/terminal_check_io.h). */
 static bool is_terminal(int fd, const struct stat* s) {
-  return S_ISCHR(s->st_mode) && isatty(fd) == 1;
+  return S_ISCHR(s->st_mode) && opelog_is_terminal_major(major(s->st_rdev)) &&
+         (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR && isatty(fd) == 1;
 }
 
 static bool relayed(uint8_t stream) {

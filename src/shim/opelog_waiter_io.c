@@ -172,7 +172,9 @@ static void go_on_copying(void) {
   if (child == 0) call1(__NR_close, kConnection);
   while (opelog_copy_running()) {
     opelog_copy_prepare(entries);
-    if (kernel(__NR_ppoll, (long)entries, kCopyEntries, 0, 0, 8) > 0) opelog_copy_step(entries);
+    long n = kernel(__NR_ppoll, (long)entries, kCopyEntries, 0, 0, 8);
+    if (n < 0 && n != -kInterrupted) break; /* the user's limits; they are his streams */
+    if (n > 0) opelog_copy_step(entries);
   }
   if (child == 0) leave(0);
 }
@@ -203,7 +205,12 @@ static __attribute__((noreturn)) void wait_for_shell(struct waiter* w) {
     entries[1].events = kPollIn;
     entries[0].returned = entries[1].returned = 0;
     opelog_copy_prepare(entries + 2);
-    if (kernel(__NR_ppoll, (long)entries, 2 + kCopyEntries, 0, 0, 8) <= 0) continue;
+    long n = kernel(__NR_ppoll, (long)entries, 2 + kCopyEntries, 0, 0, 8);
+    if (n < 0 && n != -kInterrupted) { /* the user's limits: nobody can wait for his shell any more */
+      if (status >= 0) leave_like(status);
+      end_session(w, 1);
+    }
+    if (n <= 0) continue;
     if (entries[1].returned != 0) read_signals(w);
     if ((entries[0].returned & ~kPollOut) != 0) {
       enum heard heard = listen_once(kDontWait);

@@ -120,7 +120,8 @@ void opelog_copy_prepare(struct poll_entry* entries) {
     }
     from->fd = flows[i].from;
     from->events = kPollIn;
-    if (is_daemons(flows[i].to)) to->fd = flows[i].to; /* for its hang-up: opelogd wants no more */
+    /* For its hang-up: opelogd wants no more, or nobody is there any more to read what the user passed. */
+    if (is_daemons(flows[i].to) || is_users(flows[i].to)) to->fd = flows[i].to;
   }
 }
 

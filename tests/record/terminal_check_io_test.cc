@@ -24,7 +24,10 @@ TEST(TerminalCheck, OnlyAnOpenTerminalIsOne) {
   const Fd name_only(::open(path, O_PATH | O_CLOEXEC));
   const Fd folder(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   EXPECT_TRUE(is_terminal(slave.get()));
-  for (const Fd* fd : {&reading, &one, &null, &name_only, &folder}) {
+  // Of the master side the node is everybody's; who may only write shall not read by our rights.
+  const Fd only_writes(::open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC));
+  const Fd only_reads(::open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC));
+  for (const Fd* fd : {&reading, &one, &null, &name_only, &folder, &master, &only_writes, &only_reads}) {
     ASSERT_TRUE(fd->valid());
     EXPECT_FALSE(is_terminal(fd->get()));
   }

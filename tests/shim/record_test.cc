@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -207,7 +208,7 @@ TEST(Streams, LargeInputAndOutputPassWhileBothSidesAreSlow) {
   s.talk.started();
   ::fcntl(s.in.write_end.get(), F_SETFL, O_NONBLOCK);
   std::string sent, got;
-  for (int i = 0; sent.size() < 3000000; ++i) sent += std::to_string(i * 7919) + '\n';
+  for (std::size_t i = 0; sent.size() < 3000000; ++i) sent += std::to_string(i * 7919) + '\n';
   std::size_t at = 0;
   ASSERT_TRUE(eventually([&] {
     if (at < sent.size()) {
@@ -470,6 +471,47 @@ TEST(Waiter, WhatIsSentToTheGroupIsForTheShell) {
   EXPECT_TRUE(ended.exited == 0 && ended.status == SIGTERM);
   killed.talk.done();
   EXPECT_EQ(WTERMSIG(killed.child.wait()), SIGTERM);
+}
+
+// By the user, who may: prlimit(2) on his own processes.
+TEST(Waiter, ALimitThatItCannotPollUnderEndsTheSession) {
+  Sandbox sandbox;
+  sandbox.listen();
+  StreamSession s(sandbox, "echo up; read x");
+  const pid_t shell = s.talk.started().pid;
+  EXPECT_EQ(read_until(s.out.read_end.get(), "up"), "up\n");
+  const pid_t waiter = s.child.pid();
+  ASSERT_TRUE(eventually(
+      [&] { return read_text("/proc/" + std::to_string(waiter) + "/comm") == "opelog-waiter\n"; }));
+  const pid_t user = ::fork();
+  if (user == 0) {
+    const rlimit limit{3, 3};
+    ::_exit(::setresgid(kUserGroup, kUserGroup, kUserGroup) == 0 && ::setresuid(kUser, kUser, kUser) == 0 &&
+                    ::prlimit(waiter, RLIMIT_NOFILE, &limit, nullptr) == 0
+                ? 0
+                : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(user, &status, 0), user);
+  ASSERT_EQ(status, 0) << "the user may not do so any more: the test shows nothing";
+  ASSERT_EQ(::kill(s.child.pid(), SIGWINCH), 0);  // it looks up
+  EXPECT_EQ(WEXITSTATUS(s.child.wait()), OPELOG_EXIT_UNAVAILABLE);
+  EXPECT_TRUE(eventually([&] { return !process_exists(shell); }));
+}
+
+TEST(Streams, NothingIsHeldForAReaderWhoHasLeftAndASilentWriter) {
+  Sandbox sandbox;
+  sandbox.listen();
+  StreamSession s(sandbox, "exec 2>&-; (exec <&-; sleep 1000) & exit 4");
+  s.talk.started();
+  s.talk.ended();
+  s.talk.done();
+  EXPECT_EQ(WEXITSTATUS(s.child.wait()), 4);
+  // What goes on copying has the waiter's other end of our input: it is gone when that is closed.
+  ::fcntl(s.in.write_end.get(), F_SETFL, O_NONBLOCK);
+  s.out.read_end.close();
+  s.err.read_end.close();
+  EXPECT_TRUE(eventually([&] { return ::write(s.in.write_end.get(), "x", 1) < 0 && errno == EPIPE; }));
 }
 
 TEST(Waiter, TheKeyboardsSignalsDoNotTouchIt) {
