@@ -30,7 +30,8 @@ struct LoginServer::Pending {
   std::unique_ptr<Poll> poll;
   std::uint32_t uid = 0;
   MonoUs deadline = 0;
-  bool asked = false;  ///< the HELLO is here
+  bool asked = false;     ///< the HELLO is here
+  bool starting = false;  ///< its terminal is being taken: a session already, as the limits count
   Hello hello;
   Fd terminal;  ///< came with it; invalid: a login without one
 };
@@ -52,6 +53,15 @@ LoginServer::LoginServer(Loop& loop, Fd listener, FactSink facts, Recorder& reco
       host_(read_host_facts()),
       expiry_(loop, [this] { expire(); }),
       packet_(std::make_unique<char[]>(OPELOG_MAX_FRAME + 1)) {}
+
+// A login that is to be recorded, on its way from the decision to the verdict.
+struct LoginServer::Start {
+  std::shared_ptr<LoginLookup> found;
+  Rule rule;
+  std::string shell;
+  StartedSession session;
+  Status taken;
+};
 
 LoginServer::~LoginServer() {
   *alive_ = false;
@@ -182,6 +192,11 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
   facts.nested = recorder_.covers(found->process.ancestry, found->process.ancestry_started);
   facts.sessions = recorder_.count();
   facts.sessions_of_user = recorder_.count_of(found->peer.uid);
+  for (const auto& [other, login] : pending_) {
+    if (!login->starting) continue;
+    ++facts.sessions;
+    if (login->uid == found->peer.uid) ++facts.sessions_of_user;
+  }
   if (auto shell = config_.enrolled.find(found->account.user); shell != config_.enrolled.end())
     facts.enrolled_shell = shell->second;
   const Admission admission = admit(config_.policy, facts);
@@ -221,78 +236,101 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
       break;
     }
     default:
-      record(p, *found, admission, std::move(found->peer.pidfd));
-      break;
+      return record(id, found, admission);
   }
   drop(id);
 }
 
-void LoginServer::record(Pending& p, const LoginLookup& found, const Admission& admission, Fd pidfd) {
-  if (beside_a_terminal(found, p.hello)) {
+void LoginServer::record(std::uint64_t id, const std::shared_ptr<LoginLookup>& found,
+                         const Admission& admission) {
+  Pending& p = *pending_.at(id);
+  if (beside_a_terminal(*found, p.hello)) {
     ++counts_.refused;
     state(Level::kWarning, "login-refused",
-          "a command of " + found.account.user + " beside the terminal of his login (~/.ssh/rc) is not run",
-          &found, admission.rule.name);
+          "a command of " + found->account.user + " beside the terminal of his login (~/.ssh/rc) is not run",
+          found.get(), admission.rule.name);
     refuse(p, "opelog: ~/.ssh/rc is not run where the login's terminal is recorded", OPELOG_EXIT_REFUSED);
-    return;
+    return drop(id);
   }
-
-  format::SessionInfo info = session_info(found, p.hello, host_);
-  info.policy_digest = config_.policy_digest;
+  auto start = std::make_shared<Start>();
+  start->found = found;
+  start->rule = admission.rule;
+  start->shell = admission.shell;
 
   // To revoke a terminal sends SIGHUP to its session's leader. If that is a shell that waits for the shim
-  // (dash runs
-  // `-c` so), it would die and the login with it, without a word.
-  const bool takes_terminal = p.terminal && p.hello.how != OPELOG_HOW_REC;
-  auto prepared =
-      takes_terminal && !found.process.leads_session
-          ? Result<StartedSession>(Error{Code::kInvalid,
-                                         "opelog-shell was not started in place of the shell that leads the "
-                                         "terminal's session; in sshd_config write: ForceCommand exec "
-                                         "/usr/bin/opelog-shell --force",
-                                         0})
-          : recorder_.prepare(admission, p.hello, p.terminal, std::move(info));
-  if (!prepared) {
-    const std::string why = prepared.error().message;
+  // (dash runs `-c` so), it would die and the login with it, without a word.
+  if (p.terminal && p.hello.how != OPELOG_HOW_REC && !found->process.leads_session)
+    return not_started(id, *start,
+                       "opelog-shell was not started in place of the shell that leads the terminal's "
+                       "session; in sshd_config write: ForceCommand exec /usr/bin/opelog-shell --force");
+  format::SessionInfo info = session_info(*found, p.hello, host_);
+  info.policy_digest = config_.policy_digest;
+  auto prepared = recorder_.prepare(admission, p.hello, p.terminal, std::move(info));
+  if (!prepared) return not_started(id, *start, prepared.error().message);
+  start->session = std::move(*prepared);
+  if (!start->session.parts.outer) return run(id, start);
+  p.starting = true;
+  auto queued = run_work(
+      loop_, [start] { start->taken = take_terminal(start->session); },
+      [this, id, start, alive = alive_] {
+        if (*alive) run(id, start);
+      });
+  if (!queued) {
+    recorder_.discard(start->session, format::EndReason::kFailure);
+    not_started(id, *start, queued.error().message);
+  }
+}
+
+void LoginServer::not_started(std::uint64_t id, const Start& start, const std::string& why) {
+  Pending& p = *pending_.at(id);
+  const std::string login = "login of " + start.found->account.user;
+  if (start.rule.on_start_failure == OnRefuse::kPass) {
+    ++counts_.unrecorded;
+    state(Level::kError, "login-unrecorded", login + " passes unrecorded, it could not be recorded: " + why,
+          start.found.get(), start.rule.name);
     Verdict verdict;
-    if (admission.rule.on_start_failure == OnRefuse::kPass) {
-      ++counts_.unrecorded;
-      state(Level::kError, "login-unrecorded",
-            "login of " + found.account.user + " passes unrecorded, it could not be recorded: " + why, &found,
-            admission.rule.name);
-      verdict.action = OPELOG_PASS;
-      verdict.message = "opelog: this login is NOT recorded, because its recording could not be started";
-      verdict.shell = admission.shell;
-      (void)answer(p, verdict, {});
-      return;
-    }
+    verdict.action = OPELOG_PASS;
+    verdict.message = "opelog: this login is NOT recorded, because its recording could not be started";
+    verdict.shell = start.shell;
+    (void)answer(p, verdict, {});
+  } else {
     ++counts_.failed;
-    state(Level::kError, "login-refused",
-          "login of " + found.account.user + " refused, it could not be recorded: " + why, &found,
-          admission.rule.name);
+    state(Level::kError, "login-refused", login + " refused, it could not be recorded: " + why,
+          start.found.get(), start.rule.name);
     refuse(p, "opelog: this login cannot be recorded and is refused; tell the administrator",
            OPELOG_EXIT_REFUSED);
-    return;
   }
-  if (!answer(p, prepared->verdict, prepared->descriptors)) {
-    format::EndInfo end;
-    end.reason = format::EndReason::kShim;
-    (void)prepared->parts.writer->end(end, mono_now());
+  drop(id);
+}
+
+// The session is whole: the verdict, and it runs. Its login may have been given up meanwhile.
+void LoginServer::run(std::uint64_t id, const std::shared_ptr<Start>& start) {
+  StartedSession& session = start->session;
+  const LoginLookup& found = *start->found;
+  auto it = pending_.find(id);
+  if (it != pending_.end() && !start->taken) {
+    recorder_.discard(session, format::EndReason::kFailure);
+    return not_started(id, *start, start->taken.error().message);
+  }
+  if (it == pending_.end() || !answer(*it->second, session.verdict, session.descriptors)) {
+    recorder_.discard(session, format::EndReason::kShim);
     ++counts_.failed;
     state(Level::kWarning, "login-failed",
           "login of " + found.account.user + " was gone before its verdict; its recording holds nothing",
-          &found, admission.rule.name);
+          &found, start->rule.name);
+    if (it != pending_.end()) drop(id);
     return;
   }
   ++counts_.recorded;
-  prepared->parts.shim = std::move(p.socket);
-  prepared->parts.shim_pidfd = std::move(pidfd);
-  prepared->parts.shim_started = found.process.started;
-  prepared->parts.ancestry_started = found.process.ancestry_started;
-  if (auto run = recorder_.run(std::move(prepared->parts)); !run) {
+  session.parts.shim = std::move(it->second->socket);
+  session.parts.shim_pidfd = std::move(start->found->peer.pidfd);
+  session.parts.shim_started = found.process.started;
+  session.parts.ancestry_started = found.process.ancestry_started;
+  drop(id);
+  if (auto running = recorder_.run(std::move(session.parts)); !running) {
     state(Level::kError, "login-failed",
-          "session of " + found.account.user + " could not start: " + run.error().message, &found,
-          admission.rule.name);
+          "session of " + found.account.user + " could not start: " + running.error().message, &found,
+          start->rule.name);
   }
 }
 

@@ -51,6 +51,7 @@ class LoginServer {
 
  private:
   struct Pending;
+  struct Start;
 
   LoginServer(Loop& loop, Fd listener, FactSink facts, Recorder& recorder);
   void accept_some();
@@ -58,7 +59,9 @@ class LoginServer {
   void readable(std::uint64_t id);
   void look_up(std::uint64_t id);
   void decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& found);
-  void record(Pending& pending, const LoginLookup& found, const Admission& admission, Fd pidfd);
+  void record(std::uint64_t id, const std::shared_ptr<LoginLookup>& found, const Admission& admission);
+  void not_started(std::uint64_t id, const Start& start, const std::string& why);
+  void run(std::uint64_t id, const std::shared_ptr<Start>& start);
   void refuse(Pending& pending, const std::string& message, int exit_code);
   bool answer(Pending& pending, const Verdict& verdict, const std::vector<Fd>& descriptors);
   void drop(std::uint64_t id);

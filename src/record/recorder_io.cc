@@ -60,7 +60,17 @@ Result<StartedSession> Recorder::prepare(const Admission& admission, const Hello
   if (!directory) return std::move(directory).error();
   RecordingPlace place = place_;
   place.directory = directory->get();
-  return start_session(policy_, place, admission, hello, terminal, std::move(info));
+  auto started = start_session(policy_, place, admission, hello, terminal, std::move(info));
+  if (started && hooks_.opened) hooks_.opened(*started->parts.writer);  // before the guard can see it
+  return started;
+}
+
+void Recorder::discard(StartedSession& session, format::EndReason why) {
+  format::EndInfo end;
+  end.reason = why;
+  (void)session.parts.writer->end(end, mono_now());
+  if (hooks_.closed) hooks_.closed(*session.parts.writer);
+  sync_.closed(*session.parts.writer);
 }
 
 Status Recorder::run(SessionParts parts) {
@@ -68,7 +78,6 @@ Status Recorder::run(SessionParts parts) {
   auto session = std::make_unique<Session>(loop_, buffer_, facts_, std::move(parts),
                                            [this](const std::string& which) { gone(which); });
   Session& s = *session;
-  if (hooks_.opened) hooks_.opened(s.writer());
   ++by_uid_[s.info().uid];
   ++total_;
   sessions_.emplace(id, std::move(session));

@@ -47,6 +47,8 @@ class Recorder {
   Result<StartedSession> prepare(const Admission& admission, const Hello& hello, const Fd& terminal,
                                  format::SessionInfo info);
   Status run(SessionParts parts);
+  /// One that will not run after all: its recording ends so.
+  void discard(StartedSession& session, format::EndReason why);
 
   [[nodiscard]] int count() const noexcept { return static_cast<int>(sessions_.size()); }
   [[nodiscard]] int count_of(std::uint32_t uid) const;

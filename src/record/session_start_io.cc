@@ -119,17 +119,9 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     if (!slave) return std::move(slave).error();
     auto writer = open_recording(policy, place, info);
     if (!writer) return std::move(writer).error();
-    // Last, because it kills the descriptors the shim could show a refusal on.
-    if (auto seized = (*outer)->seize(); !seized) {
-      format::EndInfo end;
-      end.reason = format::EndReason::kFailure;
-      (void)(*writer)->end(end, mono_now());
-      return std::move(seized).error();
-    }
     session.verdict.action = OPELOG_RECORD_TERMINAL;
     session.verdict.replace = hello.terminals;
     session.descriptors.push_back(std::move(*slave));
-    if (!borrowed) session.descriptors.push_back((*outer)->take_shim_descriptor());
     if (!info.ancestry.empty() && is_sshd(info.ancestry[0].exe))
       (*outer)->keep_node();  // it is sshd's own pty, and goes with it
     if (!borrowed) session.parts.utmp = UtmpLine(info.tty, info.inner_tty, place.utmp);
@@ -145,6 +137,13 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
   }
   session.parts.info = std::move(info);
   return session;
+}
+
+Status take_terminal(StartedSession& session) {
+  if (!session.parts.outer) return {};
+  if (auto seized = session.parts.outer->seize(); !seized) return seized;
+  if (Fd shim = session.parts.outer->take_shim_descriptor()) session.descriptors.push_back(std::move(shim));
+  return {};
 }
 
 }  // namespace opelog::record

@@ -1,7 +1,8 @@
 // From an admitted login to a session ready to run: terminals or streams, recording, and what the shim gets.
 //
 // Everything that can fail happens here, before the shim has an answer; on failure all is as it was before
-// (the outer terminal given back; a recording that was begun says that it failed), so that the policy can still refuse or pass.
+// (the outer terminal given back; a recording that was begun says that it failed), so that the policy can
+// still refuse or pass.
 #pragma once
 
 #include <string>
@@ -34,5 +35,10 @@ struct StartedSession {
 Result<StartedSession> start_session(const Policy& policy, const RecordingPlace& place,
                                      const Admission& admission, const Hello& hello, const Fd& terminal,
                                      format::SessionInfo info);
+
+/// The last step, of a login with a terminal: takes that out of the user's hands, and kills the descriptors
+/// the shim could show a refusal on. Waits for whoever is within a write(2) to it, for as long as he likes:
+/// on a thread (run_work).
+Status take_terminal(StartedSession& session);
 
 }  // namespace opelog::record
