@@ -105,8 +105,8 @@ class Signal {
 /// `done` is dropped. Code::kLimit if there is no thread to be had.
 Status run_work(Loop& loop, std::function<void()> work, std::function<void()> done);
 
-/// Closes it on a thread of its own: a close that hangs a terminal up waits for whoever is within a write(2) to
-/// it, and he may see to it that this takes as long as he likes.
+/// Closes it on a thread of its own: a close that hangs a terminal up waits for whoever is within a write(2)
+/// to it, and he may see to it that this takes as long as he likes.
 void close_apart(Loop& loop, Fd fd);
 
 }  // namespace opelog
