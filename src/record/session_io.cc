@@ -44,7 +44,7 @@ Session::Session(Loop& loop, RelayBuffer& buffer, FactSink facts, SessionParts p
       outer_(std::move(parts.outer)),
       inner_(std::move(parts.inner)),
       utmp_(std::move(parts.utmp)),
-      streams_{std::move(parts.streams[0]), std::move(parts.streams[1]), std::move(parts.streams[2])},
+      streams_(std::move(parts.streams)),
       machine_(info_.terminal, parts.limits, mono_now()),
       relay_(loop, buffer, *this),
       timer_(loop, [this] { timer_fired(); }),
@@ -104,7 +104,7 @@ Status Session::start_terminal() {
 
 Status Session::start_streams() {
   int outer[3] = {-1, -1, -1}, inner[3] = {-1, -1, -1};
-  for (int i = 0; i < 3; ++i) {
+  for (std::size_t i = 0; i < 3; ++i) {
     if (const int same = streams_[i].same_as; same >= 0) {
       outer[i] = outer[same];
       inner[i] = inner[same];

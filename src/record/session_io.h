@@ -6,6 +6,7 @@
 // acted on in the next turn, so the relay never disappears under itself.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -47,7 +48,7 @@ struct SessionParts {
     Fd outer_fd, inner_fd;
     int same_as = -1;
   };
-  Stream streams[3];
+  std::array<Stream, 3> streams;
 };
 
 class Session final : private RelayOwner {
@@ -117,7 +118,7 @@ class Session final : private RelayOwner {
   std::unique_ptr<OuterTerminal> outer_;
   InnerTerminal inner_;
   UtmpLine utmp_;
-  SessionParts::Stream streams_[3];
+  std::array<SessionParts::Stream, 3> streams_;
   SessionMachine machine_;
   Relay relay_;
   std::unique_ptr<Poll> shim_poll_, shell_poll_;

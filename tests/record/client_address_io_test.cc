@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include <cstddef>
+#include <cstdlib>
 #include <sstream>
 #include <thread>
 
@@ -127,6 +128,8 @@ void check_login(const std::string& tag, const std::string& address, const std::
 }
 
 TEST(ClientAddress, EveryKindOfLoginToARealSshdIsTracedToItsClient) {
+  if (std::getenv("OPELOG_ROOT_MOUNT") != nullptr)
+    GTEST_SKIP() << "in a chroot the kernel tells paths of other namespaces from the real root on";
   if (!std::filesystem::exists("/usr/sbin/sshd")) GTEST_SKIP() << "no sshd here";
   ScratchDirectory scratch;
   Listener listener(scratch / "socket");
