@@ -3,10 +3,11 @@
 #
 # root_mount "$0" "$@": returns at once on an ordinary machine, else never.
 root_mount() {
-  local root rc
+  local rc
   [ -z "${OPELOG_ROOT_MOUNT:-}" ] || return 0
   ! unshare --mount true 2>/dev/null || return 0
   root=$(mktemp -d /run/opelog-root.XXXXXX)
+  trap 'rmdir "$root"' EXIT
   rc=0
   OPELOG_ROOT_MOUNT=1 unshare --mount --propagation unchanged sh -ec '
     root=$1; shift
@@ -14,6 +15,5 @@ root_mount() {
     mount --rbind / "$root"
     mount --make-rprivate "$root"
     exec chroot "$root" env -C "$PWD" "$@"' sh "$root" "$@" || rc=$?
-  rmdir "$root"
   exit $rc
 }

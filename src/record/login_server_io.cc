@@ -59,6 +59,7 @@ struct LoginServer::Start {
   std::shared_ptr<LoginLookup> found;
   Rule rule;
   std::string shell;
+  Fd terminal;  ///< here, because to close it would wait while it is being taken
   StartedSession session;
   Status taken;
 };
@@ -186,7 +187,7 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
   Pending& p = *it->second;
   if (found->groups == Groups::kWithoutGroups && asks_for_groups(config_.policy))
     return look_up(id);  // another policy came meanwhile
-  p.poll.reset();        // from here on the answer is given in this turn
+  p.poll.reset();        // from here on the shim has nothing to say
   if (!found->status) return unsettled(id, found->status.error());
   AdmissionFacts facts = admission_facts(*found, p.hello);
   facts.nested = recorder_.covers(found->process.ancestry, found->process.ancestry_started);
@@ -270,6 +271,7 @@ void LoginServer::record(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
   start->session = std::move(*prepared);
   if (!start->session.parts.outer) return run(id, start);
   p.starting = true;
+  start->terminal = std::move(p.terminal);
   auto queued = run_work(
       loop_, [start] { start->taken = take_terminal(start->session); },
       [this, id, start, alive = alive_] {
