@@ -38,10 +38,21 @@ if(OPELOG_BUILD_FUZZERS)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
+# For a build from nothing (./try, ./check): headers are read and templates made once for several sources. Off for
+# everyday work, where one changed source should cost one source; and there a forgotten include shows.
+option(OPELOG_UNITY "Compile several sources of a room as one" OFF)
+# Several units for a large room, for the sake of a second core.
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 9)
+if(OPELOG_UNITY)
+  # g++ takes every source but the main one for a header there.
+  target_compile_options(opelog_options INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
+endif()
+
 # opelog_room(NAME SOURCES... [DEPENDS rooms and libraries]): one static library per room.
 function(opelog_room name)
   cmake_parse_arguments(R "" "" "SOURCES;DEPENDS" ${ARGN})
   add_library(opelog_${name} STATIC ${R_SOURCES})
+  set_target_properties(opelog_${name} PROPERTIES UNITY_BUILD ${OPELOG_UNITY})
   target_link_libraries(opelog_${name} PUBLIC ${R_DEPENDS} PRIVATE opelog_options)
   target_include_directories(opelog_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
 endfunction()
@@ -50,6 +61,7 @@ endfunction()
 function(opelog_test room)
   cmake_parse_arguments(T "" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${room}_test ${T_SOURCES})
+  set_target_properties(${room}_test PROPERTIES UNITY_BUILD ${OPELOG_UNITY})
   target_link_libraries(${room}_test PRIVATE opelog_options ${T_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
   # Test code gains nothing from the optimiser and would cost ./check minutes; what it tests is built as released.
   target_compile_options(${room}_test PRIVATE -O0 -U_FORTIFY_SOURCE)

@@ -268,12 +268,14 @@ Status run_work(Loop& loop, std::function<void()> work, std::function<void()> do
   return {};
 }
 
+void drop_apart(Loop& loop, std::shared_ptr<void> what) {
+  // The job dies on its thread, and what it holds with it. Without a thread to be had: here and now.
+  (void)run_work(
+      loop, [what = std::move(what)] {}, [] {});
+}
+
 void close_apart(Loop& loop, Fd fd) {
-  if (!fd) return;
-  auto shared = std::make_shared<Fd>(std::move(fd));
-  if (!run_work(
-          loop, [shared] { shared->reset(); }, [] {}))
-    shared->reset();
+  if (fd) drop_apart(loop, std::make_shared<Fd>(std::move(fd)));
 }
 
 }  // namespace opelog

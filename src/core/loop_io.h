@@ -105,8 +105,9 @@ class Signal {
 /// `done` is dropped. Code::kLimit if there is no thread to be had.
 Status run_work(Loop& loop, std::function<void()> work, std::function<void()> done);
 
-/// Closes it on a thread of its own: a close that hangs a terminal up waits for whoever is within a write(2)
-/// to it, and he may see to it that this takes as long as he likes.
+/// Gives the reference up on a thread of its own, for what closes a terminal when it dies: a close may wait
+/// for whoever is within a write(2) to it, and he may see to it that this takes as long as he likes.
+void drop_apart(Loop& loop, std::shared_ptr<void> what);
 void close_apart(Loop& loop, Fd fd);
 
 }  // namespace opelog

@@ -8,13 +8,13 @@
 #include <memory>
 #include <string_view>
 
+#include "format/recording_files_io.h"
 #include "format/recording_open_io.h"
 
 namespace opelog::format {
 namespace {
 
 constexpr std::size_t kHeadBytes = 8192;        // an ordinary header is below 2 KiB
-constexpr std::size_t kTailBytes = 4096;        // the end's records are below 1 KiB
 constexpr std::uint64_t kSumBytes = 64 * 1024;  // a timing file up to this size is summed; above, estimated
 constexpr std::size_t kMaxCandidates = 5;       // named in an error: what a person reads
 

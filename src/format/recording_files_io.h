@@ -17,6 +17,11 @@ constexpr std::string_view kTimeSuffix = ".time";
 constexpr std::string_view kInputSuffix = ".in";
 constexpr std::string_view kCompressedSuffix = ".zst";
 
+/// Bytes read of a file at once.
+constexpr std::size_t kReadBytes = 64 * 1024;
+/// Bytes at the end of `.time` that hold the records of an end whole: they are below 1 KiB.
+constexpr std::size_t kTailBytes = 4096;
+
 struct FileFacts {
   std::uint64_t size = 0;
   std::uint64_t inode = 0;

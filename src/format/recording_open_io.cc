@@ -11,6 +11,7 @@
 #include <ctime>
 #include <vector>
 
+#include "format/recording_files_io.h"
 #include "format/recording_name.h"
 
 namespace opelog::format {
@@ -18,7 +19,6 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kTimeNames = {".time", ".timing", ".tm"};
 constexpr std::array<std::string_view, 2> kLogNames = {".log", ".typescript"};
-constexpr std::size_t kReadBytes = 65536;
 
 bool strip(std::string& name, std::string_view suffix) {
   if (name.size() <= suffix.size() || name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0)

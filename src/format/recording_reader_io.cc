@@ -5,13 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include "format/recording_files_io.h"
 #include "format/recording_open_io.h"
 
 namespace opelog::format {
 namespace {
 
 constexpr std::size_t kPieceBytes = 64 * 1024;  // of one event; what the contract promises
-constexpr std::size_t kReadBytes = 64 * 1024;   // of `.time` at once
 constexpr std::uint64_t kHoleBytes = 1 << 20;   // smaller ones are read as the zeros they stand for
 constexpr std::string_view kScriptDone = "\nScript done on ";
 

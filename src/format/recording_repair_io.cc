@@ -15,8 +15,6 @@
 namespace opelog::format {
 namespace {
 
-constexpr std::size_t kReadBytes = 64 * 1024;
-constexpr std::size_t kTailBytes = 4096;  // the end's records are below 1 KiB
 /// What every one of our timing files begins with.
 constexpr std::string_view kOurBegin = "H 0.000000 OPELOG_";
 

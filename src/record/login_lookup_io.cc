@@ -56,6 +56,12 @@ void look_up(LoginLookup& lookup) {
     return;
   }
   lookup.account = std::move(*account);
+  if (!lookup.terminal) return;
+  auto outer = OuterTerminal::open(lookup.terminal.get(), lookup.borrowed);
+  if (outer)
+    lookup.outer = std::move(*outer);
+  else
+    lookup.unopened = std::move(outer).error();
 }
 
 AdmissionFacts admission_facts(const LoginLookup& found, const Hello& hello) {

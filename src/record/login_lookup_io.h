@@ -1,18 +1,21 @@
-// What kernel and name service know of the login behind a connection.
+// What kernel and name service know of the login behind a connection, and its terminal.
 //
-// look_up() may wait for as long as a directory server likes: it runs on a worker thread, and owns all it
-// touches. What the shim itself says is not asked for here, but for the claim of an address, which is used
-// where the kernel knows none and called a claim.
+// look_up() may wait for as long as a directory server, or a user who keeps his terminal busy, likes: it runs
+// on a worker thread, and owns all it touches. What the shim itself says is not asked for here, but for the
+// claim of an address, which is used where the kernel knows none and called a claim.
 #pragma once
 
+#include <memory>
 #include <string>
 
+#include "core/fd_io.h"
 #include "core/result.h"
 #include "format/session_info.h"
 #include "record/account_io.h"
 #include "record/admission.h"
 #include "record/client_address_io.h"
 #include "record/login_message.h"
+#include "record/outer_terminal_io.h"
 #include "record/process_facts_io.h"
 
 namespace opelog::record {
@@ -28,11 +31,15 @@ struct LoginLookup {
   PeerCredentials peer;
   std::string shim_path, claim;
   Groups groups = Groups::kWithGroups;
+  Fd terminal;            ///< came with the HELLO; invalid: a login without one
+  bool borrowed = false;  ///< of the terminal, see OuterTerminal
   // found:
   Status status;  ///< an error: nothing below counts
   ProcessFacts process;
   ClientAddress client;
   Account account;
+  std::unique_ptr<OuterTerminal> outer;  ///< opened, not taken; null: see `unopened`
+  Status unopened;                       ///< why the terminal could not be opened; no reason not to decide
 };
 void look_up(LoginLookup& lookup);
 

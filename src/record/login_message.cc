@@ -6,7 +6,7 @@
 namespace opelog::record {
 namespace {
 
-Error invalid(std::string what) {
+Error malformed(std::string what) {
   return Error{Code::kInvalid, std::move(what), 0};
 }
 
@@ -49,41 +49,41 @@ void append(std::string& out, const T& value) {
 }
 
 Status check_lengths(const opelog_hello& h, std::size_t rest) {
-  if (h.term_length > OPELOG_MAX_TERM) return invalid("TERM is longer than allowed");
+  if (h.term_length > OPELOG_MAX_TERM) return malformed("TERM is longer than allowed");
   if (h.command_length > OPELOG_MAX_COMMAND)
-    return invalid("the command is longer than execve could deliver");
+    return malformed("the command is longer than execve could deliver");
   if (h.original_length > OPELOG_MAX_COMMAND)
-    return invalid("the original command is longer than execve could deliver");
-  if (h.claim_length > OPELOG_MAX_CLAIM) return invalid("SSH_CONNECTION is longer than allowed");
+    return malformed("the original command is longer than execve could deliver");
+  if (h.claim_length > OPELOG_MAX_CLAIM) return malformed("SSH_CONNECTION is longer than allowed");
   const std::uint64_t sum =
       std::uint64_t{h.term_length} + h.command_length + h.original_length + h.claim_length;
-  if (sum != rest) return invalid("lengths do not add up to the packet");
-  if (h.has_command > 1 || h.has_original > 1) return invalid("a flag is neither 0 nor 1");
-  if (h.has_command == 0 && h.command_length != 0) return invalid("a command that is said not to be there");
+  if (sum != rest) return malformed("lengths do not add up to the packet");
+  if (h.has_command > 1 || h.has_original > 1) return malformed("a flag is neither 0 nor 1");
+  if (h.has_command == 0 && h.command_length != 0) return malformed("a command that is said not to be there");
   if (h.has_original == 0 && h.original_length != 0)
-    return invalid("an original command that is said not to be there");
+    return malformed("an original command that is said not to be there");
   return {};
 }
 
 // What the shim says of its descriptors must be what a shim can have found.
 Status check_streams(const opelog_hello& h, std::size_t descriptors) {
-  if (descriptors != (h.terminals != 0 ? 1U : 0U)) return invalid("the wrong number of descriptors");
+  if (descriptors != (h.terminals != 0 ? 1U : 0U)) return malformed("the wrong number of descriptors");
   if (h.terminals > 7 || (h.terminals != 0 && (h.terminals & 1) == 0))
-    return invalid("a terminal that is not standard input");
+    return malformed("a terminal that is not standard input");
   const auto relayed = [&h](int i) {
     return h.streams[i] == OPELOG_STREAM_SOCKET || h.streams[i] == OPELOG_STREAM_PIPE;
   };
   for (int i = 0; i < 3; ++i) {
     const std::uint8_t stream = h.streams[i];
-    if (stream > OPELOG_STREAM_AS_1) return invalid("an unknown kind of stream");
+    if (stream > OPELOG_STREAM_AS_1) return malformed("an unknown kind of stream");
     if (stream != OPELOG_STREAM_KEPT && (h.terminals != 0 || h.how == OPELOG_HOW_QUERY))
-      return invalid("a stream where there is none");
+      return malformed("a stream where there is none");
     if (stream == OPELOG_STREAM_AS_0 && (i < 1 || h.streams[0] != OPELOG_STREAM_SOCKET))
-      return invalid("the same stream as one that is not relayed");
+      return malformed("the same stream as one that is not relayed");
     if (stream == OPELOG_STREAM_AS_1 && (i < 2 || !relayed(1)))
-      return invalid("the same stream as one that is not relayed");
+      return malformed("the same stream as one that is not relayed");
   }
-  if (h.terminals != 0 && h.how == OPELOG_HOW_QUERY) return invalid("a terminal with a question");
+  if (h.terminals != 0 && h.how == OPELOG_HOW_QUERY) return malformed("a terminal with a question");
   return {};
 }
 
@@ -91,15 +91,15 @@ Status check_streams(const opelog_hello& h, std::size_t descriptors) {
 
 Result<Hello> decode_hello(std::string_view packet, std::size_t descriptors) {
   opelog_hello h;
-  if (packet.size() < sizeof h) return invalid("shorter than a HELLO");
-  if (packet.size() > OPELOG_MAX_FRAME) return invalid("longer than any frame");
+  if (packet.size() < sizeof h) return malformed("shorter than a HELLO");
+  if (packet.size() > OPELOG_MAX_FRAME) return malformed("longer than any frame");
   std::memcpy(&h, packet.data(), sizeof h);
-  if (h.frame.magic != OPELOG_LOGIN_MAGIC) return invalid("no message of this protocol");
-  if (h.frame.type != OPELOG_HELLO) return invalid("not a HELLO");
-  if (h.how < OPELOG_HOW_LOGIN || h.how > OPELOG_HOW_QUERY) return invalid("an unknown way to start");
+  if (h.frame.magic != OPELOG_LOGIN_MAGIC) return malformed("no message of this protocol");
+  if (h.frame.type != OPELOG_HELLO) return malformed("not a HELLO");
+  if (h.how < OPELOG_HOW_LOGIN || h.how > OPELOG_HOW_QUERY) return malformed("an unknown way to start");
   if (auto streams = check_streams(h, descriptors); !streams) return std::move(streams).error();
   if (auto lengths = check_lengths(h, packet.size() - sizeof h); !lengths) return std::move(lengths).error();
-  if (packet.find('\0', sizeof h) != std::string_view::npos) return invalid("a NUL within a string");
+  if (packet.find('\0', sizeof h) != std::string_view::npos) return malformed("a NUL within a string");
 
   Tail tail(packet.substr(sizeof h));
   Hello hello;
@@ -112,50 +112,50 @@ Result<Hello> decode_hello(std::string_view packet, std::size_t descriptors) {
   std::string command = tail.take(h.command_length);
   std::string original = tail.take(h.original_length);
   hello.claim = tail.take(h.claim_length);
-  if (!printable_ascii(hello.term)) return invalid("TERM is not printable ASCII");
-  if (!printable_ascii(hello.claim)) return invalid("SSH_CONNECTION is not printable ASCII");
+  if (!printable_ascii(hello.term)) return malformed("TERM is not printable ASCII");
+  if (!printable_ascii(hello.claim)) return malformed("SSH_CONNECTION is not printable ASCII");
   if (h.has_command == 1) hello.command = std::move(command);
   if (h.has_original == 1) hello.original = std::move(original);
   if (h.how == OPELOG_HOW_FORCE) {
-    if (hello.command) return invalid("a command besides the original one");
+    if (hello.command) return malformed("a command besides the original one");
     hello.command = hello.original;
   }
-  if (h.how == OPELOG_HOW_COMMAND && !hello.command) return invalid("a command session without a command");
+  if (h.how == OPELOG_HOW_COMMAND && !hello.command) return malformed("a command session without a command");
   return hello;
 }
 
 Result<ClientFrame> decode_client_frame(std::string_view packet) {
   opelog_frame head;
-  if (packet.size() < sizeof head) return invalid("shorter than a frame");
+  if (packet.size() < sizeof head) return malformed("shorter than a frame");
   std::memcpy(&head, packet.data(), sizeof head);
-  if (head.magic != OPELOG_LOGIN_MAGIC) return invalid("no message of this protocol");
+  if (head.magic != OPELOG_LOGIN_MAGIC) return malformed("no message of this protocol");
   ClientFrame frame;
   frame.type = head.type;
   switch (head.type) {
     case OPELOG_STARTED: {
       opelog_started body;
-      if (packet.size() != sizeof body) return invalid("STARTED of a wrong length");
+      if (packet.size() != sizeof body) return malformed("STARTED of a wrong length");
       std::memcpy(&body, packet.data(), sizeof body);
-      if (body.pid <= 1) return invalid("STARTED with an impossible pid");
+      if (body.pid <= 1) return malformed("STARTED with an impossible pid");
       frame.pid = body.pid;
       return frame;
     }
     case OPELOG_RESIZED:
-      if (packet.size() != sizeof head) return invalid("RESIZED of a wrong length");
+      if (packet.size() != sizeof head) return malformed("RESIZED of a wrong length");
       return frame;
     case OPELOG_ENDED: {
       opelog_ended body;
-      if (packet.size() != sizeof body) return invalid("ENDED of a wrong length");
+      if (packet.size() != sizeof body) return malformed("ENDED of a wrong length");
       std::memcpy(&body, packet.data(), sizeof body);
       const bool code = body.exited == 1 && body.status >= 0 && body.status <= 255;
       const bool signal = body.exited == 0 && body.status >= 1 && body.status <= 64;
-      if (!code && !signal) return invalid("ENDED with an impossible status");
+      if (!code && !signal) return malformed("ENDED with an impossible status");
       frame.exited = code;
       frame.status = body.status;
       return frame;
     }
     default:
-      return invalid("a frame that only the daemon sends, or none");
+      return malformed("a frame that only the daemon sends, or none");
   }
 }
 

@@ -15,7 +15,7 @@ namespace opelog::record {
 namespace {
 
 // Connections taken per turn of the loop; the rest stay in the kernel's backlog.
-constexpr int kAcceptsPerTurn = 16;
+constexpr int kLoginsPerTurn = 16;
 // The part of all pending logins that one uid may hold: others always find a place.
 constexpr int kPendingShare = 4;
 constexpr std::uint64_t kExpiryMs = 500;
@@ -33,7 +33,7 @@ struct LoginServer::Pending {
   bool asked = false;     ///< the HELLO is here
   bool starting = false;  ///< its terminal is being taken: a session already, as the limits count
   Hello hello;
-  Fd terminal;  ///< came with it; invalid: a login without one
+  Fd terminal;  ///< came with it, until it is looked up; invalid: a login without one
 };
 
 Result<std::unique_ptr<LoginServer>> LoginServer::open(Loop& loop, Fd listener, FactSink facts,
@@ -59,7 +59,6 @@ struct LoginServer::Start {
   std::shared_ptr<LoginLookup> found;
   Rule rule;
   std::string shell;
-  Fd terminal;  ///< here, because to close it would wait while it is being taken
   StartedSession session;
   Status taken;
 };
@@ -78,12 +77,11 @@ void LoginServer::stop() {
   poll_.reset();
   listener_.reset();
   expiry_.stop();
-  pending_.clear();
-  pending_by_uid_.clear();
+  while (!pending_.empty()) drop(pending_.begin()->first);
 }
 
 void LoginServer::accept_some() {
-  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+  for (int i = 0; i < kLoginsPerTurn; ++i) {
     Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
@@ -159,7 +157,7 @@ void LoginServer::readable(std::uint64_t id) {
   if (!hello) return malformed(id, hello.error().message);
   p.hello = std::move(*hello);
   if (!descriptors.empty()) p.terminal = std::move(descriptors[0]);
-  if (p.terminal && !is_terminal(p.terminal.get())) return malformed(id, "what it sent is no terminal");
+  if (p.terminal && !may_be_terminal(p.terminal.get())) return malformed(id, "what it sent is no terminal");
   p.asked = true;
   look_up(id);
 }
@@ -172,22 +170,39 @@ void LoginServer::look_up(std::uint64_t id) {
   found->peer = std::move(*peer);
   found->shim_path = config_.shim_path;
   found->claim = p.hello.claim;
+  found->terminal = std::move(p.terminal);
+  found->borrowed = p.hello.how == OPELOG_HOW_REC;
   if (!asks_for_groups(config_.policy)) found->groups = Groups::kWithoutGroups;
   auto queued = run_work(
       loop_, [found] { record::look_up(*found); },
-      [this, id, found, alive = alive_] {
-        if (*alive) decide(id, found);
+      [this, id, found, alive = alive_, &loop = loop_] {
+        if (*alive)
+          looked_up(id, found);
+        else
+          drop_apart(loop, found);
       });
   if (!queued) unsettled(id, queued.error());
+}
+
+void LoginServer::looked_up(std::uint64_t id, const std::shared_ptr<LoginLookup>& found) {
+  decide(id, found);
+  // What no session has taken over: even to close a terminal that is its user's may wait for him.
+  if (!found->terminal && !found->outer) return;
+  auto left = std::make_shared<std::pair<Fd, std::unique_ptr<OuterTerminal>>>(std::move(found->terminal),
+                                                                              std::move(found->outer));
+  drop_apart(loop_, std::move(left));
 }
 
 void LoginServer::decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& found) {
   auto it = pending_.find(id);
   if (it == pending_.end()) return;
   Pending& p = *it->second;
-  if (found->groups == Groups::kWithoutGroups && asks_for_groups(config_.policy))
-    return look_up(id);  // another policy came meanwhile
-  p.poll.reset();        // from here on the shim has nothing to say
+  if (found->groups == Groups::kWithoutGroups && asks_for_groups(config_.policy)) {
+    // Another policy came meanwhile.
+    p.terminal = std::move(found->terminal);
+    return look_up(id);
+  }
+  p.poll.reset();  // from here on the shim has nothing to say
   if (!found->status) return unsettled(id, found->status.error());
   AdmissionFacts facts = admission_facts(*found, p.hello);
   facts.nested = recorder_.covers(found->process.ancestry, found->process.ancestry_started);
@@ -258,22 +273,28 @@ void LoginServer::record(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
   start->rule = admission.rule;
   start->shell = admission.shell;
 
+  if (p.hello.terminals != 0 && !found->outer)
+    return not_started(id, *start, found->unopened.error().message);
+
   // To revoke a terminal sends SIGHUP to its session's leader. If that is a shell that waits for the shim
   // (dash runs `-c` so), it would die and the login with it, without a word.
-  if (p.terminal && p.hello.how != OPELOG_HOW_REC && !found->process.leads_session)
+  if (found->outer && p.hello.how != OPELOG_HOW_REC && !found->process.leads_session)
     return not_started(id, *start,
                        "opelog-shell was not started in place of the shell that leads the terminal's "
                        "session; in sshd_config write: ForceCommand exec /usr/bin/opelog-shell --force");
   format::SessionInfo info = session_info(*found, p.hello, host_);
   info.policy_digest = config_.policy_digest;
-  auto prepared = recorder_.prepare(admission, p.hello, p.terminal, std::move(info));
+  auto prepared = recorder_.prepare(admission, p.hello, found->outer, std::move(info));
   if (!prepared) return not_started(id, *start, prepared.error().message);
   start->session = std::move(*prepared);
   if (!start->session.parts.outer) return run(id, start);
   p.starting = true;
-  start->terminal = std::move(p.terminal);
   auto queued = run_work(
-      loop_, [start] { start->taken = take_terminal(start->session); },
+      loop_,
+      [start, terminal = std::make_shared<Fd>(std::move(found->terminal))] {
+        start->taken = take_terminal(start->session);
+        terminal->reset();
+      },
       [this, id, start, alive = alive_] {
         if (*alive) run(id, start);
       });
@@ -353,6 +374,7 @@ void LoginServer::drop(std::uint64_t id) {
   if (it == pending_.end()) return;
   auto uid = pending_by_uid_.find(it->second->uid);
   if (uid != pending_by_uid_.end() && --uid->second <= 0) pending_by_uid_.erase(uid);
+  close_apart(loop_, std::move(it->second->terminal));
   pending_.erase(it);
 }
 

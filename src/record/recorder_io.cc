@@ -53,14 +53,14 @@ void Recorder::configure(const Policy& policy, RecordingPlace place) {
   sync_.configure(policy_.sync_interval_ms);
 }
 
-Result<StartedSession> Recorder::prepare(const Admission& admission, const Hello& hello, const Fd& terminal,
-                                         format::SessionInfo info) {
+Result<StartedSession> Recorder::prepare(const Admission& admission, const Hello& hello,
+                                         std::unique_ptr<OuterTerminal>& outer, format::SessionInfo info) {
   // Opened for each session: a directory that was moved away or made anew meanwhile is found where it is now.
   auto directory = open_recordings_directory(policy_.directory, place_.file_group);
   if (!directory) return std::move(directory).error();
   RecordingPlace place = place_;
   place.directory = directory->get();
-  auto started = start_session(policy_, place, admission, hello, terminal, std::move(info));
+  auto started = start_session(policy_, place, admission, hello, outer, std::move(info));
   if (started && hooks_.opened) hooks_.opened(*started->parts.writer);  // before the guard can see it
   return started;
 }

@@ -18,6 +18,7 @@
 #include "core/loop_io.h"
 #include "core/policy.h"
 #include "core/result.h"
+#include "record/outer_terminal_io.h"
 #include "record/recording_sync_io.h"
 #include "record/session_io.h"
 #include "record/session_start_io.h"
@@ -44,8 +45,8 @@ class Recorder {
   void configure(const Policy& policy, RecordingPlace place);
 
   /// Makes the session; the caller sends the verdict and then hands over the shim's connection with run().
-  Result<StartedSession> prepare(const Admission& admission, const Hello& hello, const Fd& terminal,
-                                 format::SessionInfo info);
+  Result<StartedSession> prepare(const Admission& admission, const Hello& hello,
+                                 std::unique_ptr<OuterTerminal>& outer, format::SessionInfo info);
   Status run(SessionParts parts);
   /// One that will not run after all: its recording ends so.
   void discard(StartedSession& session, format::EndReason why);

@@ -83,8 +83,8 @@ Status set_up_streams(const Hello& hello, StartedSession& session) {
 }  // namespace
 
 Result<StartedSession> start_session(const Policy& policy, const RecordingPlace& place,
-                                     const Admission& admission, const Hello& hello, const Fd& terminal,
-                                     format::SessionInfo info) {
+                                     const Admission& admission, const Hello& hello,
+                                     std::unique_ptr<OuterTerminal>& outer, format::SessionInfo info) {
   StartedSession session;
   auto id = new_session_id();
   if (!id) return std::move(id).error();
@@ -94,7 +94,7 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
   info.rule = admission.rule.name;
   info.records_input = admission.rule.record_input;
   info.records_payload = admission.rule.record_payload;
-  info.terminal = terminal.valid();
+  info.terminal = outer != nullptr;
   info.term = hello.term;
 
   session.verdict.session = info.id;
@@ -106,15 +106,12 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
   session.parts.notice = admission.rule.notice;
 
   if (info.terminal) {
-    const bool borrowed = hello.how == OPELOG_HOW_REC;
-    auto outer = OuterTerminal::open(terminal.get(), borrowed);
-    if (!outer) return std::move(outer).error();
-    auto inner = InnerTerminal::open(info.uid, place.tty_group, (*outer)->saved(), (*outer)->size_at_start());
+    auto inner = InnerTerminal::open(info.uid, place.tty_group, outer->saved(), outer->size_at_start());
     if (!inner) return std::move(inner).error();
-    info.tty = (*outer)->path();
+    info.tty = outer->path();
     info.inner_tty = inner->path;
-    info.rows = (*outer)->size_at_start().rows;
-    info.cols = (*outer)->size_at_start().cols;
+    info.rows = outer->size_at_start().rows;
+    info.cols = outer->size_at_start().cols;
     auto slave = duplicate(inner->slave.get());
     if (!slave) return std::move(slave).error();
     auto writer = open_recording(policy, place, info);
@@ -123,9 +120,9 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     session.verdict.replace = hello.terminals;
     session.descriptors.push_back(std::move(*slave));
     if (!info.ancestry.empty() && is_sshd(info.ancestry[0].exe))
-      (*outer)->keep_node();  // it is sshd's own pty, and goes with it
-    if (!borrowed) session.parts.utmp = UtmpLine(info.tty, info.inner_tty, place.utmp);
-    session.parts.outer = std::move(*outer);
+      outer->keep_node();  // it is sshd's own pty, and goes with it
+    if (hello.how != OPELOG_HOW_REC) session.parts.utmp = UtmpLine(info.tty, info.inner_tty, place.utmp);
+    session.parts.outer = std::move(outer);
     session.parts.inner = std::move(*inner);
     session.parts.writer = std::move(*writer);
   } else {

@@ -5,6 +5,7 @@
 // still refuse or pass.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -30,11 +31,11 @@ struct StartedSession {
   std::vector<Fd> descriptors;  ///< for the verdict, in its order
 };
 
-/// `info` is complete but for terminals, size and recording flags. `terminal` came with the HELLO; invalid:
-/// a login without one.
+/// `info` is complete but for terminals, size and recording flags. `outer`, opened and not yet taken, is
+/// moved from on success only; null: a login without a terminal.
 Result<StartedSession> start_session(const Policy& policy, const RecordingPlace& place,
-                                     const Admission& admission, const Hello& hello, const Fd& terminal,
-                                     format::SessionInfo info);
+                                     const Admission& admission, const Hello& hello,
+                                     std::unique_ptr<OuterTerminal>& outer, format::SessionInfo info);
 
 /// The last step, of a login with a terminal: takes that out of the user's hands, and kills the descriptors
 /// the shim could show a refusal on. Waits for whoever is within a write(2) to it, for as long as he likes:

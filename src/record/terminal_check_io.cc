@@ -8,12 +8,12 @@
 
 namespace opelog::record {
 
-bool is_terminal(int fd) noexcept {
+bool may_be_terminal(int fd) noexcept {
   const int flags = ::fcntl(fd, F_GETFL);
   if (flags < 0 || (flags & O_PATH) != 0 || (flags & O_ACCMODE) != O_RDWR) return false;
   struct statx st {};
   if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) != 0) return false;
-  return S_ISCHR(st.stx_mode) && opelog_is_terminal_major(st.stx_rdev_major) != 0 && ::isatty(fd) == 1;
+  return S_ISCHR(st.stx_mode) && opelog_is_terminal_major(st.stx_rdev_major) != 0;
 }
 
 }  // namespace opelog::record

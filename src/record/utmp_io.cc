@@ -18,7 +18,7 @@ namespace opelog::record {
 namespace {
 
 /// Entries looked at: one per terminal that ever was, so some hundreds; 6 MiB at most.
-constexpr int kMaxEntries = 16384;
+constexpr int kMaxUtmpEntries = 16384;
 constexpr int kEntriesPerRead = 64;
 
 // "/dev/pts/3" as utmp writes it; "" if it does not fit.
@@ -47,7 +47,7 @@ Result<bool> move_utmp_line(const std::string& from, const std::string& to, cons
   if (::fcntl(fd->get(), F_OFD_SETLK, &lock) != 0) return error_from_errno(errno, file + ": lock");
 
   std::array<utmpx, kEntriesPerRead> entries{};
-  for (int first = 0; first < kMaxEntries; first += kEntriesPerRead) {
+  for (int first = 0; first < kMaxUtmpEntries; first += kEntriesPerRead) {
     const off_t at = static_cast<off_t>(first) * static_cast<off_t>(sizeof(utmpx));
     const ssize_t n = ::pread(fd->get(), entries.data(), sizeof entries, at);
     if (n < 0) return error_from_errno(errno, file);

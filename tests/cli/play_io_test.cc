@@ -11,12 +11,12 @@ namespace {
 
 using format::testing::slurp;
 using format::testing::spill;
+using testing::kName;
 using testing::OnPty;
 using testing::opelog;
 using testing::same_settings;
 using testing::TempDir;
 
-constexpr const char* kName = "alice_20261122140509_192.0.2.7";
 // Sets what must be undone: alternate screen, hidden cursor, scroll region, colour, line drawing.
 const std::string kScene = "scene\x1B[?1049h\x1B[?25l\x1B[2;5r\x1B[31m\x1B(0ready";
 
@@ -82,8 +82,7 @@ TEST_F(Play, StoppedItRestoresTheTerminalAndContinuedItDrawsAgain) {
   const std::size_t before = pty.seen().size();
   pty.signal(SIGUSR1);  // fg
   ASSERT_TRUE(pty.wait_for_raw(true));
-  while (pty.seen().find("ready", before) == std::string::npos)
-    ASSERT_TRUE(pty.wait_for("ready")) << "drawn again", pty.send("");
+  ASSERT_TRUE(pty.wait_for("ready", before)) << "drawn again";
   pty.send("q");
   EXPECT_EQ(pty.wait_end(), 0);
   expect_restored(pty);

@@ -7,11 +7,10 @@ namespace {
 
 using format::testing::slurp;
 using format::testing::spill;
+using testing::kName;
 using testing::opelog;
 using testing::Ran;
 using testing::TempDir;
-
-constexpr const char* kName = "alice_20261122140509_192.0.2.7";
 
 class Show : public ::testing::Test {
  protected:

@@ -145,9 +145,9 @@ bool OnPty::read_some(int timeout_ms) {
   return true;
 }
 
-bool OnPty::wait_for(const std::string& text) {
+bool OnPty::wait_for(const std::string& text, std::size_t from) {
   const MonoUs until = mono_now() + kPatience;
-  while (seen_.find(text) == std::string::npos) {
+  while (seen_.find(text, from) == std::string::npos) {
     if (mono_now() > until) return false;
     read_some(20);
   }

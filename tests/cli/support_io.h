@@ -16,6 +16,7 @@
 
 namespace opelog::cli::testing {
 
+using format::testing::kName;
 using format::testing::Ran;
 using format::testing::TempDir;
 
@@ -45,8 +46,9 @@ class OnPty {
   void send(const std::string& keys);
   void signal(int signum);
   void hang_up();  ///< closes the master
-  /// Reads until `text` has come, or the limit of the test's patience (30 s): then false.
-  bool wait_for(const std::string& text);
+  /// Reads until `text` has come (behind the first `from` bytes), or the limit of the test's patience (30 s):
+  /// then false.
+  bool wait_for(const std::string& text, std::size_t from = 0);
   /// Until the terminal's settings (not) are what they were at the start.
   bool wait_for_raw(bool raw);
   bool wait_stopped();

@@ -6,11 +6,10 @@
 namespace opelog::cli {
 namespace {
 
+using testing::kName;
 using testing::OnPty;
 using testing::opelog;
 using testing::TempDir;
-
-constexpr const char* kName = "alice_20261122140509_192.0.2.7";
 
 TEST(Tail, ShowsTheLastLinesSafely) {
   TempDir dir;

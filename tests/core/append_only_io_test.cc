@@ -14,14 +14,14 @@
 namespace opelog {
 namespace {
 
-class AppendOnly : public ::testing::Test {
+class AppendOnlyFlag : public ::testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root: only it may set the append-only flag";
   }
 };
 
-TEST_F(AppendOnly, TheFlagKeepsBytesAndTheNameInPlace) {
+TEST_F(AppendOnlyFlag, TheFlagKeepsBytesAndTheNameInPlace) {
   ScopedDir dir;
   const std::string path = dir.path("f");
   Fd fd = *open_at(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL, 0600);
@@ -41,7 +41,7 @@ TEST_F(AppendOnly, TheFlagKeepsBytesAndTheNameInPlace) {
   EXPECT_EQ(::unlink(path.c_str()), 0);
 }
 
-TEST_F(AppendOnly, OtherFlagsOfTheFileStay) {
+TEST_F(AppendOnlyFlag, OtherFlagsOfTheFileStay) {
   ScopedDir dir;
   const std::string path = dir.path("f");
   Fd fd = *open_at(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT, 0600);
@@ -51,7 +51,7 @@ TEST_F(AppendOnly, OtherFlagsOfTheFileStay) {
   EXPECT_EQ(std::system(("lsattr " + path + " | cut -d' ' -f1 | grep -q d").c_str()), 0);
 }
 
-TEST_F(AppendOnly, LookingDoesNotFollowSymlinks) {
+TEST_F(AppendOnlyFlag, LookingDoesNotFollowSymlinks) {
   ScopedDir dir;
   Fd fd = *open_at(AT_FDCWD, dir.path("f"), O_WRONLY | O_APPEND | O_CREAT, 0600);
   ASSERT_TRUE(set_append_only(fd.get(), true).ok());
@@ -60,7 +60,7 @@ TEST_F(AppendOnly, LookingDoesNotFollowSymlinks) {
   EXPECT_EQ(has_append_only(AT_FDCWD, dir.path("missing")).error().code, Code::kNotFound);
 }
 
-TEST_F(AppendOnly, AProbeOfAGoodDirectoryLeavesNothing) {
+TEST_F(AppendOnlyFlag, AProbeOfAGoodDirectoryLeavesNothing) {
   ScopedDir dir;
   const int before = count_descriptors();
   const Status probed = probe_append_only(dir.path());
@@ -86,7 +86,7 @@ int in_private_mount(const std::string& dir, const char* type, const std::functi
 }
 
 // tmpfs has had the flag since Linux 6.1, so ramfs stands for the file systems that have none.
-TEST_F(AppendOnly, AFileSystemWithoutTheFlagIsNamedUnsupported) {
+TEST_F(AppendOnlyFlag, AFileSystemWithoutTheFlagIsNamedUnsupported) {
   ScopedDir dir;
   const int verdict = in_private_mount(dir.path(), "ramfs", [&] {
     auto fd = open_at(AT_FDCWD, dir.path("f"), O_WRONLY | O_CREAT, 0600);
@@ -101,7 +101,7 @@ TEST_F(AppendOnly, AFileSystemWithoutTheFlagIsNamedUnsupported) {
   EXPECT_EQ(verdict, 0);
 }
 
-TEST_F(AppendOnly, AProbeWithoutADescriptorSaysNothingAboutTheFileSystem) {
+TEST_F(AppendOnlyFlag, AProbeWithoutADescriptorSaysNothingAboutTheFileSystem) {
   ScopedDir dir;
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -113,7 +113,7 @@ TEST_F(AppendOnly, AProbeWithoutADescriptorSaysNothingAboutTheFileSystem) {
   EXPECT_EQ(probed.error().code, Code::kLimit) << probed.error().message;
 }
 
-TEST_F(AppendOnly, OnTmpfsTheProbeAndTheFlagAgree) {
+TEST_F(AppendOnlyFlag, OnTmpfsTheProbeAndTheFlagAgree) {
   ScopedDir dir;
   const int verdict = in_private_mount(dir.path(), "tmpfs", [&] {
     auto fd = open_at(AT_FDCWD, dir.path("f"), O_WRONLY | O_CREAT, 0600);
@@ -128,7 +128,7 @@ TEST_F(AppendOnly, OnTmpfsTheProbeAndTheFlagAgree) {
   EXPECT_EQ(verdict, 0);
 }
 
-TEST_F(AppendOnly, WithoutTheCapabilityItIsDenied) {
+TEST_F(AppendOnlyFlag, WithoutTheCapabilityItIsDenied) {
   ScopedDir dir;
   // Opened before the privileges go, and owned by the user: only the capability is missing then.
   Fd fd = *open_at(AT_FDCWD, dir.path("f"), O_WRONLY | O_CREAT, 0600);

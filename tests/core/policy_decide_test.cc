@@ -11,7 +11,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-Policy policy_of(const std::string& rules) {
+Policy policy_with(const std::string& rules) {
   auto policy = parse_policy("version: 1\nrules:\n" + rules, "p.yaml");
   EXPECT_TRUE(policy.ok()) << (policy.ok() ? "" : policy.error().message);
   return policy.ok() ? std::move(*policy) : Policy{};
@@ -29,21 +29,21 @@ LoginFacts ssh_login(std::uint32_t uid) {
 }
 
 bool matches(const std::string& condition, const LoginFacts& facts) {
-  const Policy policy = policy_of("  - name: r\n    match: { " + condition + " }\n");
+  const Policy policy = policy_with("  - name: r\n    match: { " + condition + " }\n");
   return decide(policy, facts).rule != nullptr;
 }
 
 TEST(PolicyDecide, GroupsAreAskedForOnlyIfARuleCanLookAtThem) {
   EXPECT_FALSE(asks_for_groups(Policy{}));
-  EXPECT_FALSE(asks_for_groups(policy_of("  - name: a\n    match: { uid: 5000- }\n")));
+  EXPECT_FALSE(asks_for_groups(policy_with("  - name: a\n    match: { uid: 5000- }\n")));
   EXPECT_TRUE(
-      asks_for_groups(policy_of("  - name: a\n    match: { uid: 5000- }\n"
-                                "  - name: b\n    match: { group: staff }\n    action: pass\n")));
+      asks_for_groups(policy_with("  - name: a\n    match: { uid: 5000- }\n"
+                                  "  - name: b\n    match: { group: staff }\n    action: pass\n")));
 }
 
 TEST(PolicyDecide, TheRecipesRuleTakesUid1000AndAllFrom5000UnderSshd) {
   const Policy policy =
-      policy_of("  - name: operators\n    match: { uid: [1000, 5000-], parent: [sshd, sshd-session] }\n");
+      policy_with("  - name: operators\n    match: { uid: [1000, 5000-], parent: [sshd, sshd-session] }\n");
   for (const std::uint32_t uid : {1000u, 5000u, 5001u, 4294967294u}) {
     EXPECT_EQ(decide(policy, ssh_login(uid)).action, Action::kRecord) << uid;
   }
@@ -61,7 +61,7 @@ TEST(PolicyDecide, TheRecipesRuleTakesUid1000AndAllFrom5000UnderSshd) {
 }
 
 TEST(PolicyDecide, TheFirstMatchingRuleDecides) {
-  const Policy policy = policy_of(
+  const Policy policy = policy_with(
       "  - { name: a, match: { user: bob }, action: refuse }\n"
       "  - { name: b, match: { user: ann }, action: pass }\n"
       "  - { name: c, action: record }\n");
@@ -214,7 +214,7 @@ TEST(PolicyDecide, AddressesPrintAsTheyAreUsuallyWritten) {
 }
 
 TEST(PolicyDecide, TheTraceSaysWhyLineByLine) {
-  const Policy policy = policy_of(
+  const Policy policy = policy_with(
       "  - { name: a, match: { uid: [7, 10-20, 30-] }, action: refuse }\n"
       "  - { name: b, match: { uid: 1, client: 198.51.100.0/24 } }\n"
       "  - { name: c, match: { user: ann, terminal: true } }\n"
@@ -224,19 +224,19 @@ TEST(PolicyDecide, TheTraceSaysWhyLineByLine) {
                           "rule b: no: client is 192.0.2.7, wants 198.51.100.0/24",
                           "rule c: yes: user ann; terminal true", "verdict: record"));
   EXPECT_TRUE(decide(policy, ssh_login(1)).trace.empty());
-  const Policy catch_all = policy_of("  - { name: all, action: refuse }\n");
+  const Policy catch_all = policy_with("  - { name: all, action: refuse }\n");
   EXPECT_THAT(decide(catch_all, ssh_login(1), true).trace,
               ElementsAre("rule all: yes: it has no conditions", "verdict: refuse"));
 }
 
 TEST(PolicyDecide, WithoutAMatchTheTraceSaysSo) {
-  const Policy policy = policy_of("  - { name: a, match: { parent: sshd, client: ::1 } }\n");
+  const Policy policy = policy_with("  - { name: a, match: { parent: sshd, client: ::1 } }\n");
   EXPECT_THAT(decide(policy, LoginFacts{}, true).trace,
               ElementsAre("rule a: no: parent is none, wants sshd", "verdict: pass (no rule matched)"));
 }
 
 TEST(PolicyDecide, OutsideBytesInTheTraceArePrintable) {
-  const Policy policy = policy_of("  - { name: a, match: { user: bob } }\n");
+  const Policy policy = policy_with("  - { name: a, match: { user: bob } }\n");
   LoginFacts facts;
   facts.user = "e\x1B[2Jve\n\xFF";
   EXPECT_THAT(decide(policy, facts, true).trace[0], HasSubstr("user is e\\x1b[2Jve\\x0a\\xff, wants bob"));

@@ -544,7 +544,8 @@ class Recording:
         return notes
 
     def ended(self):
-        return b" OPELOG_END" in self.time and self.time.endswith(b"\n")
+        # The record, not what a command line or a program says of one.
+        return re.search(rb"^H \d+\.\d{6} OPELOG_END .*\n\Z", self.time, re.MULTILINE) is not None
 
     def replay(self, *options):
         """The bytes that util-linux scriptreplay shows (it adds one newline at its end, taken off here)."""

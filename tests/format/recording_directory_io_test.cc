@@ -11,13 +11,12 @@
 namespace opelog::format {
 namespace {
 
+using testing::kName;
 using testing::options_for;
 using testing::sample_info;
 using testing::slurp;
 using testing::spill;
 using testing::TempDir;
-
-constexpr const char* kName = "alice_20261122140509_192.0.2.7";
 
 void make_ended(const TempDir& dir, const std::string& name, SessionInfo info = sample_info()) {
   auto writer = RecordingWriter::create(options_for(dir, name), info, 0);

@@ -14,14 +14,13 @@
 namespace opelog::format {
 namespace {
 
+using testing::kName;
 using testing::options_for;
 using testing::read_all;
 using testing::sample_info;
 using testing::slurp;
 using testing::spill;
 using testing::TempDir;
-
-constexpr const char* kName = "alice_20261122140509_192.0.2.7";
 
 /// A small ended recording with one of everything.
 void make_small(const TempDir& dir) {

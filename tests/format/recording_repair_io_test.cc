@@ -11,6 +11,7 @@
 namespace opelog::format {
 namespace {
 
+using testing::kName;
 using testing::options_for;
 using testing::read_all;
 using testing::sample_info;
@@ -18,7 +19,6 @@ using testing::slurp;
 using testing::spill;
 using testing::TempDir;
 
-constexpr const char* kName = "alice_20261122140509_192.0.2.7";
 constexpr WallUs kNow = 1795400000000000;
 
 struct Bytes {

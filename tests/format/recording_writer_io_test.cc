@@ -23,12 +23,11 @@
 namespace opelog::format {
 namespace {
 
+using testing::kName;
 using testing::options_for;
 using testing::sample_info;
 using testing::slurp;
 using testing::TempDir;
-
-constexpr const char* kName = "alice_20261122140509_192.0.2.7";
 
 /// A write(2) that does what the test says: `fail_from`th call on fails, after taking `partial` bytes once.
 struct Faults {

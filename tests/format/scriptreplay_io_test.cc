@@ -9,11 +9,10 @@
 namespace opelog::format {
 namespace {
 
+using testing::kName;
 using testing::options_for;
 using testing::sample_info;
 using testing::TempDir;
-
-constexpr const char* kName = "alice_20261122140509_192.0.2.7";
 
 void expect_plays(const TempDir& dir, const std::string& shown) {
   const auto played = testing::replay(dir.file(kName));

@@ -13,6 +13,9 @@
 
 namespace opelog::format::testing {
 
+/// The name of the recording that most tests make.
+constexpr const char* kName = "alice_20261122140509_192.0.2.7";
+
 /// A new directory below /var/tmp (a real file system, not tmpfs); removed with all in it, flags cleared
 /// first.
 class TempDir {

@@ -23,15 +23,15 @@ TEST(TerminalCheck, OnlyAnOpenTerminalIsOne) {
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   const Fd name_only(::open(path, O_PATH | O_CLOEXEC));
   const Fd folder(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  EXPECT_TRUE(is_terminal(slave.get()));
+  EXPECT_TRUE(may_be_terminal(slave.get()));
   // Of the master side the node is everybody's; who may only write shall not read by our rights.
   const Fd only_writes(::open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC));
   const Fd only_reads(::open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC));
   for (const Fd* fd : {&reading, &one, &null, &name_only, &folder, &master, &only_writes, &only_reads}) {
     ASSERT_TRUE(fd->valid());
-    EXPECT_FALSE(is_terminal(fd->get()));
+    EXPECT_FALSE(may_be_terminal(fd->get()));
   }
-  EXPECT_FALSE(is_terminal(-1));
+  EXPECT_FALSE(may_be_terminal(-1));
 }
 
 }  // namespace

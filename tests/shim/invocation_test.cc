@@ -87,19 +87,19 @@ TEST(Invocation, EachWayToStartIsTold) {
 }
 
 TEST(Invocation, TheRealShellGetsItsUsualArguments) {
-  using List = std::vector<std::string>;
+  using Argv = std::vector<std::string>;
   const char* bash = "/bin/bash";
-  EXPECT_EQ(real_arguments(Arguments({"-opelog-shell"}), bash), List({"-bash"}));
-  EXPECT_EQ(real_arguments(Arguments({"opelog-shell"}), bash), List({"bash"}));
-  EXPECT_EQ(real_arguments(Arguments({"opelog-shell", "--hook"}), bash), List({"-bash"}));
-  EXPECT_EQ(real_arguments(Arguments({"opelog-shell", "--rec"}), bash), List({"bash"}));
+  EXPECT_EQ(real_arguments(Arguments({"-opelog-shell"}), bash), Argv({"-bash"}));
+  EXPECT_EQ(real_arguments(Arguments({"opelog-shell"}), bash), Argv({"bash"}));
+  EXPECT_EQ(real_arguments(Arguments({"opelog-shell", "--hook"}), bash), Argv({"-bash"}));
+  EXPECT_EQ(real_arguments(Arguments({"opelog-shell", "--rec"}), bash), Argv({"bash"}));
   EXPECT_EQ(real_arguments(Arguments({"opelog-shell", "-c", "a b", "x", ""}), bash),
-            List({"bash", "-c", "a b", "x", ""}));
-  EXPECT_EQ(real_arguments(Arguments({"-su", "-c", "a"}), bash), List({"-bash", "-c", "a"}));
-  EXPECT_EQ(real_arguments(Arguments({"opelog-shell", "-lc", "a"}), bash), List({"bash", "-lc", "a"}));
-  EXPECT_EQ(real_arguments(Arguments({"opelog-shell", "--force"}), bash), List({"-bash"}));
+            Argv({"bash", "-c", "a b", "x", ""}));
+  EXPECT_EQ(real_arguments(Arguments({"-su", "-c", "a"}), bash), Argv({"-bash", "-c", "a"}));
+  EXPECT_EQ(real_arguments(Arguments({"opelog-shell", "-lc", "a"}), bash), Argv({"bash", "-lc", "a"}));
+  EXPECT_EQ(real_arguments(Arguments({"opelog-shell", "--force"}), bash), Argv({"-bash"}));
   EXPECT_EQ(real_arguments(Arguments({"opelog-shell", "--force"}), bash, "scp -t ."),
-            List({"bash", "-c", "scp -t ."}));
+            Argv({"bash", "-c", "scp -t ."}));
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ bool said(const Outcome& o, const char* text) {
   return o.err.find(text) != std::string::npos;
 }
 
-Outcome run(Start start, const std::function<void()>& meanwhile = {}) {
+Outcome run_without_daemon(Start start, const std::function<void()>& meanwhile = {}) {
   Pipe out;
   Pipe err;
   if (start.arguments.empty()) start.arguments = {"-opelog-shell"};
@@ -52,7 +52,7 @@ const char* const kProbeLine = "shell 54321 /mnt/opelog/probe\nshell 0 /mnt/opel
 TEST(Absent, ATargetIsRefusedWithAReason) {
   Sandbox sandbox;
   sandbox.write_fallback(std::string("absent refuse\n") + kProbeLine + "uid 54321 54321 refuse\n");
-  const Outcome o = run({});
+  const Outcome o = run_without_daemon({});
   EXPECT_FALSE(ran(o));
   EXPECT_EQ(o.code, OPELOG_EXIT_UNAVAILABLE);
   EXPECT_EQ(o.err,
@@ -63,7 +63,7 @@ TEST(Absent, ATargetIsRefusedWithAReason) {
 TEST(Absent, WhoIsNoTargetPassesWithoutAWord) {
   Sandbox sandbox;
   sandbox.write_fallback(std::string("absent refuse\n") + kProbeLine + "uid 1000 1000 refuse\n");
-  const Outcome o = run({});
+  const Outcome o = run_without_daemon({});
   EXPECT_TRUE(ran(o));
   EXPECT_EQ(o.err, "");
   EXPECT_NE(o.out.find("gid 54321 54321 54321\n"), std::string::npos);
@@ -72,7 +72,7 @@ TEST(Absent, WhoIsNoTargetPassesWithoutAWord) {
 TEST(Absent, APolicyThatLetsTargetsPassIsSaidAloud) {
   Sandbox sandbox;
   sandbox.write_fallback(std::string("absent pass\n") + kProbeLine + "uid 54321 54321 refuse\n");
-  const Outcome o = run({});
+  const Outcome o = run_without_daemon({});
   EXPECT_TRUE(ran(o));
   EXPECT_TRUE(said(o, "NOT recorded"));
 }
@@ -83,10 +83,10 @@ TEST(Absent, BreakGlassMembersPassAndAreTold) {
                          "uid 0 4294967295 refuse\n");
   Start start;
   start.groups = {60077};
-  const Outcome o = run(start);
+  const Outcome o = run_without_daemon(start);
   EXPECT_TRUE(ran(o));
   EXPECT_TRUE(said(o, "break-glass"));
-  EXPECT_FALSE(ran(run({})));
+  EXPECT_FALSE(ran(run_without_daemon({})));
 }
 
 // The group we run with by setgid says nothing about the person.
@@ -94,10 +94,10 @@ TEST(Absent, OurOwnGroupIsNoMembership) {
   Sandbox sandbox;
   sandbox.write_fallback("absent refuse\nbreakglass " + std::to_string(kOpelogGroup) + "\n" + kProbeLine +
                          "uid 0 4294967295 refuse\n");
-  EXPECT_FALSE(ran(run({})));
+  EXPECT_FALSE(ran(run_without_daemon({})));
   Start start;
   start.groups = {kOpelogGroup};
-  EXPECT_TRUE(ran(run(start)));
+  EXPECT_TRUE(ran(run_without_daemon(start)));
 }
 
 TEST(Absent, AFileThatCannotBeTrustedRefusesAllButRoot) {
@@ -126,14 +126,14 @@ TEST(Absent, AFileThatCannotBeTrustedRefusesAllButRoot) {
   for (const auto& row : rows) {
     Sandbox sandbox;
     row.prepare(sandbox);
-    const Outcome user = run({});
+    const Outcome user = run_without_daemon({});
     EXPECT_EQ(user.code, OPELOG_EXIT_UNAVAILABLE) << row.why;
     EXPECT_EQ(user.out, "") << row.why;
     Start root;
     root.uid = 0;
     root.gid = 0;
     root.arguments = {"opelog-shell", "-c", "echo root is in"};
-    const Outcome o = run(root);
+    const Outcome o = run_without_daemon(root);
     EXPECT_EQ(o.out, "root is in\n") << row.why << o.err;
     EXPECT_TRUE(said(o, "NOT recorded")) << row.why;
   }
@@ -154,7 +154,7 @@ TEST(Absent, TheRealShellComesFromPasswdUnlessThatIsUs) {
     write_text("/mnt/opelog/passwd",
                "root:x:0:0::/:/bin/sh\nsomebody:x:54321:54321::/:" + std::string(row.shell) + "\n", 0644);
     ASSERT_EQ(::mount("/mnt/opelog/passwd", "/etc/passwd", nullptr, MS_BIND, nullptr), 0);
-    const Outcome o = run({});
+    const Outcome o = run_without_daemon({});
     EXPECT_EQ(::umount2("/etc/passwd", MNT_DETACH), 0);
     EXPECT_EQ(ran(o), row.runs) << row.shell << o.err;
     EXPECT_TRUE(row.runs || o.code == OPELOG_EXIT_UNAVAILABLE) << row.shell;
@@ -173,7 +173,7 @@ TEST(Absent, ItIsLoggedButNobodyWaitsForTheLog) {
   std::strcpy(address.sun_path, "/dev/log");
   ASSERT_EQ(::bind(log.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(::chmod("/dev/log", 0666), 0);
-  EXPECT_TRUE(ran(run({})));
+  EXPECT_TRUE(ran(run_without_daemon({})));
   char line[512] = "";
   ASSERT_GT(::recv(log.get(), line, sizeof line - 1, MSG_DONTWAIT), 0);
   EXPECT_EQ(std::string(line).rfind("<36>", 0), 0U) << line;
@@ -183,7 +183,7 @@ TEST(Absent, ItIsLoggedButNobodyWaitsForTheLog) {
   Hold filler(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   while (::sendto(filler.get(), "x", 1, 0, reinterpret_cast<sockaddr*>(&address), sizeof address) == 1) {
   }
-  EXPECT_TRUE(ran(run({})));
+  EXPECT_TRUE(ran(run_without_daemon({})));
   EXPECT_EQ(::umount2("/dev", MNT_DETACH), 0);
 }
 
@@ -192,7 +192,7 @@ TEST(Absent, ARecordingAtOnesOwnWishIsNotPretended) {
   sandbox.write_fallback("absent pass\n");
   Start start;
   start.arguments = {"opelog-shell", "--rec", "--", "echo", "ran"};
-  const Outcome o = run(start);
+  const Outcome o = run_without_daemon(start);
   EXPECT_EQ(o.out, "");
   EXPECT_EQ(o.code, OPELOG_EXIT_UNAVAILABLE);
 }
@@ -211,7 +211,7 @@ TEST(Absent, QueryAnswersByTheFallback) {
     sandbox.write_fallback(row.lines);
     Start start;
     start.arguments = {"opelog-shell", "--query"};
-    const Outcome o = run(start);
+    const Outcome o = run_without_daemon(start);
     EXPECT_EQ(o.code, row.code) << row.lines;
     EXPECT_EQ(said(o, "NOT recorded"), row.warned) << row.lines;
   }
@@ -247,7 +247,7 @@ TEST(Garbage, AVerdictThatMakesNoSenseIsNoVerdict) {
       sandbox.listen();
       sandbox.write_fallback(std::string(lenient ? "absent pass\n" : "absent refuse\n") + kProbeLine +
                              "uid 54321 54321 refuse\n");
-      const Outcome o = run({}, [&] {
+      const Outcome o = run_without_daemon({}, [&] {
         Talk talk = sandbox.accept();
         (void)talk.greeting();
         talk.send(row.packet, row.descriptors);
@@ -266,7 +266,7 @@ TEST(Garbage, ADaemonThatHangsUpWithoutAWordIsAbsent) {
   Sandbox sandbox;
   sandbox.listen();
   sandbox.write_fallback(std::string("absent refuse\n") + kProbeLine + "uid 54321 54321 refuse\n");
-  EXPECT_EQ(run({}, [&] { sandbox.accept().close(); }).code, OPELOG_EXIT_UNAVAILABLE);
+  EXPECT_EQ(run_without_daemon({}, [&] { sandbox.accept().close(); }).code, OPELOG_EXIT_UNAVAILABLE);
 }
 
 // Whoever starves his own shim of descriptors must not get the leniency meant for an absent daemon.
@@ -280,7 +280,7 @@ TEST(Starved, TheFallbacksLeniencyDoesNotCount) {
       const rlimit limit{descriptors, descriptors};
       setrlimit(RLIMIT_NOFILE, &limit);
     };
-    const Outcome o = run(start, [&] {
+    const Outcome o = run_without_daemon(start, [&] {
       if (descriptors == 3) return;  // not even a socket
       Talk talk = sandbox.accept();
       talk.record_streams(talk.greeting());
@@ -301,7 +301,7 @@ TEST(Starved, WithoutProcessesNoShellRuns) {
     const rlimit limit{0, 0};
     setrlimit(RLIMIT_NPROC, &limit);
   };
-  const Outcome o = run(start, [&] {
+  const Outcome o = run_without_daemon(start, [&] {
     Talk talk = sandbox.accept();
     talk.record_streams(talk.greeting());
     EXPECT_EQ(talk.packet(), "");
