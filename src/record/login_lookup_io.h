@@ -1,49 +1,18 @@
-// What kernel and name service know of the login behind a connection.
+// Asks kernel and name service about the login behind a connection.
 //
 // look_up() may wait for as long as a directory server likes: it runs on a worker thread, and owns all it
 // touches. What the shim itself says is not asked for here, but for the claim of an address, which is used
 // where the kernel knows none and called a claim.
 #pragma once
 
-#include <string>
-
-#include "core/result.h"
-#include "format/session_info.h"
-#include "record/account_io.h"
-#include "record/admission.h"
-#include "record/client_address_io.h"
-#include "record/login_message.h"
-#include "record/process_facts_io.h"
+#include "record/login_facts.h"
 
 namespace opelog::record {
 
-/// The host's own identity; read once.
-struct HostFacts {
-  std::string host, host_id, boot_id;
-};
+/// Read once.
 HostFacts read_host_facts();
 
-struct LoginLookup {
-  // given:
-  PeerCredentials peer;
-  std::string shim_path, claim;
-  Groups groups = Groups::kWithGroups;
-  // found:
-  Status status;  ///< an error: nothing below counts
-  ProcessFacts process;
-  ClientAddress client;
-  Account account;
-};
+/// Fills what is to be found.
 void look_up(LoginLookup& lookup);
-
-/// What the policy decides by; sessions, nesting and the enrolled shell are the caller's to add.
-AdmissionFacts admission_facts(const LoginLookup& found, const Hello& hello);
-
-/// What a recording's header says of the login.
-format::SessionInfo session_info(const LoginLookup& found, const Hello& hello, const HostFacts& host);
-
-/// Whether the login is a command that sshd runs while the terminal is its user's still (`~/.ssh/rc`): what
-/// that starts there would be shown and not recorded.
-bool beside_a_terminal(const LoginLookup& found, const Hello& hello);
 
 }  // namespace opelog::record
