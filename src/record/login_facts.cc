@@ -21,6 +21,25 @@ const char* how_word(std::uint32_t how) noexcept {
   }
 }
 
+namespace {
+
+format::Kept kept_of(std::uint8_t stream) {
+  switch (stream) {
+    case OPELOG_STREAM_KEPT_TERMINAL:
+      return format::Kept::kTerminal;
+    case OPELOG_STREAM_KEPT_FILE:
+      return format::Kept::kFile;
+    case OPELOG_STREAM_KEPT_DEVICE:
+      return format::Kept::kDevice;
+    case OPELOG_STREAM_KEPT_OTHER:
+      return format::Kept::kOther;
+    default:
+      return format::Kept::kNot;
+  }
+}
+
+}  // namespace
+
 AdmissionFacts admission_facts(const LoginLookup& found, const Hello& hello) {
   AdmissionFacts facts;
   facts.how = static_cast<opelog_how>(hello.how);
@@ -58,7 +77,18 @@ format::SessionInfo session_info(const LoginLookup& found, const Hello& hello, c
   info.how = how_word(hello.how);
   info.command = hello.command;
   info.original = hello.original;
+  for (std::size_t i = 0; i < info.kept.size(); ++i) info.kept[i] = kept_of(hello.streams[i]);
   return info;
+}
+
+std::string unrecorded_terminals(const format::SessionInfo& info) {
+  std::string names;
+  for (std::size_t i = 1; i < info.kept.size(); ++i) {
+    if (info.kept[i] != format::Kept::kTerminal) continue;
+    names += names.empty() ? "" : " and ";
+    names += format::kStreamNames[i];
+  }
+  return names;
 }
 
 bool beside_a_terminal(const LoginLookup& found, const Hello& hello) {

@@ -45,6 +45,10 @@ format::SessionInfo session_info(const LoginLookup& found, const Hello& hello, c
 /// that starts there would be shown and not recorded.
 bool beside_a_terminal(const LoginLookup& found, const Hello& hello);
 
+/// Which outputs go to a terminal without passing the record, as the shim says: "stdout and stderr"; "" for
+/// none.
+std::string unrecorded_terminals(const format::SessionInfo& info);
+
 /// enum opelog_how as the recording has it: "login", "command", …
 const char* how_word(std::uint32_t how) noexcept;
 

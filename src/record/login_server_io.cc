@@ -324,6 +324,16 @@ void LoginServer::run(std::uint64_t id, const std::shared_ptr<Start>& start) {
     return;
   }
   ++counts_.recorded;
+  if (const std::string outputs = unrecorded_terminals(session.parts.info); !outputs.empty()) {
+    facts_({Level::kWarning,
+            "output-unrecorded",
+            outputs + " of a session of " + found.account.user +
+                ": a terminal that was left to the shell; what shows there is not recorded",
+            {{"session", session.parts.info.id},
+             {"user", found.account.user},
+             {"recording", session.parts.writer->name()},
+             {"rule", start->rule.name}}});
+  }
   session.parts.shim = std::move(it->second->socket);
   session.parts.shim_pidfd = std::move(start->found->peer.pidfd);
   session.parts.shim_started = found.process.started;

@@ -137,6 +137,37 @@ TEST(LoginFacts, TheHeaderSaysWhoFromWhereAndHow) {
   EXPECT_EQ(info.original, "ls");
 }
 
+TEST(LoginFacts, WhatIsLeftToTheShellIsInTheHeaderAndTerminalsAmongTheOutputsAreNamed) {
+  using format::Kept;
+  struct Row {
+    std::array<std::uint8_t, 3> streams;
+    std::array<Kept, 3> kept;
+    const char* terminals;
+  };
+  const Row table[] = {
+      {{OPELOG_STREAM_SOCKET, OPELOG_STREAM_AS_0, OPELOG_STREAM_PIPE}, {}, ""},
+      {{OPELOG_STREAM_PIPE, OPELOG_STREAM_PIPE, OPELOG_STREAM_AS_1}, {}, ""},
+      {{OPELOG_STREAM_NONE, OPELOG_STREAM_NONE, OPELOG_STREAM_NONE}, {}, ""},
+      {{OPELOG_STREAM_KEPT_FILE, OPELOG_STREAM_KEPT_DEVICE, OPELOG_STREAM_KEPT_OTHER},
+       {Kept::kFile, Kept::kDevice, Kept::kOther},
+       ""},
+      {{OPELOG_STREAM_KEPT_TERMINAL, OPELOG_STREAM_PIPE, OPELOG_STREAM_PIPE}, {Kept::kTerminal}, ""},
+      {{OPELOG_STREAM_KEPT_DEVICE, OPELOG_STREAM_KEPT_TERMINAL, OPELOG_STREAM_KEPT_TERMINAL},
+       {Kept::kDevice, Kept::kTerminal, Kept::kTerminal},
+       "stdout and stderr"},
+      {{OPELOG_STREAM_NONE, OPELOG_STREAM_NONE, OPELOG_STREAM_KEPT_TERMINAL},
+       {Kept::kNot, Kept::kNot, Kept::kTerminal},
+       "stderr"},
+  };
+  for (const Row& row : table) {
+    auto hello = hello_of(OPELOG_HOW_COMMAND, 0);
+    hello.streams = row.streams;
+    const auto info = session_info(found_above({}), hello, {});
+    EXPECT_EQ(info.kept, row.kept) << row.terminals;
+    EXPECT_EQ(unrecorded_terminals(info), row.terminals);
+  }
+}
+
 TEST(LoginFacts, EachWayToStartHasTheWordOfTheFormat) {
   const std::pair<std::uint32_t, const char*> table[] = {
       {OPELOG_HOW_LOGIN, "login"}, {OPELOG_HOW_COMMAND, "command"}, {OPELOG_HOW_FORCE, "force"},

@@ -311,7 +311,9 @@ TEST(Streams, FilesAndDevicesStayAsTheyWere) {
   Child child(start);
   Talk talk = sandbox.accept();
   const Greeting greeting = talk.greeting();
-  for (const std::uint8_t stream : greeting.head.streams) EXPECT_EQ(stream, OPELOG_STREAM_KEPT);
+  EXPECT_EQ(greeting.head.streams[0], OPELOG_STREAM_KEPT_DEVICE);
+  EXPECT_EQ(greeting.head.streams[1], OPELOG_STREAM_KEPT_FILE);
+  EXPECT_EQ(greeting.head.streams[2], OPELOG_STREAM_KEPT_DEVICE);
   VerdictSpec spec;
   spec.shell = "/bin/sh";
   talk.record_streams(greeting, spec);
@@ -320,6 +322,66 @@ TEST(Streams, FilesAndDevicesStayAsTheyWere) {
   talk.done();
   EXPECT_EQ(child.wait(), 0);
   EXPECT_EQ(read_text(path), "before\nafter\nnull\n");
+}
+
+// What is left to the shell, and said to be so, for the record.
+TEST(Streams, EachKindOfDescriptorIsSaidForWhatItIs) {
+  Sandbox sandbox;
+  sandbox.listen();
+  Pty pty;
+  Pipe pipe;
+  int datagrams[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, datagrams), 0);
+  const Hold datagram(datagrams[0]), other_end(datagrams[1]);
+  const Hold reading(::open(pty.path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC));
+  const Hold file(::open("/etc/hosts", O_RDONLY | O_CLOEXEC));
+  const Hold directory(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Hold path(::open("/etc/hosts", O_PATH | O_CLOEXEC));
+  const int tty = pty.slave.get();
+  constexpr std::uint8_t terminal = OPELOG_STREAM_KEPT_TERMINAL, device = OPELOG_STREAM_KEPT_DEVICE,
+                         other = OPELOG_STREAM_KEPT_OTHER;
+  const struct {
+    const char* what;
+    int descriptors[3];
+    std::uint8_t terminals, streams[3];
+  } rows[] = {
+      {"no input, terminals as outputs", {-1, tty, tty}, 0, {device, terminal, terminal}},
+      {"a terminal that can only be read",
+       {reading.get(), pipe.write_end.get(), -1},
+       0,
+       {terminal, OPELOG_STREAM_PIPE, device}},
+      {"datagrams and a pipe the wrong way round",
+       {datagram.get(), datagram.get(), pipe.read_end.get()},
+       0,
+       {other, other, other}},
+      {"files",
+       {file.get(), directory.get(), path.get()},
+       0,
+       {OPELOG_STREAM_KEPT_FILE, other, OPELOG_STREAM_KEPT_FILE}},
+      {"a terminal alone", {tty, tty, tty}, 7, {OPELOG_STREAM_NONE, OPELOG_STREAM_NONE, OPELOG_STREAM_NONE}},
+      {"something beside the terminal",
+       {tty, pipe.write_end.get(), -1},
+       1,
+       {OPELOG_STREAM_NONE, other, device}},
+      {"its master beside it",
+       {tty, pty.master.get(), tty},
+       5,
+       {OPELOG_STREAM_NONE, terminal, OPELOG_STREAM_NONE}},
+  };
+  for (const auto& row : rows) {
+    Start start;
+    start.arguments = {"opelog-shell"};
+    for (int fd = 0; fd < 3; ++fd) start.descriptors[fd] = row.descriptors[fd];
+    const Child child(start);
+    Talk talk = sandbox.accept();
+    const Greeting greeting = talk.greeting();
+    EXPECT_EQ(greeting.head.terminals, row.terminals) << row.what;
+    for (int fd = 0; fd < 3; ++fd)
+      EXPECT_EQ(greeting.head.streams[fd], row.streams[fd]) << row.what << " " << fd;
+    VerdictSpec spec;
+    spec.action = OPELOG_REFUSE;
+    talk.send(verdict(spec));
+  }
 }
 
 TEST(Streams, SignalsAndDispositionsAreWhatTheShimWasGiven) {
