@@ -75,6 +75,34 @@ class Commands(Scene):
         self.new_recordings()
 
 
+# Goes on with the socket that a recorded command had, when that has ended; and it sees the command close it.
+SHARED_SOCKET = r"""
+import os, socket
+ours, theirs = socket.socketpair()
+def start(*command):
+    pid = os.fork()
+    if pid == 0:
+        for fd in (0, 1):
+            os.dup2(theirs.fileno(), fd)
+        os.execv("/usr/bin/opelog-shell", ["opelog-shell", "--rec", "--", *command])
+    return pid
+pid = start("sh", "-c", "read line; echo got $line")
+ours.sendall(b"word\n")
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+theirs.sendall(b"mine\n")
+text = b""
+while not text.endswith(b"mine\n"):
+    text += ours.recv(100)
+print(text.decode().replace("\n", "|"), flush=True)
+ours.sendall(b"back\n")
+print(theirs.recv(100).decode().strip(), flush=True)
+pid = start("sh", "-c", "exec <&- >&-; exec sleep 1000")
+theirs.close()
+print(repr(ours.recv(100)), os.waitpid(pid, os.WNOHANG)[0], flush=True)
+os.kill(pid, 9)
+"""
+
+
 class LeftToTheShell(Scene):
     """What is no stream is the shell's as it was, and the recording says so."""
 
@@ -119,6 +147,16 @@ class LeftToTheShell(Scene):
         for recording in self.new_recordings(3):
             self.assertNotIn(b"OPELOG_KEPT", recording.time)
             self.assertNotIn("unrecorded", self.host.opelog("show", recording.name, check=True).text)
+
+
+class SharedSocket(Scene):
+    """A socket of the user's is closed, and not shut down for his other processes."""
+
+    def test_it_goes_on_after_the_command_and_ends_with_its_last_holder(self):
+        self.host.write("/tmp/shared.py", SHARED_SOCKET.encode())
+        done = self.host.run("python3", "/tmp/shared.py", user="opelogtest-a")
+        self.assertEqual((done.rc, done.out), (0, b"got word|mine|\nback\nb'' 0\n"), done)
+        self.new_recordings(2)
 
 
 class Copies(Scene):

@@ -10,6 +10,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <optional>
+
 #include "sandbox.h"
 
 namespace {
@@ -259,6 +261,72 @@ TEST(Streams, OneSocketForBothDirectionsStaysOne) {
   talk.ended();
   talk.done();
   EXPECT_EQ(child.wait(), 0);
+}
+
+// A command whose input, output and errors are one socket; `theirs` stays open here, as another process of
+// the user's would hold it, until it is closed.
+struct SocketSession {
+  explicit SocketSession(Sandbox& sandbox, const std::string& command) {
+    int pair[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    ours = Hold(pair[0]);
+    theirs = Hold(pair[1]);
+    Start start;
+    start.arguments = {"opelog-shell", "-c", command};
+    for (int& fd : start.descriptors) fd = theirs.get();
+    child.emplace(start);
+    talk.emplace(sandbox.accept());
+    VerdictSpec spec;
+    spec.shell = "/bin/sh";
+    talk->record_streams(talk->greeting(), spec);
+    talk->started();
+  }
+  Hold ours{-1}, theirs{-1};
+  std::optional<Child> child;
+  std::optional<Talk> talk;
+};
+
+TEST(Streams, ASocketThatOthersHoldGoesOnAfterTheEnd) {
+  Sandbox sandbox;
+  sandbox.listen();
+  SocketSession s(sandbox, "echo hi");
+  EXPECT_EQ(s.talk->ended().status, 0);
+  s.talk->done();
+  EXPECT_EQ(s.child->wait(), 0);
+  EXPECT_EQ(read_until(s.ours.get(), "hi\n"), "hi\n");
+  ASSERT_EQ(::send(s.theirs.get(), "later\n", 6, MSG_NOSIGNAL), 6) << "shut down for its other holders";
+  EXPECT_EQ(read_until(s.ours.get(), "later\n"), "later\n");
+  ASSERT_EQ(::send(s.ours.get(), "back\n", 5, MSG_NOSIGNAL), 5);
+  EXPECT_EQ(read_until(s.theirs.get(), "back\n"), "back\n");
+}
+
+TEST(Streams, ASocketThatTheCommandClosesIsClosedThoughTheCommandGoesOn) {
+  Sandbox sandbox;
+  sandbox.listen();
+  SocketSession s(sandbox, "echo hi; exec <&- >&- 2>&-; exec sleep 1000");
+  s.theirs.close();
+  EXPECT_EQ(read_until(s.ours.get(), "hi\n"), "hi\n");
+  pollfd entry{s.ours.get(), 0, 0};  // its hang-up: nobody holds the other end any more
+  EXPECT_TRUE(eventually([&] { return ::poll(&entry, 1, 0) == 1 && (entry.revents & POLLHUP) != 0; }));
+  EXPECT_TRUE(s.child->running());
+}
+
+TEST(Streams, ASocketThatTheCommandShutsDownIsShutDownAndStillRead) {
+  Sandbox sandbox;
+  sandbox.listen();
+  SocketSession s(
+      sandbox,
+      "exec perl -e 'syswrite STDOUT, q(out); shutdown STDOUT, 1; sysread STDIN, $b, 9; exit length $b'");
+  EXPECT_EQ(read_until(s.ours.get(), "out"), "out");
+  char rest;
+  pollfd entry{s.ours.get(), POLLIN, 0};
+  ASSERT_TRUE(eventually([&] { return ::poll(&entry, 1, 0) == 1; }));
+  EXPECT_EQ(::recv(s.ours.get(), &rest, 1, MSG_DONTWAIT), 0)
+      << "the end of its output, which others hold still";
+  ASSERT_EQ(::send(s.ours.get(), "four", 4, MSG_NOSIGNAL), 4);
+  EXPECT_EQ(s.talk->ended().status, 4);
+  s.talk->done();
+  EXPECT_EQ(WEXITSTATUS(s.child->wait()), 4);
 }
 
 // Under plain sshd too the login ends with its command and the stream with the last who holds it.
