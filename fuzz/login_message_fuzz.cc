@@ -20,6 +20,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   if ((hello->terminals != 0) != ((data[0] & 0x0f) != 0)) std::abort();
+  for (unsigned i = 0; i < 3;
+       ++i) {  // each is said to be something, but for the terminal and with a question
+    const std::uint8_t stream = hello->streams[i];
+    const bool none = hello->how == OPELOG_HOW_QUERY || (hello->terminals >> i & 1U) != 0;
+    if (stream > OPELOG_STREAM_KEPT_OTHER || none != (stream == OPELOG_STREAM_NONE)) std::abort();
+    if (hello->terminals != 0 && !none && opelog_is_kept(stream) == 0) std::abort();
+  }
   // What was taken is no longer than what came, and holds nothing that TERM must not hold.
   std::size_t total =
       hello->term.size() + hello->claim.size() + (hello->original ? hello->original->size() : 0);

@@ -16,7 +16,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   opelog_hello_facts asked{};
   asked.how = data[1] & 7;
   asked.terminals = data[1] >> 3 & 7;
-  for (int i = 0; i < 3; ++i) asked.streams[i] = data[2] >> (2 * i) & 3;
+  // Two bits each: none, a socket, a pipe, kept.
+  constexpr std::uint8_t kStreams[] = {OPELOG_STREAM_NONE, OPELOG_STREAM_SOCKET, OPELOG_STREAM_PIPE,
+                                       OPELOG_STREAM_KEPT_FILE};
+  for (int i = 0; i < 3; ++i) asked.streams[i] = kStreams[data[2] >> (2 * i) & 3];
   if (opelog_parse_verdict(packet, size - 3, data[0] & 0x0f, &asked, &facts) != 0) return 0;
   if (sizeof(opelog_verdict) + std::strlen(facts.shell) + std::strlen(facts.message) +
           std::strlen(facts.session) !=

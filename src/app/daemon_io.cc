@@ -81,6 +81,7 @@ Result<Fd> Daemon::listener(std::vector<record::PassedFd>& passed, const char* n
   record::ListenerOptions options;
   options.path = paths_.run + "/" + name + ".sock";
   options.group = group;
+  options.descriptors = std::string_view(name) == "login";  // a login's terminal
   return record::listen_seqpacket(options);
 }
 

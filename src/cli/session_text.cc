@@ -85,7 +85,19 @@ std::string streams_text(const format::SessionInfo& info, const std::optional<fo
     text += ", " + std::to_string(end->bytes_out) + " bytes out (" + std::to_string(end->bytes_err) +
             " of them stderr), " + std::to_string(end->bytes_in) + " in";
   }
-  return text + (info.records_payload ? "; there was no output" : "; the bytes are counted, not recorded");
+  text += info.records_payload ? "; there was no output" : "; the bytes are counted, not recorded";
+  const std::string kept = kept_text(info);
+  return kept.empty() ? text : text + "; left to the shell, and not counted: " + kept;
+}
+
+std::string kept_text(const format::SessionInfo& info) {
+  std::string text;
+  for (std::size_t i = 0; i < info.kept.size(); ++i) {
+    if (info.kept[i] == format::Kept::kNot) continue;
+    if (!text.empty()) text += ", ";
+    text += format::kStreamNames[i] + std::string(" (") + format::kept_word(info.kept[i]) + ")";
+  }
+  return text;
 }
 
 std::string summary_json(const format::RecordingSummary& summary) {
@@ -116,6 +128,12 @@ std::string summary_json(const format::RecordingSummary& summary) {
   json.text("host", info.host).text("host_id", info.host_id).text("boot_id", info.boot_id);
   json.text("rule", info.rule).text("policy_digest", info.policy_digest);
   json.boolean("records_input", info.records_input).boolean("records_payload", info.records_payload);
+  format::JsonObject kept;
+  for (std::size_t i = 0; i < info.kept.size(); ++i) {
+    if (info.kept[i] != format::Kept::kNot)
+      kept.text(format::kStreamNames[i], format::kept_word(info.kept[i]));
+  }
+  json.raw("kept", std::move(kept).take());
   std::string ancestry = "[";
   for (const auto& a : info.ancestry) {
     if (ancestry.size() > 1) ancestry += ',';

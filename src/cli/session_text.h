@@ -26,6 +26,9 @@ std::string size_text(const format::RecordingSummary& summary);
 /// something to show. `end` as far as it is known.
 std::string streams_text(const format::SessionInfo& info, const std::optional<format::EndInfo>& end);
 
+/// "stdout (terminal), stderr (file)": what was left to the shell and is in no record; "" for nothing.
+std::string kept_text(const format::SessionInfo& info);
+
 /// One JSON object on one line, without LF; pure ASCII.
 std::string summary_json(const format::RecordingSummary& summary);
 

@@ -61,6 +61,8 @@ std::string lines_of(const format::RecordingSummary& s) {
     line("records", std::string("output") + (info.records_input ? ", input" : "") +
                         (info.records_payload ? ", payload" : ""));
   }
+  if (const std::string kept = kept_text(info); !kept.empty())
+    line("unrecorded", kept + ": left to the shell as it was");
   if (s.end) {
     std::string ending = format::end_reason_word(s.end->reason);
     if (s.end->exit_code || s.end->signal) ending += ", " + exit_text(s.end);

@@ -19,6 +19,13 @@ constexpr ReasonWord kReasons[] = {
     {EndReason::kCrash, "crash"},
 };
 
+struct KeptWord {
+  Kept kept;
+  const char* word;
+};
+constexpr KeptWord kKeptWords[] = {
+    {Kept::kTerminal, "terminal"}, {Kept::kFile, "file"}, {Kept::kDevice, "device"}, {Kept::kOther, "other"}};
+
 /// Adds strings within their bound and remembers which were cut.
 class Fields {
  public:
@@ -131,6 +138,18 @@ void take_ancestry(const JsonValue& json, SessionInfo& info) {
   }
 }
 
+void take_kept(const JsonValue& json, SessionInfo& info) {
+  for (std::size_t i = 0; i < info.kept.size(); ++i) {
+    info.kept[i] = Kept::kNot;
+    if (json.find(kStreamNames[i]) == nullptr) continue;
+    info.kept[i] = Kept::kOther;  // also for a word of a later version
+    const std::string word = json.text_or(kStreamNames[i], "");
+    for (const auto& one : kKeptWords) {
+      if (word == one.word) info.kept[i] = one.kept;
+    }
+  }
+}
+
 void take_ours(std::string_view name, const JsonValue& json, HeaderDecoder& decoder) {
   SessionInfo& info = decoder.info;
   if (name == kOpelogSession) {
@@ -152,6 +171,8 @@ void take_ours(std::string_view name, const JsonValue& json, HeaderDecoder& deco
   } else if (name == kOpelogCommand) {
     if (json.find("command") != nullptr) info.command = json.text_or("command", "");
     if (json.find("original") != nullptr) info.original = json.text_or("original", "");
+  } else if (name == kOpelogKept) {
+    take_kept(json, info);
   } else if (name == kOpelogPolicy) {
     info.rule = json.text_or("rule", "");
     info.policy_digest = json.text_or("digest", "");
@@ -194,6 +215,13 @@ Note finish(std::string name, std::string value, bool torn) {
 }
 
 }  // namespace
+
+const char* kept_word(Kept kept) noexcept {
+  for (const auto& one : kKeptWords) {
+    if (one.kept == kept) return one.word;
+  }
+  return "";
+}
 
 const char* end_reason_word(EndReason reason) noexcept {
   for (const auto& one : kReasons) {
@@ -257,6 +285,13 @@ std::string encode_header(const SessionInfo& info, const HeaderFacts& facts) {
     if (info.command) command.text("command", *info.command, kMaxTextBytes);
     if (info.original) command.text("original", *info.original, kMaxTextBytes);
     lines += encode_note(0, kOpelogCommand, std::move(command).take());
+  }
+  if (info.kept != std::array<Kept, 3>{}) {
+    JsonObject kept;
+    for (std::size_t i = 0; i < info.kept.size(); ++i) {
+      if (info.kept[i] != Kept::kNot) kept.text(kStreamNames[i], kept_word(info.kept[i]));
+    }
+    lines += encode_note(0, kOpelogKept, std::move(kept).take());
   }
   Fields policy;
   policy.text("rule", info.rule).text("digest", info.policy_digest);
@@ -330,9 +365,9 @@ std::optional<Note> NoteJoiner::add(const HeaderRecord& record, bool& taken) {
 
 bool HeaderDecoder::is_header_name(std::string_view name) {
   static constexpr std::string_view kNames[] = {
-      kStartTime,    kTerm,           kTty,           kColumns,     kLines,         kShell,
-      kCommand,      kTimingLog,      kOutputLog,     kInputLog,    kOpelogSession, kOpelogUser,
-      kOpelogClient, kOpelogAncestry, kOpelogCommand, kOpelogPolicy};
+      kStartTime,    kTerm,           kTty,           kColumns,    kLines,         kShell,
+      kCommand,      kTimingLog,      kOutputLog,     kInputLog,   kOpelogSession, kOpelogUser,
+      kOpelogClient, kOpelogAncestry, kOpelogCommand, kOpelogKept, kOpelogPolicy};
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 

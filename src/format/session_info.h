@@ -4,6 +4,7 @@
 // (record/). Strings hold outside bytes; the encoder makes them safe.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,6 +21,14 @@ struct Ancestor {
   std::string exe;
   bool operator==(const Ancestor&) const = default;
 };
+
+/// What a descriptor was that was left to the shell as it was; what passes there is neither recorded nor
+/// counted.
+enum class Kept { kNot, kTerminal, kFile, kDevice, kOther };
+/// "terminal", "file", "device", "other"; "" for kNot.
+const char* kept_word(Kept kept) noexcept;
+/// The three descriptors' names: "stdin", "stdout", "stderr".
+constexpr std::array<const char*, 3> kStreamNames = {"stdin", "stdout", "stderr"};
 
 struct SessionInfo {
   std::string id;       ///< 16 lower-case hex digits, random
@@ -49,6 +58,7 @@ struct SessionInfo {
   std::string shell;                    ///< the real one
   std::optional<std::string> command;   ///< -c CMD
   std::optional<std::string> original;  ///< SSH_ORIGINAL_COMMAND, claimed
+  std::array<Kept, 3> kept{};           ///< of 0, 1, 2; claimed by the user's side
 
   std::string rule;           ///< name of the rule that matched
   std::string policy_digest;  ///< lower-case hex, of the policy file's bytes; "" if unknown

@@ -57,6 +57,7 @@ constexpr std::string_view kOpelogUser = "OPELOG_USER";
 constexpr std::string_view kOpelogClient = "OPELOG_CLIENT";
 constexpr std::string_view kOpelogAncestry = "OPELOG_ANCESTRY";
 constexpr std::string_view kOpelogCommand = "OPELOG_COMMAND";
+constexpr std::string_view kOpelogKept = "OPELOG_KEPT";
 constexpr std::string_view kOpelogPolicy = "OPELOG_POLICY";
 constexpr std::string_view kOpelogStream = "OPELOG_STREAM";
 constexpr std::string_view kOpelogNote = "OPELOG_NOTE";

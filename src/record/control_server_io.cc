@@ -8,6 +8,8 @@
 #include <deque>
 #include <utility>
 
+#include "record/seqpacket_listener_io.h"
+
 namespace opelog::record {
 namespace {
 
@@ -99,7 +101,7 @@ class ControlServer::Connection {
     char buffer[kMaxRequest + 1];
     ssize_t n;
     do {
-      // Descriptors sent along are dropped by the kernel, for there is no room for them.
+      // Where the kernel cannot refuse descriptors it drops what is sent along, for there is no room for it.
       n = ::recv(socket_.get(), buffer, sizeof buffer, MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
@@ -221,6 +223,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(Loop& loop, Fd liste
   std::unique_ptr<ControlServer> server(
       new ControlServer(loop, std::move(listener), auditors, handler, std::move(facts), limits));
   auto* self = server.get();
+  refuse_descriptors(self->listener_.get());
   auto poll = Poll::open(loop, server->listener_.get(), [self](int, int) { self->accept_some(); });
   if (!poll) return std::move(poll).error();
   server->poll_ = std::move(poll).value();
@@ -261,6 +264,7 @@ bool ControlServer::accept_one() {
     pause_.start(kPauseMs);
     return false;
   }
+  refuse_descriptors(socket.get());  // for one that connected before start(), while systemd held the socket
   const auto asker = who_asks(socket.get(), auditors_);
   if (!asker) return true;
   if (!asker->auditor) {

@@ -2,7 +2,8 @@
 // (docs/formats/control-protocol.md).
 //
 // Root may ask everything, an auditor only to look; who asks is taken from the socket. A client costs at most
-// one request buffer and one answer; a slow, silent or babbling one is dropped and nobody else feels it. The
+// one request buffer and one answer; a slow, silent or babbling one is dropped and nobody else feels it.
+// Descriptors have no business here: the kernel refuses them (from Linux 6.16 on) or drops them unseen. The
 // handler is lent and must outlive the server; it is called on the loop's thread and must not destroy the
 // server.
 #pragma once

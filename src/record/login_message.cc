@@ -70,17 +70,17 @@ Status check_streams(const opelog_hello& h, std::size_t descriptors) {
   if (descriptors != (h.terminals != 0 ? 1U : 0U)) return malformed("the wrong number of descriptors");
   if (h.terminals > 7 || (h.terminals != 0 && (h.terminals & 1) == 0))
     return malformed("a terminal that is not standard input");
-  const auto relayed = [&h](int i) {
-    return h.streams[i] == OPELOG_STREAM_SOCKET || h.streams[i] == OPELOG_STREAM_PIPE;
-  };
   for (int i = 0; i < 3; ++i) {
     const std::uint8_t stream = h.streams[i];
-    if (stream > OPELOG_STREAM_AS_1) return malformed("an unknown kind of stream");
-    if (stream != OPELOG_STREAM_KEPT && (h.terminals != 0 || h.how == OPELOG_HOW_QUERY))
-      return malformed("a stream where there is none");
+    if (stream > OPELOG_STREAM_KEPT_OTHER) return malformed("an unknown kind of stream");
+    const bool none = h.how == OPELOG_HOW_QUERY || (h.terminals >> i & 1) != 0;
+    if (none != (stream == OPELOG_STREAM_NONE))
+      return malformed("a stream where there is none, or none said");
+    if (h.terminals != 0 && !none && opelog_is_kept(stream) == 0)
+      return malformed("a stream that is relayed beside a terminal");
     if (stream == OPELOG_STREAM_AS_0 && (i < 1 || h.streams[0] != OPELOG_STREAM_SOCKET))
       return malformed("the same stream as one that is not relayed");
-    if (stream == OPELOG_STREAM_AS_1 && (i < 2 || !relayed(1)))
+    if (stream == OPELOG_STREAM_AS_1 && (i < 2 || opelog_is_relayed(h.streams[1]) == 0))
       return malformed("the same stream as one that is not relayed");
   }
   if (h.terminals != 0 && h.how == OPELOG_HOW_QUERY) return malformed("a terminal with a question");

@@ -26,7 +26,7 @@ struct Hello {
   std::string claim;                    ///< SSH_CONNECTION: printable ASCII, may be empty
   unsigned rows = 0, cols = 0;
   unsigned terminals = 0;                 ///< bit N: descriptor N is the login's terminal; 0: there is none
-  std::array<std::uint8_t, 3> streams{};  ///< enum opelog_stream of 0, 1, 2
+  std::array<std::uint8_t, 3> streams{};  ///< enum opelog_stream of 0, 1, 2; none for the terminal and QUERY
   bool operator==(const Hello&) const = default;
 };
 

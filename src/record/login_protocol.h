@@ -40,14 +40,27 @@ enum opelog_how {
 };
 
 /* What one of the shim's 0, 1, 2 is. The daemon never gets the descriptor itself: its owner could make any
- * call on it wait (docs/why/060-descriptors.md). */
+ * call on it wait (docs/why/060-descriptors.md). KEPT: the shell gets it as it is, and what passes there is
+ * in no record; the recording says so, and which kind it was. */
 enum opelog_stream {
-  OPELOG_STREAM_KEPT = 0,   /* a file, a device, a terminal: the shell gets it as it is */
-  OPELOG_STREAM_SOCKET = 1, /* a stream socket: relayed */
-  OPELOG_STREAM_PIPE = 2,   /* a pipe, named or not, open in its direction: relayed */
-  OPELOG_STREAM_AS_0 = 3,   /* the same socket as 0, which is relayed */
-  OPELOG_STREAM_AS_1 = 4    /* of 2 only: the same socket or pipe as 1, which is relayed */
+  OPELOG_STREAM_NONE = 0,          /* the terminal that comes along, and with QUERY */
+  OPELOG_STREAM_SOCKET = 1,        /* a stream socket: relayed */
+  OPELOG_STREAM_PIPE = 2,          /* a pipe, named or not, open in its direction: relayed */
+  OPELOG_STREAM_AS_0 = 3,          /* the same socket as 0, which is relayed */
+  OPELOG_STREAM_AS_1 = 4,          /* of 2 only: the same socket or pipe as 1, which is relayed */
+  OPELOG_STREAM_KEPT_TERMINAL = 5, /* a terminal, but not the one that comes along */
+  OPELOG_STREAM_KEPT_FILE = 6,
+  OPELOG_STREAM_KEPT_DEVICE = 7,
+  OPELOG_STREAM_KEPT_OTHER =
+      8 /* a datagram socket, a pipe open in the wrong direction or beside a terminal */
 };
+
+static inline int opelog_is_relayed(uint8_t stream) {
+  return stream == OPELOG_STREAM_SOCKET || stream == OPELOG_STREAM_PIPE;
+}
+static inline int opelog_is_kept(uint8_t stream) {
+  return stream >= OPELOG_STREAM_KEPT_TERMINAL && stream <= OPELOG_STREAM_KEPT_OTHER;
+}
 
 enum opelog_action {
   OPELOG_PASS = 1,            /* run the shell on the descriptors you have */
@@ -77,7 +90,7 @@ struct opelog_hello {
   uint32_t has_command;  /* 1: command counts even if empty */
   uint32_t has_original; /* 1: SSH_ORIGINAL_COMMAND was set */
   uint8_t terminals;   /* bit N: descriptor N is the terminal that 0 is, and that comes along; 0: 0 is none */
-  uint8_t streams[3];  /* enum opelog_stream of 0, 1, 2; all 0 with a terminal and with QUERY */
+  uint8_t streams[3];  /* enum opelog_stream of 0, 1, 2 */
   uint16_t rows, cols; /* of the terminal, 0 if none */
   uint32_t term_length, command_length, original_length, claim_length;
 };

@@ -170,36 +170,32 @@ void LoginServer::look_up(std::uint64_t id) {
   found->peer = std::move(*peer);
   found->shim_path = config_.shim_path;
   found->claim = p.hello.claim;
-  found->terminal = std::move(p.terminal);
-  found->borrowed = p.hello.how == OPELOG_HOW_REC;
   if (!asks_for_groups(config_.policy)) found->groups = Groups::kWithoutGroups;
+  auto terminal = std::make_shared<LoginTerminal>();
+  terminal->given = std::move(p.terminal);
+  terminal->borrowed = p.hello.how == OPELOG_HOW_REC;
   auto queued = run_work(
-      loop_, [found] { record::look_up(*found); },
-      [this, id, found, alive = alive_, &loop = loop_] {
-        if (*alive)
-          looked_up(id, found);
-        else
-          drop_apart(loop, found);
+      loop_,
+      [found, terminal] {
+        record::look_up(*found);
+        open_terminal(*terminal);
+      },
+      [this, id, found, terminal, alive = alive_, &loop = loop_]() mutable {
+        if (*alive) decide(id, found, *terminal);
+        // What no session has taken over.
+        if (terminal->given || terminal->outer) drop_apart(loop, std::move(terminal));
       });
   if (!queued) unsettled(id, queued.error());
 }
 
-void LoginServer::looked_up(std::uint64_t id, const std::shared_ptr<LoginLookup>& found) {
-  decide(id, found);
-  // What no session has taken over: even to close a terminal that is its user's may wait for him.
-  if (!found->terminal && !found->outer) return;
-  auto left = std::make_shared<std::pair<Fd, std::unique_ptr<OuterTerminal>>>(std::move(found->terminal),
-                                                                              std::move(found->outer));
-  drop_apart(loop_, std::move(left));
-}
-
-void LoginServer::decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& found) {
+void LoginServer::decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& found,
+                         LoginTerminal& terminal) {
   auto it = pending_.find(id);
   if (it == pending_.end()) return;
   Pending& p = *it->second;
   if (found->groups == Groups::kWithoutGroups && asks_for_groups(config_.policy)) {
     // Another policy came meanwhile.
-    p.terminal = std::move(found->terminal);
+    p.terminal = std::move(terminal.given);
     return look_up(id);
   }
   p.poll.reset();  // from here on the shim has nothing to say
@@ -252,12 +248,12 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
       break;
     }
     default:
-      return record(id, found, admission);
+      return record(id, found, terminal, admission);
   }
   drop(id);
 }
 
-void LoginServer::record(std::uint64_t id, const std::shared_ptr<LoginLookup>& found,
+void LoginServer::record(std::uint64_t id, const std::shared_ptr<LoginLookup>& found, LoginTerminal& terminal,
                          const Admission& admission) {
   Pending& p = *pending_.at(id);
   if (beside_a_terminal(*found, p.hello)) {
@@ -273,27 +269,26 @@ void LoginServer::record(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
   start->rule = admission.rule;
   start->shell = admission.shell;
 
-  if (p.hello.terminals != 0 && !found->outer)
-    return not_started(id, *start, found->unopened.error().message);
+  if (!terminal.opened) return not_started(id, *start, terminal.opened.error().message);
 
   // To revoke a terminal sends SIGHUP to its session's leader. If that is a shell that waits for the shim
   // (dash runs `-c` so), it would die and the login with it, without a word.
-  if (found->outer && p.hello.how != OPELOG_HOW_REC && !found->process.leads_session)
+  if (terminal.outer && p.hello.how != OPELOG_HOW_REC && !found->process.leads_session)
     return not_started(id, *start,
                        "opelog-shell was not started in place of the shell that leads the terminal's "
                        "session; in sshd_config write: ForceCommand exec /usr/bin/opelog-shell --force");
   format::SessionInfo info = session_info(*found, p.hello, host_);
   info.policy_digest = config_.policy_digest;
-  auto prepared = recorder_.prepare(admission, p.hello, found->outer, std::move(info));
+  auto prepared = recorder_.prepare(admission, p.hello, terminal.outer, std::move(info));
   if (!prepared) return not_started(id, *start, prepared.error().message);
   start->session = std::move(*prepared);
   if (!start->session.parts.outer) return run(id, start);
   p.starting = true;
   auto queued = run_work(
       loop_,
-      [start, terminal = std::make_shared<Fd>(std::move(found->terminal))] {
+      [start, given = std::make_shared<Fd>(std::move(terminal.given))] {
         start->taken = take_terminal(start->session);
-        terminal->reset();
+        given->reset();
       },
       [this, id, start, alive = alive_] {
         if (*alive) run(id, start);
@@ -345,6 +340,16 @@ void LoginServer::run(std::uint64_t id, const std::shared_ptr<Start>& start) {
     return;
   }
   ++counts_.recorded;
+  if (const std::string outputs = unrecorded_terminals(session.parts.info); !outputs.empty()) {
+    facts_({Level::kWarning,
+            "output-unrecorded",
+            outputs + " of a session of " + found.account.user +
+                ": a terminal that was left to the shell; what shows there is not recorded",
+            {{"session", session.parts.info.id},
+             {"user", found.account.user},
+             {"recording", session.parts.writer->name()},
+             {"rule", start->rule.name}}});
+  }
   session.parts.shim = std::move(it->second->socket);
   session.parts.shim_pidfd = std::move(start->found->peer.pidfd);
   session.parts.shim_started = found.process.started;

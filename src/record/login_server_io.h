@@ -58,9 +58,9 @@ class LoginServer {
   void wait_for_resources(int error);
   void readable(std::uint64_t id);
   void look_up(std::uint64_t id);
-  void looked_up(std::uint64_t id, const std::shared_ptr<LoginLookup>& found);
-  void decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& found);
-  void record(std::uint64_t id, const std::shared_ptr<LoginLookup>& found, const Admission& admission);
+  void decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& found, LoginTerminal& terminal);
+  void record(std::uint64_t id, const std::shared_ptr<LoginLookup>& found, LoginTerminal& terminal,
+              const Admission& admission);
   void not_started(std::uint64_t id, const Start& start, const std::string& why);
   void run(std::uint64_t id, const std::shared_ptr<Start>& start);
   void refuse(Pending& pending, const std::string& message, int exit_code);

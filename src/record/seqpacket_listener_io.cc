@@ -8,6 +8,10 @@
 #include <cerrno>
 #include <cstring>
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83  // newer than Debian's headers
+#endif
+
 namespace opelog::record {
 namespace {
 
@@ -51,12 +55,18 @@ Status remove_stale(const std::string& path, const sockaddr_un& name) {
 
 }  // namespace
 
+void refuse_descriptors(int socket) noexcept {
+  const int pass = 0;
+  (void)::setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &pass, sizeof pass);
+}
+
 Result<Fd> listen_seqpacket(const ListenerOptions& options) {
   auto name = unix_name(options.path);
   if (!name) return std::move(name).error();
   if (auto stale = remove_stale(options.path, *name); !stale) return std::move(stale).error();
   auto listener = new_socket();
   if (!listener) return std::move(listener).error();
+  if (!options.descriptors) refuse_descriptors(listener->get());
   // Nobody can connect before listen(2), so owner and mode are right from the first connection on.
   if (::bind(listener->get(), reinterpret_cast<const sockaddr*>(&*name), sizeof *name) != 0) {
     return error_from_errno(errno, options.path);

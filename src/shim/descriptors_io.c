@@ -16,23 +16,31 @@ static bool is_socket(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
 }
 
-static uint8_t kind_of(int fd, const struct stat* s) {
+/* Whether it can be read (0) or written (1, 2). */
+static bool has_its_direction(int fd) {
   int flags = fcntl(fd, F_GETFL);
-  if (flags < 0 || (flags & O_PATH) != 0) return OPELOG_STREAM_KEPT;
+  if (flags < 0 || (flags & O_PATH) != 0) return false;
   int access = flags & O_ACCMODE;
-  if (access != O_RDWR && access != (fd == 0 ? O_RDONLY : O_WRONLY)) return OPELOG_STREAM_KEPT;
-  if (S_ISFIFO(s->st_mode)) return OPELOG_STREAM_PIPE;
-  return S_ISSOCK(s->st_mode) && is_socket(fd) ? OPELOG_STREAM_SOCKET : OPELOG_STREAM_KEPT;
+  return access == O_RDWR || access == (fd == 0 ? O_RDONLY : O_WRONLY);
+}
+
+/* What is left to the shell, for the record. */
+static uint8_t kept_kind(int fd, const struct stat* s) {
+  if (S_ISREG(s->st_mode)) return OPELOG_STREAM_KEPT_FILE;
+  if (S_ISCHR(s->st_mode) && isatty(fd) == 1) return OPELOG_STREAM_KEPT_TERMINAL;
+  return S_ISCHR(s->st_mode) || S_ISBLK(s->st_mode) ? OPELOG_STREAM_KEPT_DEVICE : OPELOG_STREAM_KEPT_OTHER;
+}
+
+static uint8_t kind_of(int fd, const struct stat* s) {
+  if (S_ISFIFO(s->st_mode) && has_its_direction(fd)) return OPELOG_STREAM_PIPE;
+  if (S_ISSOCK(s->st_mode) && has_its_direction(fd) && is_socket(fd)) return OPELOG_STREAM_SOCKET;
+  return kept_kind(fd, s);
 }
 
 /* What the daemon will take for one (record/terminal_check_io.h). */
 static bool is_terminal(int fd, const struct stat* s) {
   return S_ISCHR(s->st_mode) && opelog_is_terminal_major(major(s->st_rdev)) &&
          (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR && isatty(fd) == 1;
-}
-
-static bool relayed(uint8_t stream) {
-  return stream == OPELOG_STREAM_SOCKET || stream == OPELOG_STREAM_PIPE;
 }
 
 void opelog_look_at_descriptors(struct opelog_hello_facts* facts) {
@@ -45,10 +53,14 @@ void opelog_look_at_descriptors(struct opelog_hello_facts* facts) {
       if (S_ISCHR(s[fd].st_mode) && s[fd].st_rdev == s[0].st_rdev) facts->terminals |= (uint8_t)(1u << fd);
   for (int fd = 0; fd < 3; ++fd) {
     uint8_t* stream = &facts->streams[fd];
-    *stream = facts->terminals != 0 ? OPELOG_STREAM_KEPT : kind_of(fd, &s[fd]);
+    if (facts->terminals != 0) { /* what is beside the terminal is not relayed */
+      *stream = (facts->terminals >> fd & 1u) != 0 ? OPELOG_STREAM_NONE : kept_kind(fd, &s[fd]);
+      continue;
+    }
+    *stream = kind_of(fd, &s[fd]);
     for (int other = 0; other < fd; ++other) {
       /* A pipe has a direction: what is read from and what is written to are two streams all the same. */
-      if (facts->streams[other] == *stream && relayed(*stream) && s[other].st_dev == s[fd].st_dev &&
+      if (facts->streams[other] == *stream && opelog_is_relayed(*stream) && s[other].st_dev == s[fd].st_dev &&
           s[other].st_ino == s[fd].st_ino && (*stream == OPELOG_STREAM_SOCKET || other > 0))
         *stream = (uint8_t)(OPELOG_STREAM_AS_0 + other);
     }
@@ -85,7 +97,7 @@ bool opelog_prepare_handover(const uint8_t streams[3], struct opelog_link* link,
   for (int fd = 0; fd < 3; ++fd) {
     struct opelog_stream_ends* ends = &handover->ends[fd];
     *ends = (struct opelog_stream_ends){-1, -1, -1, -1};
-    if (!relayed(streams[fd])) continue;
+    if (!opelog_is_relayed(streams[fd])) continue;
     ends->inner = link->descriptors[next++];
     ends->outer = link->descriptors[next++];
     if (!move_up(&ends->inner) || !move_up(&ends->outer)) return false;
@@ -97,7 +109,7 @@ bool opelog_prepare_handover(const uint8_t streams[3], struct opelog_link* link,
 bool opelog_take_streams(const struct opelog_handover* handover) {
   for (int fd = 0; fd < 3; ++fd) {
     int from = handover->ends[fd].shell;
-    if (handover->streams[fd] >= OPELOG_STREAM_AS_0)
+    if (handover->streams[fd] == OPELOG_STREAM_AS_0 || handover->streams[fd] == OPELOG_STREAM_AS_1)
       from = handover->streams[fd] - OPELOG_STREAM_AS_0; /* which is new already */
     if (from >= 0 && dup2(from, fd) < 0) return false;
   }
@@ -119,7 +131,7 @@ bool opelog_arrange_for_waiter(const struct opelog_handover* handover, char kind
   from[OPELOG_WAITER_CONNECTION] = handover->connection;
   for (int fd = 0; fd < 3; ++fd) {
     kinds[fd] = OPELOG_WAITER_KINDS[handover->streams[fd]];
-    if (!relayed(handover->streams[fd])) continue;
+    if (!opelog_is_relayed(handover->streams[fd])) continue;
     from[OPELOG_WAITER_USER + fd] = OPELOG_WAITER_USER + fd; /* stays */
     from[OPELOG_WAITER_OUTER + fd] = handover->ends[fd].outer;
     from[OPELOG_WAITER_INNER + fd] = handover->ends[fd].inner;

@@ -61,7 +61,7 @@ static int take(char* out, size_t limit, const char** from, size_t length) {
 static size_t stream_descriptors(const struct opelog_hello_facts* asked) {
   size_t count = 0;
   for (int i = 0; i < 3; ++i)
-    if (asked->streams[i] == OPELOG_STREAM_SOCKET || asked->streams[i] == OPELOG_STREAM_PIPE) count += 2;
+    if (opelog_is_relayed(asked->streams[i])) count += 2;
   return count;
 }
 

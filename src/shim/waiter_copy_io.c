@@ -13,6 +13,7 @@ struct flow {
 static struct flow flows[kCopyFlows];
 static int flow_count;
 static unsigned sockets;                           /* bit N: descriptor N is one */
+static unsigned half_closed;                       /* bit N: the shell shut its socket N down for writing */
 static unsigned char buffers[kCopyFlows][kBuffer]; /* pages that are never used are never there */
 
 static int is_socket(int fd) {
@@ -63,11 +64,12 @@ static int is_needed(int fd) {
   return 0;
 }
 
-/* `how`: 0 nothing more is read, 1 nothing more is written. */
+/* `how`: 0 nothing more is read, 1 nothing more is written. The user's own socket is not shut down: other
+ * processes of his may go on with it, as they could after a shell that only closes it. */
 static void let_go(int fd, int how) {
   if (!is_needed(fd))
     kernel(__NR_close, fd, 0, 0, 0, 0);
-  else
+  else if (!is_users(fd))
     kernel(__NR_shutdown, fd, how, 0, 0, 0);
 }
 
@@ -75,6 +77,20 @@ static void finish(struct flow* f) {
   f->done = 1;
   let_go(f->to, 1);
   let_go(f->from, 0);
+}
+
+/* All output has gone to the user's end. If that is his input as well: the shell has shut its socket down for
+ * writing, and so his is; or all who had it have closed it, so that nobody reads from it either. */
+static void finish_output(struct flow* f) {
+  int user = f->to;
+  finish(f);
+  if (!is_needed(user)) return;
+  if ((half_closed >> (user - OPELOG_WAITER_USER) & 1u) != 0) {
+    kernel(__NR_shutdown, user, 1, 0, 0, 0);
+    return;
+  }
+  for (int i = 0; i < flow_count; ++i)
+    if (!flows[i].done && flows[i].from == user) finish(&flows[i]);
 }
 
 static void write_some(struct flow* f) {
@@ -92,13 +108,19 @@ static void write_some(struct flow* f) {
   if (f->at == f->filled) f->at = f->filled = 0;
 }
 
-static void read_some(struct flow* f) {
+/* `returned`: by the poll. */
+static void read_some(struct flow* f, short returned) {
   unsigned char* bytes = buffers[f - flows];
   long n = is_socket(f->from) ? kernel(__NR_recvfrom, f->from, (long)bytes, kBuffer, kDontWait, 0)
                               : kernel(__NR_read, f->from, (long)bytes, kBuffer, 0, 0);
   if (n == -kAgain || n == -kInterrupted) return;
   if (n <= 0) { /* nothing waits: the buffer is empty when we read */
-    finish(f);
+    if (f->from >= OPELOG_WAITER_LINK && (returned & kPollHangUp) == 0)
+      half_closed |= 1u << (f->from - OPELOG_WAITER_LINK);
+    if (is_users(f->to))
+      finish_output(f);
+    else
+      finish(f);
     return;
   }
   f->filled = (int)n;
@@ -134,7 +156,7 @@ void opelog_copy_step(const struct poll_entry* entries) {
     } else if (entries[2 * i + 1].returned != 0) {
       finish(f);
     } else if (entries[2 * i].returned != 0) {
-      read_some(f);
+      read_some(f, entries[2 * i].returned);
     }
   }
 }

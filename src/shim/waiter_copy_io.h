@@ -3,7 +3,8 @@
  *
  * Only here is a descriptor used that the user or his programs hold; whoever makes a call on it wait, or
  * sends something strange over it, makes his own waiter wait. A flow holds one buffer; while it is not empty
- * its source is not read. An end is passed on as soon as what came before it has gone.
+ * its source is not read. An end is passed on as soon as what came before it has gone;
+ * what the user passed is closed as the shell would have closed it, and shut down only if the shell did that.
  */
 #ifndef OPELOG_SHIM_WAITER_COPY_IO_H
 #define OPELOG_SHIM_WAITER_COPY_IO_H

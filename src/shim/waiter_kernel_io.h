@@ -45,6 +45,7 @@ enum {
   kCloseOnExec = 02000000,
   kPollIn = 1,
   kPollOut = 4,
+  kPollHangUp = 16,
   kDontWait = 0x40,
   kNoSignal = 0x4000,
   kNoHang = 1,

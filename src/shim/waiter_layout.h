@@ -11,7 +11,7 @@ enum {
   OPELOG_WAITER_END = 13
 };
 
-/* Letters of streams, by enum opelog_stream: kept, socket, pipe, the same as 0, the same as 1. */
-#define OPELOG_WAITER_KINDS "-sp01"
+/* Letters of streams, by enum opelog_stream: none, socket, pipe, the same as 0, the same as 1, kept. */
+#define OPELOG_WAITER_KINDS "-sp01----"
 
 #endif

@@ -79,6 +79,24 @@ TEST(SessionText, WhatASessionWithoutATerminalWas) {
   EXPECT_EQ(streams_text(info, end), "");
 }
 
+TEST(SessionText, WhatWasLeftToTheShellIsSaid) {
+  format::RecordingSummary summary;
+  auto& info = summary.info;
+  info.id = "0123456789abcdef";
+  EXPECT_EQ(kept_text(info), "");
+  EXPECT_NE(summary_json(summary).find(R"("kept":{},)"), std::string::npos) << summary_json(summary);
+  info.kept = {format::Kept::kDevice, format::Kept::kTerminal, format::Kept::kNot};
+  EXPECT_EQ(kept_text(info), "stdin (device), stdout (terminal)");
+  EXPECT_NE(summary_json(summary).find(R"("kept":{"stdin":"device","stdout":"terminal"},)"),
+            std::string::npos)
+      << summary_json(summary);
+  const auto end = end_of(format::EndReason::kExit, 0, std::nullopt);
+  EXPECT_EQ(
+      streams_text(info, end),
+      "a session without a terminal: a shell, 0 bytes out (0 of them stderr), 0 in; the bytes are counted, "
+      "not recorded; left to the shell, and not counted: stdin (device), stdout (terminal)");
+}
+
 TEST(SessionText, JsonIsOneAsciiObjectWhateverTheSessionHolds) {
   format::RecordingSummary summary;
   summary.info.user = "e\x1B\n\xFF\xE2\x80\xAE\"";

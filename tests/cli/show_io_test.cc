@@ -48,6 +48,18 @@ TEST_F(Show, TellsTheEndAndHostileTextIsOnlyText) {
   EXPECT_EQ(json.out.find('\x1B'), std::string::npos);
 }
 
+TEST_F(Show, SaysWhatWasLeftToTheShellWhereSomethingWas) {
+  EXPECT_EQ(show("alice").out.find("unrecorded"), std::string::npos);
+  info.kept = {format::Kept::kNot, format::Kept::kTerminal, format::Kept::kFile};
+  testing::make_recording(dir, "bob_20261122140509_192.0.2.7", info, {}, 0);
+  const Ran ran = show("bob");
+  EXPECT_NE(ran.out.find("\nunrecorded  stdout (terminal), stderr (file): left to the shell"),
+            std::string::npos)
+      << ran.out;
+  EXPECT_NE(show("bob", {"--json"}).out.find(R"("kept":{"stdout":"terminal","stderr":"file"})"),
+            std::string::npos);
+}
+
 TEST_F(Show, NoneAndSeveralAreDifferentAnswers) {
   EXPECT_EQ(show("bob").status, 3);
   testing::make_recording(dir, "alice_20261122150000_192.0.2.7", info, {{0, "x"}});

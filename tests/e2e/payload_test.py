@@ -58,8 +58,9 @@ class InputWithoutPayload(Scene):
 
     def test_what_is_typed_on_a_terminal_is_kept(self):
         term = self.log_in()
-        term.send("cat\r")
-        term.expect(r"cat\r\n")
+        # Only when the shell has given the terminal's settings back is a return a new line.
+        term.send("echo re''ady; cat\r")
+        term.expect(r"\nready\r\n")
         term.send("typed words\r")
         term.expect(r"typed words\r\ntyped words\r\n")
         term.send("\x04")

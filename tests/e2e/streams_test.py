@@ -1,6 +1,7 @@
 """Sessions without a terminal: commands, scp, sftp, rsync and git pass byte for byte, and are accounted for."""
 
 import hashlib
+import json
 import os
 
 import sandbox
@@ -72,6 +73,90 @@ class Commands(Scene):
         done = self.host.ssh("opelogtest-a", "bash -i", input=b"echo $((6*7)); exit 3\n")
         self.assertEqual((done.rc, done.out), (3, b"42\n"), done)
         self.new_recordings()
+
+
+# Goes on with the socket that a recorded command had, when that has ended; and it sees the command close it.
+SHARED_SOCKET = r"""
+import os, socket
+ours, theirs = socket.socketpair()
+def start(*command):
+    pid = os.fork()
+    if pid == 0:
+        for fd in (0, 1):
+            os.dup2(theirs.fileno(), fd)
+        os.execv("/usr/bin/opelog-shell", ["opelog-shell", "--rec", "--", *command])
+    return pid
+pid = start("sh", "-c", "read line; echo got $line")
+ours.sendall(b"word\n")
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+theirs.sendall(b"mine\n")
+text = b""
+while not text.endswith(b"mine\n"):
+    text += ours.recv(100)
+print(text.decode().replace("\n", "|"), flush=True)
+ours.sendall(b"back\n")
+print(theirs.recv(100).decode().strip(), flush=True)
+pid = start("sh", "-c", "exec <&- >&-; exec sleep 1000")
+theirs.close()
+print(repr(ours.recv(100)), os.waitpid(pid, os.WNOHANG)[0], flush=True)
+os.kill(pid, 9)
+"""
+
+
+class LeftToTheShell(Scene):
+    """What is no stream is the shell's as it was, and the recording says so."""
+
+    def kept(self, recording):
+        return [json.loads(value) for value in recording.notes().get("OPELOG_KEPT", [])]
+
+    def test_a_terminal_as_output_is_stated_and_warned_of(self):
+        term = self.host.terminal("sh", "-c", "exec opelog-shell --rec -- sh -c 'echo shown; echo err >&2' < /dev/null 2> /tmp/err",
+                                  user="opelogtest-a")
+        term.expect("shown\r\n")
+        self.assertEqual(term.wait(), 0)
+        self.assertEqual(self.host.read("/tmp/err"), b"err\n")
+        [recording] = self.new_recordings()
+        self.assertEqual(self.kept(recording), [{"stdin": "device", "stdout": "terminal", "stderr": "file"}])
+        self.assertEqual(json.loads(recording.notes()["OPELOG_END"][0])["bytes_out"], 0)
+        said = self.host.opelog("show", recording.name, check=True).text
+        self.assertRegex(said, r"(?m)^unrecorded +stdin \(device\), stdout \(terminal\), stderr \(file\): left to the shell")
+        shown = json.loads(self.host.opelog("show", "--json", recording.name, check=True).out)
+        self.assertEqual(shown["kept"], {"stdin": "device", "stdout": "terminal", "stderr": "file"})
+        self.assertIn(b"stdout (terminal)", self.host.opelog("play", recording.name).err)
+        self.host.daemon.wait_log(f"warning .*output-unrecorded: stdout of a session of opelogtest-a: a terminal.* session={shown['id']} ")
+
+    def test_files_and_what_stands_beside_a_terminal(self):
+        self.host.sh("opelog-shell --rec -- echo text > /tmp/out 2>&1 < /dev/null; chmod 644 /tmp/out", check=True, user="opelogtest-a")
+        term = self.host.terminal("sh", "-c", "opelog-shell --rec -- sh -c 'echo text; echo err >&2' | cat > /tmp/piped; exit 3",
+                                  user="opelogtest-a")
+        self.assertEqual(term.wait(), 3)
+        self.assertEqual((self.host.read("/tmp/out"), self.host.read("/tmp/piped")), (b"text\n", b"text\n"))
+        first, second = sorted(self.new_recordings(2), key=lambda r: b"/tmp/piped" in r.log or b"err" in r.payload())
+        self.assertEqual(self.kept(first), [{"stdin": "device", "stdout": "file", "stderr": "file"}])
+        self.assertEqual(self.kept(second), [{"stdout": "other"}])
+        self.assertEqual(second.payload(), b"err\r\n")
+        self.assertNotRegex(self.host.daemon.log(), f"output-unrecorded.*({'|'.join(self.ids([first, second]))})")
+
+    def ids(self, recordings):
+        return [json.loads(r.notes()["OPELOG_SESSION"][0])["id"] for r in recordings]
+
+    def test_under_sshd_nothing_is(self):
+        self.host.ssh("opelogtest-a", "cat", input=b"x")
+        self.host.ssh("opelogtest-a", "echo on a terminal", tty=True)
+        self.log_out(self.log_in())
+        for recording in self.new_recordings(3):
+            self.assertNotIn(b"OPELOG_KEPT", recording.time)
+            self.assertNotIn("unrecorded", self.host.opelog("show", recording.name, check=True).text)
+
+
+class SharedSocket(Scene):
+    """A socket of the user's is closed, and not shut down for his other processes."""
+
+    def test_it_goes_on_after_the_command_and_ends_with_its_last_holder(self):
+        self.host.write("/tmp/shared.py", SHARED_SOCKET.encode())
+        done = self.host.run("python3", "/tmp/shared.py", user="opelogtest-a")
+        self.assertEqual((done.rc, done.out), (0, b"got word|mine|\nback\nb'' 0\n"), done)
+        self.new_recordings(2)
 
 
 class Copies(Scene):

@@ -2,6 +2,7 @@
 """Escapes that were once possible, each carried out as the recorded user over a real login. Rows of docs/threats.md."""
 
 import os
+import socket
 import sys
 import time
 
@@ -91,6 +92,33 @@ for _, fd in victims:
 time.sleep(60)
 '''
 
+# Asks the daemon something and sends with it a socket whose last close waits.
+LINGERING_DESCRIPTOR = r'''
+import errno, os, socket, struct, sys
+listener = socket.create_server(('127.0.0.1', 0), backlog=1)
+victim = socket.create_connection(listener.getsockname())
+victim.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 20))
+victim.setblocking(False)
+try:
+    while True:
+        victim.send(bytes(65536))
+except BlockingIOError:
+    pass
+control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+control.connect('/run/opelog/control.sock')
+control.send(b'{"op":"status"}')
+control.recv(65536)
+print('asked', flush=True)
+try:
+    control.sendmsg([b'{"op":"status"}'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', victim.fileno()))])
+    os.close(victim.detach())  # the last close is the daemon's
+    print('sent', flush=True)
+except OSError as error:
+    print(errno.errorcode[error.errno], flush=True)
+sys.stdin.read()
+os.kill(os.getpid(), 9)
+'''
+
 # Opens the terminal again and again, and writes to it once it can.
 WRITE_LATER = r'''
 import os, signal, sys, time
@@ -168,6 +196,27 @@ class Descriptors(scene.Scene):
         own.popen.stdin.close()
         self.assertEqual(own.popen.stdout.readline(), b"last words\n")
         own.wait()
+
+
+class ControlSocket(scene.Scene):
+    """Row 6: an auditor sends a descriptor whose close waits to where none is wanted."""
+
+    def test_no_descriptor_can_be_sent_there(self):
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.getsockopt(socket.SOL_SOCKET, 83)
+            except OSError:
+                self.skipTest("this kernel is older than SO_PASSRIGHTS (6.16): what is left is in docs/threats.md")
+        self.host.add_user("opelogtest-audit", 2500, groups=("opelog-audit",))
+        self.host.write("/tmp/linger.py", LINGERING_DESCRIPTOR.encode())
+        sender = self.host.popen("python3", "/tmp/linger.py", user="opelogtest-audit", stdin=-1, stdout=-1)
+        self.assertEqual(sender.popen.stdout.readline(), b"asked\n")
+        self.assertEqual(sender.popen.stdout.readline(), b"EPERM\n")
+        self.host.opelog("status", check=True)
+        self.assertEqual(self.host.ssh("opelogtest-b", "echo others").out, b"others\n")
+        self.assertTrue(sender.running(), "others waited until the descriptor was closed")
+        sender.popen.stdin.close()
+        sender.wait()
 
 
 class OuterTerminal(scene.Scene):

@@ -30,7 +30,7 @@ def say(data, fds=()):
     finally:
         s.close()
 magic = 0x314c504f
-hello = struct.pack("=IIIIIHHIIII", magic, 1, 1, 0, 0, 24, 80, 4, 0, 0, 0) + b"xterm"[:4]
+hello = struct.pack("=IIIIIBBBBHHIIII", magic, 1, 1, 0, 0, 1, 0, 7, 7, 24, 80, 4, 0, 0, 0) + b"xterm"[:4]  # 0 is a terminal
 null = os.open("/dev/null", os.O_RDWR)
 for data in (b"", b"x", os.urandom(100), os.urandom(100000), hello[:10], hello + b"tail", struct.pack("=II", 1, 1),
              hello[:8] + b"\xff" * 60):
@@ -39,11 +39,13 @@ for data in (b"", b"x", os.urandom(100), os.urandom(100000), hello[:10], hello +
 for n in (0, 1, 2, 4, 7, 30):
     say(hello, [null] * n)
 pipes = [os.pipe() for _ in range(3)]
-say(hello, [pipes[0][1], pipes[1][0], pipes[2][0]])          # the wrong way round
+say(hello, [pipes[0][1], pipes[1][0], pipes[2][0]])
+for end in pipes[0]:
+    say(hello, [end])
 opath = os.open("/", os.O_PATH)
-say(hello, [opath] * 3)
+say(hello, [opath])
 sock = connect()                                             # its own connection as its terminal
-say(hello, [sock.fileno()] * 3)
+say(hello, [sock.fileno()])
 print("babbled", flush=True)
 '''
 
@@ -126,7 +128,7 @@ class Door(AsTheShim):
         term.expect("still-42")
         self.log_out(term)
         self.new_recordings(1)
-        self.host.daemon.wait_log("login-malformed")
+        self.host.daemon.wait_log("login-malformed: .*what it sent is no terminal")
         self.assertEqual(self.host.ssh("opelogtest-b", "echo in").out, b"in\n")
 
     def test_thousands_of_silent_connections_fill_the_share_of_their_uid_and_no_more(self):

@@ -78,10 +78,11 @@ TEST(FormatDocument, NamesAreThoseOfTheCode) {
   }
   std::set<std::string> real;
   for (const std::string_view name :
-       {kStartTime,     kTerm,       kTty,          kColumns,        kLines,         kShell,
-        kCommand,       kTimingLog,  kOutputLog,    kInputLog,       kDuration,      kExitCode,
-        kOpelogSession, kOpelogUser, kOpelogClient, kOpelogAncestry, kOpelogCommand, kOpelogPolicy,
-        kOpelogStream,  kOpelogNote, kOpelogGap,    kOpelogRepair,   kOpelogTorn,    kOpelogEnd}) {
+       {kStartTime,      kTerm,          kTty,           kColumns,      kLines,
+        kShell,          kCommand,       kTimingLog,     kOutputLog,    kInputLog,
+        kDuration,       kExitCode,      kOpelogSession, kOpelogUser,   kOpelogClient,
+        kOpelogAncestry, kOpelogCommand, kOpelogKept,    kOpelogPolicy, kOpelogStream,
+        kOpelogNote,     kOpelogGap,     kOpelogRepair,  kOpelogTorn,   kOpelogEnd}) {
     real.emplace(name);
   }
   EXPECT_EQ(written, real);
@@ -106,6 +107,17 @@ TEST(FormatDocument, ReasonsAreThoseOfTheCode) {
   EXPECT_EQ(written.size(), static_cast<std::size_t>(EndReason::kCrash) + 1);
 }
 
+TEST(FormatDocument, WordsOfWhatIsKeptAreThoseOfTheCode) {
+  std::set<std::string> written;
+  for (const auto& row : table_below("### What is left to the shell")) {
+    if (row[0] != "word") written.insert(row[0]);
+  }
+  std::set<std::string> real;
+  for (int kept = static_cast<int>(Kept::kTerminal); kept <= static_cast<int>(Kept::kOther); ++kept)
+    real.insert(kept_word(static_cast<Kept>(kept)));
+  EXPECT_EQ(written, real);
+}
+
 TEST(FormatDocument, ExamplesAreWhatTheCodeWrites) {
   const SessionInfo info = testing::sample_info();
   EXPECT_EQ(example("first line"), encode_first_line(info));
@@ -120,6 +132,9 @@ TEST(FormatDocument, ExamplesAreWhatTheCodeWrites) {
   end.exit_code = 0;
   end.bytes_out = 51;
   EXPECT_EQ(example("end"), encode_end(120, 5123456, end));
+  SessionInfo kept;
+  kept.kept = {Kept::kNot, Kept::kTerminal, Kept::kFile};
+  EXPECT_NE(encode_header(kept, {}).find("\n" + example("kept")), std::string::npos);
 }
 
 }  // namespace

@@ -89,11 +89,28 @@ TEST(SessionHeader, HostileStringsComeBackByteForByteAndAddNoLines) {
     info.terminal = random() % 2 == 0;
     info.records_input = random() % 2 == 0;
     info.client_claimed = random() % 2 == 0;
+    for (Kept& kept : info.kept) kept = static_cast<Kept>(random() % 5);
     const std::string lines = encode_header(info, {"b", true, true});
     ASSERT_EQ(decode(lines).info, info);
     for (const char c : lines) ASSERT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << round;
     ASSERT_EQ(lines.compare(0, 26, "H 0.000000 OPELOG_SESSION "), 0);
   }
+}
+
+TEST(SessionHeader, WhatIsLeftToTheShellIsStatedAndNothingElseIs) {
+  const HeaderFacts facts{"b", true, false};
+  SessionInfo info = testing::sample_info();
+  const std::string ordinary = encode_header(info, facts);
+  EXPECT_EQ(ordinary.find("OPELOG_KEPT"), std::string::npos);
+  info.kept = {Kept::kDevice, Kept::kNot, Kept::kOther};
+  const std::string line = "H 0.000000 OPELOG_KEPT {\"stdin\":\"device\",\"stderr\":\"other\"}\n";
+  std::string lines = encode_header(info, facts);
+  ASSERT_NE(lines.find(line), std::string::npos) << lines;
+  EXPECT_EQ(lines.erase(lines.find(line), line.size()), ordinary);
+  // Words of a later version, and what is no word at all.
+  const HeaderDecoder decoder =
+      decode("H 0.000000 OPELOG_KEPT {\"stdin\":\"teapot\",\"stdout\":7,\"stdlog\":\"file\"}\n");
+  EXPECT_EQ(decoder.info.kept, (std::array<Kept, 3>{Kept::kOther, Kept::kOther, Kept::kNot}));
 }
 
 TEST(SessionHeader, CommandsAsLongAsTheKernelTakesComeBackWhole) {
@@ -180,7 +197,7 @@ TEST(SessionHeader, AnyJsonInOurNotesIsTakenWithoutHarm) {
                            "{\"started_us\":-1.5}", "{\"uid\":4294967296}", "{\"port\":65536}",
                            "{\"ancestors\":5}", "{\"ancestors\":[1,{}]}", "{\"terminal\":\"yes\"}"}) {
     for (const std::string_view name :
-         {kOpelogSession, kOpelogUser, kOpelogClient, kOpelogAncestry, kOpelogPolicy}) {
+         {kOpelogSession, kOpelogUser, kOpelogClient, kOpelogAncestry, kOpelogKept, kOpelogPolicy}) {
       EXPECT_TRUE(decoder.take(Note{std::string(name), json, false}));
     }
   }

@@ -46,9 +46,13 @@ class ControlServerTest : public ::testing::Test {
   void start(ControlLimits limits = {}) {
     auto listener = listen_seqpacket({path_, 0666, {}, 64});
     ASSERT_TRUE(listener) << listener.error().message;
+    serve(std::move(listener).value(), limits);
+  }
+
+  void serve(Fd listener, ControlLimits limits = {}) {
     auto server = ControlServer::start(
-        loop_, std::move(listener).value(), kAuditors, handler_,
-        [this](const Fact& fact) { facts_.push_back(fact); }, limits);
+        loop_, std::move(listener), kAuditors, handler_, [this](const Fact& fact) { facts_.push_back(fact); },
+        limits);
     ASSERT_TRUE(server) << server.error().message;
     server_ = std::move(server).value();
   }
@@ -179,11 +183,8 @@ TEST_F(ControlServerTest, GarbageIsAnsweredAndTheConnectionClosed) {
   EXPECT_TRUE(turn_until([&] { return server_->connections() == 0; }));
 }
 
-TEST_F(ControlServerTest, DescriptorsSentAlongAreDropped) {
-  start();
-  const auto before = std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
-  auto client = connect();
-  std::string request = R"({"op":"status"})";
+// sendmsg(2)'s errno, 0 if the request and three descriptors are on their way.
+int send_with_descriptors(const Fd& client, std::string request) {
   iovec part{request.data(), request.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 3)] = {};
   msghdr message{};
@@ -197,11 +198,42 @@ TEST_F(ControlServerTest, DescriptorsSentAlongAreDropped) {
   header->cmsg_len = CMSG_LEN(sizeof(int) * 3);
   const int fds[3] = {0, 1, 2};
   std::copy_n(reinterpret_cast<const char*>(fds), sizeof fds, reinterpret_cast<char*>(CMSG_DATA(header)));
-  ASSERT_GT(::sendmsg(client.get(), &message, 0), 0);
+  return ::sendmsg(client.get(), &message, MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
+// Whether the kernel can refuse descriptors: SO_PASSRIGHTS, from Linux 6.16 on.
+bool refuses_descriptors() {
+  const Fd probe(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  int value = 0;
+  socklen_t length = sizeof value;
+  return ::getsockopt(probe.get(), SOL_SOCKET, 83, &value, &length) == 0;
+}
+
+TEST_F(ControlServerTest, NobodyCanSendADescriptorAtAnyTime) {
+  if (!refuses_descriptors()) GTEST_SKIP() << "this kernel is older than SO_PASSRIGHTS (6.16)";
+  start();
+  const auto client = connect();
+  EXPECT_EQ(send_with_descriptors(client, R"({"op":"status"})"), EPERM) << "before it was accepted";
+  EXPECT_EQ(Json::parse(ask(client, R"({"op":"status"})"))["ok"], true);
+  EXPECT_EQ(send_with_descriptors(client, R"({"op":"status"})"), EPERM);
+  EXPECT_EQ(Json::parse(ask(client, R"({"op":"status"})"))["ok"], true);
+  EXPECT_EQ(handler_.calls, 2) << "what was refused did not come without its descriptors either";
+}
+
+// As systemd holds the socket until the daemon is there. What was sent by then is dropped.
+TEST_F(ControlServerTest, DescriptorsOfAConnectionOlderThanTheServerAreDroppedAndNoFurtherOnesTaken) {
+  auto listener = listen_seqpacket({path_, 0666, {}, 64});
+  ASSERT_TRUE(listener) << listener.error().message;
+  auto client = connect();
+  ASSERT_EQ(send_with_descriptors(client, R"({"op":"status"})"), 0);
+  serve(std::move(listener).value());
+  const auto before = std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
   EXPECT_EQ(Json::parse(receive(client))["ok"], true);
+  EXPECT_EQ(send_with_descriptors(client, R"({"op":"status"})"), refuses_descriptors() ? EPERM : 0);
   client.reset();
   EXPECT_TRUE(turn_until([&] { return server_->connections() == 0; }));
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}), before);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}), before - 1)
+      << "the client";
 }
 
 TEST_F(ControlServerTest, TooManyConnectionsAreToldSoAndTheOthersGoOn) {

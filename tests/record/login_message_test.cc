@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 
@@ -9,7 +10,18 @@ namespace opelog::record {
 namespace {
 
 struct HelloBytes {
-  opelog_hello head{{OPELOG_LOGIN_MAGIC, OPELOG_HELLO}, OPELOG_HOW_COMMAND, 1, 1, 0, {}, 24, 80, 0, 0, 0, 0};
+  opelog_hello head{{OPELOG_LOGIN_MAGIC, OPELOG_HELLO},
+                    OPELOG_HOW_COMMAND,
+                    1,
+                    1,
+                    0,
+                    {OPELOG_STREAM_PIPE, OPELOG_STREAM_PIPE, OPELOG_STREAM_KEPT_FILE},
+                    24,
+                    80,
+                    0,
+                    0,
+                    0,
+                    0};
   std::string term = "xterm", command = "ls -l", original = "orig", claim = "1.2.3.4 5 6.7.8.9 22";
   [[nodiscard]] std::string bytes() const {
     opelog_hello h = head;
@@ -37,6 +49,7 @@ TEST(LoginMessage, AHelloIsTakenAsItIs) {
   expected.claim = "1.2.3.4 5 6.7.8.9 22";
   expected.rows = 24;
   expected.cols = 80;
+  expected.streams = {OPELOG_STREAM_PIPE, OPELOG_STREAM_PIPE, OPELOG_STREAM_KEPT_FILE};
   EXPECT_EQ(*hello, expected);
 }
 
@@ -79,6 +92,10 @@ TEST(LoginMessage, OnlyATerminalComesAsADescriptor) {
       HelloBytes h;
       h.head.how = how;
       h.head.terminals = terminals;
+      for (int i = 0; i < 3; ++i) {
+        h.head.streams[i] = how == OPELOG_HOW_QUERY || (terminals >> i & 1) != 0 ? OPELOG_STREAM_NONE
+                                                                                 : OPELOG_STREAM_KEPT_FILE;
+      }
       if (how == OPELOG_HOW_FORCE) {
         h.head.has_command = 0;
         h.command = "";
@@ -98,36 +115,64 @@ TEST(LoginMessage, OnlyATerminalComesAsADescriptor) {
 }
 
 TEST(LoginMessage, OnlyStreamsThatAShimCanFindAreTaken) {
-  constexpr std::uint8_t kept = OPELOG_STREAM_KEPT, socket = OPELOG_STREAM_SOCKET, pipe = OPELOG_STREAM_PIPE,
-                         as_0 = OPELOG_STREAM_AS_0, as_1 = OPELOG_STREAM_AS_1;
-  const std::array<std::uint8_t, 3> good[] = {
-      {kept, kept, kept}, {socket, as_0, as_0}, {socket, as_0, pipe}, {pipe, pipe, as_1},
-      {pipe, pipe, pipe}, {kept, socket, as_1}, {socket, kept, as_0}, {socket, pipe, as_0}};
-  const std::array<std::uint8_t, 3> bad[] = {
-      {as_0, kept, kept}, {as_1, kept, kept},   {socket, as_1, kept}, {pipe, as_0, kept}, {kept, as_0, kept},
-      {kept, kept, as_0}, {socket, as_0, as_1}, {kept, kept, as_1},   {5, kept, kept},    {kept, kept, 255}};
-  const auto taken = [](const std::array<std::uint8_t, 3>& streams, std::uint32_t how,
-                        std::uint8_t terminals) {
-    HelloBytes h;
-    h.head.how = how;
-    h.head.terminals = terminals;
-    std::copy(streams.begin(), streams.end(), std::begin(h.head.streams));
-    auto hello = decode_hello(h.bytes(), terminals != 0 ? 1 : 0);
-    if (hello) {
-      EXPECT_EQ(hello->streams, streams);
-    }
-    return hello.ok();
+  constexpr std::uint8_t none = OPELOG_STREAM_NONE, socket = OPELOG_STREAM_SOCKET, pipe = OPELOG_STREAM_PIPE,
+                         as_0 = OPELOG_STREAM_AS_0, as_1 = OPELOG_STREAM_AS_1,
+                         tty = OPELOG_STREAM_KEPT_TERMINAL, file = OPELOG_STREAM_KEPT_FILE,
+                         device = OPELOG_STREAM_KEPT_DEVICE, other = OPELOG_STREAM_KEPT_OTHER;
+  struct Row {
+    std::array<std::uint8_t, 3> streams;
+    std::vector<std::uint8_t> terminals;  ///< with which of these it is taken; 0: without a terminal
   };
-  for (const auto& streams : good) {
-    const bool none = streams == std::array<std::uint8_t, 3>{};
-    EXPECT_TRUE(taken(streams, OPELOG_HOW_COMMAND, 0))
-        << int{streams[0]} << int{streams[1]} << int{streams[2]};
-    EXPECT_EQ(taken(streams, OPELOG_HOW_COMMAND, 1), none);
-    EXPECT_EQ(taken(streams, OPELOG_HOW_QUERY, 0), none);
+  const Row table[] = {
+      {{file, file, file}, {0}},
+      {{tty, device, other}, {0}},
+      {{socket, as_0, as_0}, {0}},
+      {{socket, as_0, pipe}, {0}},
+      {{pipe, pipe, as_1}, {0}},
+      {{pipe, pipe, pipe}, {0}},
+      {{device, socket, as_1}, {0}},
+      {{socket, tty, as_0}, {0}},
+      {{socket, pipe, as_0}, {0}},
+      {{none, none, none}, {7}},
+      {{none, none, tty}, {3}},
+      {{none, file, none}, {5}},
+      {{none, other, device}, {1}},
+      // what no shim finds
+      {{as_0, file, file}, {}},
+      {{as_1, file, file}, {}},
+      {{socket, as_1, file}, {}},
+      {{pipe, as_0, file}, {}},
+      {{file, as_0, file}, {}},
+      {{file, file, as_0}, {}},
+      {{socket, as_0, as_1}, {}},
+      {{file, file, as_1}, {}},
+      {{other + 1, file, file}, {}},
+      {{file, file, 255}, {}},
+      {{none, pipe, none}, {}},
+      {{none, none, as_0}, {}},
+      {{file, none, none}, {}},
+  };
+  for (const Row& row : table) {
+    const auto taken = [&row](std::uint32_t how, std::uint8_t terminals) {
+      HelloBytes h;
+      h.head.how = how;
+      h.head.terminals = terminals;
+      std::copy(row.streams.begin(), row.streams.end(), std::begin(h.head.streams));
+      auto hello = decode_hello(h.bytes(), terminals != 0 ? 1 : 0);
+      if (hello) {
+        EXPECT_EQ(hello->streams, row.streams);
+      }
+      return hello.ok();
+    };
+    for (const std::uint8_t terminals : std::initializer_list<std::uint8_t>{0, 1, 3, 5, 7}) {
+      const bool right =
+          std::find(row.terminals.begin(), row.terminals.end(), terminals) != row.terminals.end();
+      EXPECT_EQ(taken(OPELOG_HOW_COMMAND, terminals), right)
+          << int{row.streams[0]} << " " << int{row.streams[1]} << " " << int{row.streams[2]}
+          << " with terminals " << int{terminals};
+    }
+    EXPECT_EQ(taken(OPELOG_HOW_QUERY, 0), row.streams == (std::array<std::uint8_t, 3>{}));
   }
-  for (const auto& streams : bad)
-    EXPECT_FALSE(taken(streams, OPELOG_HOW_COMMAND, 0))
-        << int{streams[0]} << int{streams[1]} << int{streams[2]};
 }
 
 TEST(LoginMessage, EveryTruncationAndEveryExtraByteIsRefused) {

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "probe.h"
+#include "record/descriptor_packet_io.h"
 
 namespace opelog::record {
 namespace {
@@ -75,6 +76,30 @@ TEST(SeqpacketListener, AnImpossiblePathIsAnError) {
   EXPECT_EQ(listen_seqpacket({"", 0600, {}, 4}).error().code, Code::kInvalid);
   EXPECT_EQ(listen_seqpacket({"/tmp/" + std::string(200, 'x'), 0600, {}, 4}).error().code, Code::kInvalid);
   EXPECT_EQ(listen_seqpacket({"/nonexistent/s", 0600, {}, 4}).error().code, Code::kNotFound);
+}
+
+TEST(SeqpacketListener, WhatNeedsNoDescriptorsTakesNoneFromItsFirstConnectionOn) {
+  for (const bool descriptors : {true, false}) {
+    const ScratchDirectory scratch;
+    const auto path = scratch / "s";
+    ListenerOptions options;
+    options.path = path;
+    options.descriptors = descriptors;
+    const auto listener = listen_seqpacket(options);
+    ASSERT_TRUE(listener) << listener.error().message;
+    int passes = 0;
+    socklen_t length = sizeof passes;
+    if (::getsockopt(listener->get(), SOL_SOCKET, 83, &passes, &length) != 0)
+      GTEST_SKIP() << "this kernel is older than SO_PASSRIGHTS (6.16)";
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    path.copy(name.sun_path, sizeof name.sun_path - 1);
+    Fd client(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+    std::vector<Fd> sent;
+    sent.push_back(std::move(duplicate(0)).value());
+    EXPECT_EQ(send_packet(client.get(), "x", sent), descriptors) << "nobody has accepted it yet";
+  }
 }
 
 }  // namespace

@@ -124,8 +124,11 @@ TEST(VerdictFrame, AGoodOneIsTaken) {
 }
 
 TEST(VerdictFrame, EachActionHasItsNumberOfDescriptors) {
-  opelog_hello_facts nothing{};
-  nothing.how = OPELOG_HOW_COMMAND;
+  opelog_hello_facts kept{};
+  kept.how = OPELOG_HOW_COMMAND;
+  kept.streams[0] = OPELOG_STREAM_KEPT_TERMINAL;
+  kept.streams[1] = OPELOG_STREAM_KEPT_FILE;
+  kept.streams[2] = OPELOG_STREAM_KEPT_OTHER;
   const struct {
     std::uint32_t action, replace;
     opelog_hello_facts asked;
@@ -138,7 +141,7 @@ TEST(VerdictFrame, EachActionHasItsNumberOfDescriptors) {
       {OPELOG_RECORD_TERMINAL, 5, with_streams(), {}},
       {OPELOG_RECORD_TERMINAL, 0, with_streams(), {}},
       {OPELOG_RECORD_STREAMS, 0, with_streams(), {4}},
-      {OPELOG_RECORD_STREAMS, 0, nothing, {0}},
+      {OPELOG_RECORD_STREAMS, 0, kept, {0}},
       {OPELOG_RECORD_STREAMS, 0, with_terminal(), {}},
       {0, 0, with_terminal(), {}},
       {5, 0, with_terminal(), {}},

@@ -10,6 +10,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <optional>
+
 #include "sandbox.h"
 
 namespace {
@@ -261,6 +263,72 @@ TEST(Streams, OneSocketForBothDirectionsStaysOne) {
   EXPECT_EQ(child.wait(), 0);
 }
 
+// A command whose input, output and errors are one socket; `theirs` stays open here, as another process of
+// the user's would hold it, until it is closed.
+struct SocketSession {
+  explicit SocketSession(Sandbox& sandbox, const std::string& command) {
+    int pair[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    ours = Hold(pair[0]);
+    theirs = Hold(pair[1]);
+    Start start;
+    start.arguments = {"opelog-shell", "-c", command};
+    for (int& fd : start.descriptors) fd = theirs.get();
+    child.emplace(start);
+    talk.emplace(sandbox.accept());
+    VerdictSpec spec;
+    spec.shell = "/bin/sh";
+    talk->record_streams(talk->greeting(), spec);
+    talk->started();
+  }
+  Hold ours{-1}, theirs{-1};
+  std::optional<Child> child;
+  std::optional<Talk> talk;
+};
+
+TEST(Streams, ASocketThatOthersHoldGoesOnAfterTheEnd) {
+  Sandbox sandbox;
+  sandbox.listen();
+  SocketSession s(sandbox, "echo hi");
+  EXPECT_EQ(s.talk->ended().status, 0);
+  s.talk->done();
+  EXPECT_EQ(s.child->wait(), 0);
+  EXPECT_EQ(read_until(s.ours.get(), "hi\n"), "hi\n");
+  ASSERT_EQ(::send(s.theirs.get(), "later\n", 6, MSG_NOSIGNAL), 6) << "shut down for its other holders";
+  EXPECT_EQ(read_until(s.ours.get(), "later\n"), "later\n");
+  ASSERT_EQ(::send(s.ours.get(), "back\n", 5, MSG_NOSIGNAL), 5);
+  EXPECT_EQ(read_until(s.theirs.get(), "back\n"), "back\n");
+}
+
+TEST(Streams, ASocketThatTheCommandClosesIsClosedThoughTheCommandGoesOn) {
+  Sandbox sandbox;
+  sandbox.listen();
+  SocketSession s(sandbox, "echo hi; exec <&- >&- 2>&-; exec sleep 1000");
+  s.theirs.close();
+  EXPECT_EQ(read_until(s.ours.get(), "hi\n"), "hi\n");
+  pollfd entry{s.ours.get(), 0, 0};  // its hang-up: nobody holds the other end any more
+  EXPECT_TRUE(eventually([&] { return ::poll(&entry, 1, 0) == 1 && (entry.revents & POLLHUP) != 0; }));
+  EXPECT_TRUE(s.child->running());
+}
+
+TEST(Streams, ASocketThatTheCommandShutsDownIsShutDownAndStillRead) {
+  Sandbox sandbox;
+  sandbox.listen();
+  SocketSession s(
+      sandbox,
+      "exec perl -e 'syswrite STDOUT, q(out); shutdown STDOUT, 1; sysread STDIN, $b, 9; exit length $b'");
+  EXPECT_EQ(read_until(s.ours.get(), "out"), "out");
+  char rest;
+  pollfd entry{s.ours.get(), POLLIN, 0};
+  ASSERT_TRUE(eventually([&] { return ::poll(&entry, 1, 0) == 1; }));
+  EXPECT_EQ(::recv(s.ours.get(), &rest, 1, MSG_DONTWAIT), 0)
+      << "the end of its output, which others hold still";
+  ASSERT_EQ(::send(s.ours.get(), "four", 4, MSG_NOSIGNAL), 4);
+  EXPECT_EQ(s.talk->ended().status, 4);
+  s.talk->done();
+  EXPECT_EQ(WEXITSTATUS(s.child->wait()), 4);
+}
+
 // Under plain sshd too the login ends with its command and the stream with the last who holds it.
 TEST(Streams, ABackgroundProcessKeepsThemAfterTheEnd) {
   Sandbox sandbox;
@@ -311,7 +379,9 @@ TEST(Streams, FilesAndDevicesStayAsTheyWere) {
   Child child(start);
   Talk talk = sandbox.accept();
   const Greeting greeting = talk.greeting();
-  for (const std::uint8_t stream : greeting.head.streams) EXPECT_EQ(stream, OPELOG_STREAM_KEPT);
+  EXPECT_EQ(greeting.head.streams[0], OPELOG_STREAM_KEPT_DEVICE);
+  EXPECT_EQ(greeting.head.streams[1], OPELOG_STREAM_KEPT_FILE);
+  EXPECT_EQ(greeting.head.streams[2], OPELOG_STREAM_KEPT_DEVICE);
   VerdictSpec spec;
   spec.shell = "/bin/sh";
   talk.record_streams(greeting, spec);
@@ -320,6 +390,66 @@ TEST(Streams, FilesAndDevicesStayAsTheyWere) {
   talk.done();
   EXPECT_EQ(child.wait(), 0);
   EXPECT_EQ(read_text(path), "before\nafter\nnull\n");
+}
+
+// What is left to the shell, and said to be so, for the record.
+TEST(Streams, EachKindOfDescriptorIsSaidForWhatItIs) {
+  Sandbox sandbox;
+  sandbox.listen();
+  Pty pty;
+  Pipe pipe;
+  int datagrams[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, datagrams), 0);
+  const Hold datagram(datagrams[0]), other_end(datagrams[1]);
+  const Hold reading(::open(pty.path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC));
+  const Hold file(::open("/etc/hosts", O_RDONLY | O_CLOEXEC));
+  const Hold directory(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Hold path(::open("/etc/hosts", O_PATH | O_CLOEXEC));
+  const int tty = pty.slave.get();
+  constexpr std::uint8_t terminal = OPELOG_STREAM_KEPT_TERMINAL, device = OPELOG_STREAM_KEPT_DEVICE,
+                         other = OPELOG_STREAM_KEPT_OTHER;
+  const struct {
+    const char* what;
+    int descriptors[3];
+    std::uint8_t terminals, streams[3];
+  } rows[] = {
+      {"no input, terminals as outputs", {-1, tty, tty}, 0, {device, terminal, terminal}},
+      {"a terminal that can only be read",
+       {reading.get(), pipe.write_end.get(), -1},
+       0,
+       {terminal, OPELOG_STREAM_PIPE, device}},
+      {"datagrams and a pipe the wrong way round",
+       {datagram.get(), datagram.get(), pipe.read_end.get()},
+       0,
+       {other, other, other}},
+      {"files",
+       {file.get(), directory.get(), path.get()},
+       0,
+       {OPELOG_STREAM_KEPT_FILE, other, OPELOG_STREAM_KEPT_FILE}},
+      {"a terminal alone", {tty, tty, tty}, 7, {OPELOG_STREAM_NONE, OPELOG_STREAM_NONE, OPELOG_STREAM_NONE}},
+      {"something beside the terminal",
+       {tty, pipe.write_end.get(), -1},
+       1,
+       {OPELOG_STREAM_NONE, other, device}},
+      {"its master beside it",
+       {tty, pty.master.get(), tty},
+       5,
+       {OPELOG_STREAM_NONE, terminal, OPELOG_STREAM_NONE}},
+  };
+  for (const auto& row : rows) {
+    Start start;
+    start.arguments = {"opelog-shell"};
+    for (int fd = 0; fd < 3; ++fd) start.descriptors[fd] = row.descriptors[fd];
+    const Child child(start);
+    Talk talk = sandbox.accept();
+    const Greeting greeting = talk.greeting();
+    EXPECT_EQ(greeting.head.terminals, row.terminals) << row.what;
+    for (int fd = 0; fd < 3; ++fd)
+      EXPECT_EQ(greeting.head.streams[fd], row.streams[fd]) << row.what << " " << fd;
+    VerdictSpec spec;
+    spec.action = OPELOG_REFUSE;
+    talk.send(verdict(spec));
+  }
 }
 
 TEST(Streams, SignalsAndDispositionsAreWhatTheShimWasGiven) {
