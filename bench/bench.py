@@ -50,12 +50,8 @@ def argv_of(peer, index, *command):
 
 
 def cpu_of(pid):
-    """Seconds on a processor so far, all threads; finer than the ticks of /proc/PID/stat."""
-    total = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/schedstat", "rb") as file:
-            total += int(file.read().split()[0])
-    return total / 1e9
+    """Seconds on a processor so far, of all threads, ended ones too: the process's CPU clock (clock_getcpuclockid(3))."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def pss_kb(pid):
