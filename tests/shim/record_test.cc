@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -632,7 +633,14 @@ TEST(Waiter, ALimitThatItCannotPollUnderEndsTheSession) {
 TEST(Streams, NothingIsHeldForAReaderWhoHasLeftAndASilentWriter) {
   Sandbox sandbox;
   sandbox.listen();
-  StreamSession s(sandbox, "exec 2>&-; (exec <&-; sleep 1000) & exit 4");
+  // The silent writer waits for somebody to open the other end, which the end of the test does.
+  static const char* const kSilence = "/mnt/opelog/silence";
+  ASSERT_EQ(::mkfifo(kSilence, 0666), 0);
+  ASSERT_EQ(::chmod(kSilence, 0666), 0);
+  struct EndOfSilence {
+    ~EndOfSilence() { Hold end(::open(kSilence, O_WRONLY | O_NONBLOCK | O_CLOEXEC)); }
+  } end_of_silence;
+  StreamSession s(sandbox, "exec 2>&-; (exec <&-; read x < /mnt/opelog/silence) & exit 4");
   s.talk.started();
   s.talk.ended();
   s.talk.done();
