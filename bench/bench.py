@@ -6,7 +6,8 @@
 
 Runs in the private host of tests/e2e/sandbox.py, so nothing of the machine is touched; the build directory is OPELOG_BUILD, by default build/release.
 Rounds of all peers are interleaved and rotated; a ratio is taken within a round, and the median of the rounds is printed with the spread
-(max - min) / median. Times include what the reader (this program) costs, the same for all. CPU is that of everything: recorder, daemon, recorded
+(max - min) / median. `opelog/0` is opelog with sync_interval 0: written to disk when the kernel likes, as script's files are, and not within a second;
+script's are gone before that. Times include what the reader (this program) costs, the same for all. CPU is that of everything: recorder, daemon, recorded
 command. Machines are noisy: believe ratios, and these only when the spread is small.
 """
 
@@ -27,7 +28,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 KINDS = ["throughput", "echo", "start", "memory", "many", "guard", "scale"]
 LOGS = "/var/log/ope_log"
+POLICY_FILE = "/etc/opelog/opelog.yaml"
 POLICY = """version: 1
+recordings: { sync_interval: 1s }
 rules:
   - name: all
     match: { uid: 0 }
@@ -46,7 +49,7 @@ def argv_of(peer, index, *command):
         "none": [RELAY, SHELL, "-c", line],
         "script": ["script", "-q", "-f", "--log-out", f"/tmp/script/{index}.log", "--log-timing", f"/tmp/script/{index}.time", "-c", line],
         "opelog": ["/usr/bin/opelog-shell", "-c", line],
-    }[peer]
+    }[peer.removesuffix("/0")]
 
 
 def cpu_of(pid):
@@ -104,10 +107,16 @@ class Terminal:
 
 class Bench:
     def __init__(self, daemon, arguments):
-        self.daemon, self.arguments, self.index = daemon, arguments, 0
+        self.daemon, self.arguments, self.index, self.interval = daemon, arguments, 0, "1s"
 
     def open(self, peer, *command):
         """A recorded command that has said READY."""
+        interval = "0s" if peer == "opelog/0" else "1s"
+        if interval != self.interval:
+            with open(POLICY_FILE, "w") as file:
+                file.write(POLICY.replace("sync_interval: 1s", f"sync_interval: {interval}"))
+            run("opelog", "reload")
+            self.interval = interval
         self.index += 1
         return Terminal(argv_of(peer, self.index, *command))
 
@@ -133,7 +142,7 @@ class Bench:
     # -- what is measured
 
     def throughput(self):
-        peers = ["raw", "none", "script", "opelog"]
+        peers = ["raw", "none", "script", "opelog", "opelog/0"]
         for kind in ("text", "random"):
             cpu = {peer: [] for peer in peers}
 

@@ -65,7 +65,9 @@ function(opelog_test room)
   target_link_libraries(${room}_test PRIVATE opelog_options ${T_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
   # Test code gains nothing from the optimiser and would cost ./check minutes; what it tests is built as released.
   target_compile_options(${room}_test PRIVATE -O0 -U_FORTIFY_SOURCE)
-  target_precompile_headers(${room}_test PRIVATE <gtest/gtest.h> <gmock/gmock.h>)
+  if(NOT OPELOG_UNITY)
+    target_precompile_headers(${room}_test PRIVATE <gtest/gtest.h> <gmock/gmock.h>)
+  endif()
   target_compile_definitions(${room}_test PRIVATE OPELOG_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   gtest_discover_tests(${room}_test TEST_PREFIX "${OPELOG_TEST_PREFIX}"
     DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST)
