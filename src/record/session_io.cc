@@ -20,7 +20,7 @@ constexpr std::int64_t kRetryUs = 250 * kUsPerMs;
 // Packets taken from one shim per turn: a shim that floods RESIZED waits for the others.
 constexpr int kPacketsPerTurn = 8;
 // A shim that was told to leave gets this long before it is ended by force.
-constexpr std::int64_t kLeaveUs = 5 * kUsPerS;
+constexpr std::int64_t kLeaveUs = OPELOG_LEAVE_SECONDS * kUsPerS;
 
 // Parent 0 if there is no such process.
 ProcStat stat_of(std::int64_t pid) {
@@ -42,6 +42,7 @@ Session::Session(Loop& loop, RelayBuffer& buffer, FactSink facts, SessionParts p
       shim_pidfd_(std::move(parts.shim_pidfd)),
       notice_(std::move(parts.notice)),
       outer_(std::move(parts.outer)),
+      outer_socket_(std::move(parts.outer_socket)),
       inner_(std::move(parts.inner)),
       utmp_(std::move(parts.utmp)),
       streams_(std::move(parts.streams)),
@@ -83,22 +84,24 @@ Status Session::start() {
 }
 
 Status Session::start_terminal() {
-  size_ = outer_->size_at_start();
-  auto outer = duplicate(outer_->fd());
+  size_ = outer_ ? outer_->size_at_start() : TerminalSize{info_.rows, info_.cols, 0, 0};
+  auto outer = outer_ ? duplicate(outer_->fd()) : Result<Fd>(std::move(outer_socket_));
   if (!outer) return std::move(outer).error();
-  auto out = relay_.add_endpoint(std::move(*outer), EndpointKind::kOuterTerminal);
+  auto out = relay_.add_endpoint(std::move(*outer),
+                                 outer_ ? EndpointKind::kOuterTerminal : EndpointKind::kOuterSocket);
   if (!out) return std::move(out).error();
+  outside_ = *out;
   auto in = relay_.add_endpoint(std::move(inner_.master), EndpointKind::kMaster);
   if (!in) return std::move(in).error();
   master_ = *in;
-  flow_out_ = relay_.add_flow(master_, *out, FlowRole::kOutput);
-  flow_in_ = relay_.add_flow(*out, master_, FlowRole::kInput);
+  flow_out_ = relay_.add_flow(master_, outside_, FlowRole::kOutput);
+  flow_in_ = relay_.add_flow(outside_, master_, FlowRole::kInput);
   if (!notice_.empty()) {
     std::string text;
     for (char c : notice_) text += c == '\n' ? std::string("\r\n") : std::string(1, c);
     (void)relay_.inject(flow_out_, text + "\r\n");
   }
-  if (!outer_->type_ahead().empty()) (void)relay_.inject(flow_in_, outer_->type_ahead());
+  if (outer_ && !outer_->type_ahead().empty()) (void)relay_.inject(flow_in_, outer_->type_ahead());
   return {};
 }
 
@@ -240,7 +243,8 @@ bool Session::shim_packet() {
       started(frame->pid);
       break;
     case OPELOG_RESIZED:
-      resized();
+      resized({static_cast<int>(frame->rows), static_cast<int>(frame->cols), static_cast<int>(frame->width),
+               static_cast<int>(frame->height)});
       break;
     case OPELOG_ENDED:
       apply({SessionEvent::Kind::kShellEnded, frame->exited, frame->status, {}});
@@ -271,12 +275,17 @@ void Session::started(std::int64_t pid) {
   apply({SessionEvent::Kind::kStarted, false, 0, {}});
 }
 
-void Session::resized() {
-  if (!info_.terminal || !outer_) return;
-  auto size = terminal_size(outer_->fd());
-  if (!size || *size == size_) return;
-  const bool cells = size->rows != size_.rows || size->cols != size_.cols;
-  size_ = *size;
+// `size`: as the waiter says, who alone can ask a terminal that stays the user's.
+void Session::resized(TerminalSize size) {
+  if (!info_.terminal || outside_ < 0) return;
+  if (outer_) {
+    auto now = terminal_size(outer_->fd());
+    if (!now) return;
+    size = *now;
+  }
+  if (size == size_) return;
+  const bool cells = size.rows != size_.rows || size.cols != size_.cols;
+  size_ = size;
   if (relay_.descriptor(master_) >= 0) (void)set_terminal_size(relay_.descriptor(master_), size_);
   if (!cells) return;
   if (auto noted = writer_->resized(size_.rows, size_.cols, mono_now()); !noted) {
@@ -334,10 +343,14 @@ void Session::apply(const SessionEvent& event) {
 // The daemon's own words go the way of all output: recorded, then shown. Where the record refuses, shown all
 // the same: they are ours, and the operator must learn why his session ends.
 void Session::say(const std::string& text) {
-  if (!info_.terminal || !outer_) return;
+  const int outside = relay_.descriptor(outside_);
+  if (!info_.terminal || outside < 0) return;
   const std::string line = "\r\n" + printable(text) + "\r\n";
   (void)writer_->output(line, mono_now());
-  (void)!::write(outer_->fd(), line.data(), line.size());
+  if (outer_)
+    (void)!::write(outside, line.data(), line.size());
+  else
+    (void)::send(outside, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void Session::hang_up() {

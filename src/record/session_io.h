@@ -37,8 +37,10 @@ struct SessionParts {
   std::string notice;
   SessionLimits limits;
 
-  // A terminal session:
+  // A terminal session: the outer terminal, or where that stays the user's (`opelog rec`) our end of the pair
+  // whose other end the waiter copies to it.
   std::unique_ptr<OuterTerminal> outer;
+  Fd outer_socket;
   InnerTerminal inner;
   UtmpLine utmp;
   // A session without terminal, by descriptor number: our ends of the pairs that lead to the waiter and to
@@ -94,7 +96,7 @@ class Session final : private RelayOwner {
   void shim_ready();
   bool shim_packet();
   void started(std::int64_t pid);
-  void resized();
+  void resized(TerminalSize size);
   void post(SessionEvent event);
   void apply(const SessionEvent& event);
   void say(const std::string& text);
@@ -116,6 +118,7 @@ class Session final : private RelayOwner {
   Fd shim_, shim_pidfd_, shell_pidfd_;
   std::string notice_;
   std::unique_ptr<OuterTerminal> outer_;
+  Fd outer_socket_;  ///< until start()
   InnerTerminal inner_;
   UtmpLine utmp_;
   std::array<SessionParts::Stream, 3> streams_;
@@ -130,7 +133,7 @@ class Session final : private RelayOwner {
   std::uint64_t shell_started_ = 0;
   std::uint64_t shim_started_ = 0;
   std::vector<std::uint64_t> ancestry_started_;
-  int master_ = -1;  ///< endpoint index
+  int master_ = -1, outside_ = -1;  ///< endpoint indices of a terminal session
   int flow_out_ = -1, flow_in_ = -1, flow_err_ = -1;
   int stream_now_ = 1;  ///< 1 stdout, 2 stderr: which one the last payload record came from
   TerminalSize size_;
