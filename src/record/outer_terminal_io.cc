@@ -113,7 +113,6 @@ void OuterTerminal::give_back() noexcept {
     }
   }
   changed_ = false;
-  fd_.reset();
 }
 
 }  // namespace opelog::record

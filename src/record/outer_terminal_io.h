@@ -51,8 +51,11 @@ class OuterTerminal {
   /// The node stays root's in give_back(): for a terminal that ends with the login, whose user could write to
   /// it until sshd has read the last of it.
   void keep_node() noexcept { keeps_node_ = true; }
-  /// Settings, owner and mode as they were, then closed. Harmless on a dead terminal.
+  /// Settings, owner and mode as they were. Harmless on a dead terminal.
   void give_back() noexcept;
+  /// The descriptor of a terminal that was given back and is its user's again, to be closed where that may
+  /// wait; invalid if the node stays root's. Moves out: once.
+  [[nodiscard]] Fd take_last() noexcept { return keeps_node_ ? Fd() : std::move(fd_); }
 
  private:
   OuterTerminal() = default;
