@@ -12,6 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if ((data[0] & 0x80) != 0) {
     auto frame = opelog::record::decode_client_frame(packet);
     if (frame && frame->type == OPELOG_STARTED && frame->pid <= 1) std::abort();
+    if (frame && (frame->rows | frame->cols | frame->width | frame->height) > 65535) std::abort();
     return 0;
   }
   auto hello = opelog::record::decode_hello(packet, data[0] & 0x0f);
@@ -19,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (hello.error().message.empty()) std::abort();
     return 0;
   }
-  if ((hello->terminals != 0) != ((data[0] & 0x0f) != 0)) std::abort();
+  const bool comes = hello->terminals != 0 && hello->how != OPELOG_HOW_REC;
+  if ((data[0] & 0x0f) != (comes ? 1 : 0)) std::abort();
   for (unsigned i = 0; i < 3;
        ++i) {  // each is said to be something, but for the terminal and with a question
     const std::uint8_t stream = hello->streams[i];

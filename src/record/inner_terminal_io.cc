@@ -10,7 +10,7 @@
 
 namespace opelog::record {
 
-Result<InnerTerminal> InnerTerminal::open(uid_t uid, gid_t tty_group, const termios& settings,
+Result<InnerTerminal> InnerTerminal::open(uid_t uid, gid_t tty_group, const termios* settings,
                                           const TerminalSize& size) {
   InnerTerminal inner;
   inner.master = Fd(::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
@@ -25,7 +25,7 @@ Result<InnerTerminal> InnerTerminal::open(uid_t uid, gid_t tty_group, const term
   if (::fchown(inner.slave.get(), uid, tty_group) != 0 || ::fchmod(inner.slave.get(), 0620) != 0) {
     return error_from_errno(errno, "give away " + inner.path);
   }
-  if (::tcsetattr(inner.slave.get(), TCSANOW, &settings) != 0)
+  if (settings != nullptr && ::tcsetattr(inner.slave.get(), TCSANOW, settings) != 0)
     return error_from_errno(errno, "set up " + inner.path);
   if (auto set = set_terminal_size(inner.master.get(), size); !set) return std::move(set).error();
   return inner;

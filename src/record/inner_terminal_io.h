@@ -18,8 +18,9 @@ struct InnerTerminal {
   Fd slave;   ///< for the shim, and kept
   std::string path;
 
-  /// A new pty with the outer one's settings and size, owned by `uid`, group `tty_group`, mode 0620.
-  static Result<InnerTerminal> open(uid_t uid, gid_t tty_group, const termios& settings,
+  /// A new pty of that size, owned by `uid`, group `tty_group`, mode 0620. `settings`: the outer one's; null:
+  /// the kernel's own, for the shim to set.
+  static Result<InnerTerminal> open(uid_t uid, gid_t tty_group, const termios* settings,
                                     const TerminalSize& size);
 };
 

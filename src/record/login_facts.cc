@@ -75,6 +75,8 @@ format::SessionInfo session_info(const LoginLookup& found, const Hello& hello, c
   info.client_claimed = found.client.claimed;
   info.ancestry = found.process.ancestry;
   info.how = how_word(hello.how);
+  // One that stays the user's never comes to us: told is what the kernel calls his controlling terminal.
+  if (hello.how == OPELOG_HOW_REC && hello.terminals != 0) info.tty = found.process.tty;
   info.command = hello.command;
   info.original = hello.original;
   for (std::size_t i = 0; i < info.kept.size(); ++i) info.kept[i] = kept_of(hello.streams[i]);

@@ -41,7 +41,7 @@ void look_up(LoginLookup& lookup) {
 
 void open_terminal(LoginTerminal& terminal) {
   if (!terminal.given) return;
-  auto outer = OuterTerminal::open(terminal.given.get(), terminal.borrowed);
+  auto outer = OuterTerminal::open(terminal.given.get());
   if (outer)
     terminal.outer = std::move(*outer);
   else

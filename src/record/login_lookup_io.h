@@ -22,8 +22,7 @@ void look_up(LoginLookup& lookup);
 /// The terminal that came with a login. Even to close it may wait for its user: drop_apart().
 struct LoginTerminal {
   // given:
-  Fd given;               ///< invalid: a login without one
-  bool borrowed = false;  ///< see OuterTerminal
+  Fd given;  ///< invalid: a login without one, or whose stays the user's
   // found:
   std::unique_ptr<OuterTerminal> outer;  ///< opened, not taken
   Status opened;                         ///< an error: why `outer` is null

@@ -67,7 +67,8 @@ Status check_lengths(const opelog_hello& h, std::size_t rest) {
 
 // What the shim says of its descriptors must be what a shim can have found.
 Status check_streams(const opelog_hello& h, std::size_t descriptors) {
-  if (descriptors != (h.terminals != 0 ? 1U : 0U)) return malformed("the wrong number of descriptors");
+  if (descriptors != (opelog_terminal_comes(h.how, h.terminals) != 0 ? 1U : 0U))
+    return malformed("the wrong number of descriptors");
   if (h.terminals > 7 || (h.terminals != 0 && (h.terminals & 1) == 0))
     return malformed("a terminal that is not standard input");
   for (int i = 0; i < 3; ++i) {
@@ -140,9 +141,16 @@ Result<ClientFrame> decode_client_frame(std::string_view packet) {
       frame.pid = body.pid;
       return frame;
     }
-    case OPELOG_RESIZED:
-      if (packet.size() != sizeof head) return malformed("RESIZED of a wrong length");
+    case OPELOG_RESIZED: {
+      opelog_resized body;
+      if (packet.size() != sizeof body) return malformed("RESIZED of a wrong length");
+      std::memcpy(&body, packet.data(), sizeof body);
+      frame.rows = body.rows;
+      frame.cols = body.cols;
+      frame.width = body.width;
+      frame.height = body.height;
       return frame;
+    }
     case OPELOG_ENDED: {
       opelog_ended body;
       if (packet.size() != sizeof body) return malformed("ENDED of a wrong length");

@@ -30,7 +30,7 @@ struct Hello {
   bool operator==(const Hello&) const = default;
 };
 
-/// `descriptors`: how many came with the packet: the terminal if there is one.
+/// `descriptors`: how many came with the packet: the terminal if there is one that is to be taken.
 Result<Hello> decode_hello(std::string_view packet, std::size_t descriptors);
 
 /// What a shim or waiter says after the verdict: STARTED, RESIZED or ENDED.
@@ -39,6 +39,7 @@ struct ClientFrame {
   std::int32_t pid = 0;    ///< STARTED: > 1
   bool exited = false;     ///< ENDED: by itself, `status` is its code 0..255; else a signal 1..64
   std::int32_t status = 0;
+  unsigned rows = 0, cols = 0, width = 0, height = 0;  ///< RESIZED: each at most 65535; pixels
   bool operator==(const ClientFrame&) const = default;
 };
 

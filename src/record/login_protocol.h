@@ -8,7 +8,7 @@
  *   HELLO (+ terminal)      ->
  *                           <-   VERDICT (+ descriptors)      PASS and REFUSE end the talk
  *   STARTED pid             ->
- *   RESIZED                 ->   (each SIGWINCH; the daemon reads the size itself)
+ *   RESIZED size            ->   (each SIGWINCH; of a terminal it has taken the daemon reads the size itself)
  *   ENDED wait-status       ->
  *                           <-   DONE                         everything drained: leave now
  * Either side closing early ends the session.
@@ -43,12 +43,12 @@ enum opelog_how {
  * call on it wait (docs/why/060-descriptors.md). KEPT: the shell gets it as it is, and what passes there is
  * in no record; the recording says so, and which kind it was. */
 enum opelog_stream {
-  OPELOG_STREAM_NONE = 0,          /* the terminal that comes along, and with QUERY */
+  OPELOG_STREAM_NONE = 0,          /* the login's terminal, and with QUERY */
   OPELOG_STREAM_SOCKET = 1,        /* a stream socket: relayed */
   OPELOG_STREAM_PIPE = 2,          /* a pipe, named or not, open in its direction: relayed */
   OPELOG_STREAM_AS_0 = 3,          /* the same socket as 0, which is relayed */
   OPELOG_STREAM_AS_1 = 4,          /* of 2 only: the same socket or pipe as 1, which is relayed */
-  OPELOG_STREAM_KEPT_TERMINAL = 5, /* a terminal, but not the one that comes along */
+  OPELOG_STREAM_KEPT_TERMINAL = 5, /* a terminal, but not the login's */
   OPELOG_STREAM_KEPT_FILE = 6,
   OPELOG_STREAM_KEPT_DEVICE = 7,
   OPELOG_STREAM_KEPT_OTHER =
@@ -62,9 +62,16 @@ static inline int opelog_is_kept(uint8_t stream) {
   return stream >= OPELOG_STREAM_KEPT_TERMINAL && stream <= OPELOG_STREAM_KEPT_OTHER;
 }
 
+/* Whether the terminal comes with HELLO, for the daemon to take it out of the user's hands. One that stays
+ * his (REC) never does: to read from it, to write to it, to close it could be made to wait. */
+static inline int opelog_terminal_comes(uint32_t how, uint8_t terminals) {
+  return terminals != 0 && how != OPELOG_HOW_REC;
+}
+
 enum opelog_action {
   OPELOG_PASS = 1,            /* run the shell on the descriptors you have */
-  OPELOG_RECORD_TERMINAL = 2, /* descriptors: inner slave, then the outer terminal anew if it was revoked */
+  OPELOG_RECORD_TERMINAL = 2, /* descriptors: inner slave, then the outer terminal anew; with REC, whose
+                               * terminal nobody took, the waiter's end of what is shown and typed there */
   OPELOG_RECORD_STREAMS =
       3, /* descriptors: for each relayed stream the waiter's socket on the shell's side and on the user's */
   OPELOG_REFUSE = 4 /* print message, exit with exit_code */
@@ -89,9 +96,9 @@ struct opelog_hello {
   uint32_t how;
   uint32_t has_command;  /* 1: command counts even if empty */
   uint32_t has_original; /* 1: SSH_ORIGINAL_COMMAND was set */
-  uint8_t terminals;   /* bit N: descriptor N is the terminal that 0 is, and that comes along; 0: 0 is none */
-  uint8_t streams[3];  /* enum opelog_stream of 0, 1, 2 */
-  uint16_t rows, cols; /* of the terminal, 0 if none */
+  uint8_t terminals;     /* bit N: descriptor N is the login's terminal, which 0 is; 0: 0 is none */
+  uint8_t streams[3];    /* enum opelog_stream of 0, 1, 2 */
+  uint16_t rows, cols;   /* of the terminal, 0 if none */
   uint32_t term_length, command_length, original_length, claim_length;
 };
 
@@ -110,6 +117,12 @@ struct opelog_started {
   int32_t pid; /* of the real shell, in the shim's pid namespace */
 };
 
+/* The size counts with REC only. It is the user's word, as what he sets his terminal to is. */
+struct opelog_resized {
+  struct opelog_frame frame;
+  uint16_t rows, cols, width, height; /* as in the kernel's struct winsize; width and height in pixels */
+};
+
 struct opelog_ended {
   struct opelog_frame frame;
   int32_t exited; /* 1: status is an exit code; 0: status is a signal number */
@@ -122,6 +135,9 @@ static inline int opelog_is_terminal_major(unsigned number) {
   return (number >= 136 && number <= 143) || number == 4 || number == 204 || number == 229 || number == 166 ||
          number == 188;
 }
+
+/* A waiter that was told to leave (DONE) is ended by force after this. */
+#define OPELOG_LEAVE_SECONDS 5
 
 /* Exit codes of opelog-shell itself, when no shell ran: sysexits. */
 #define OPELOG_EXIT_USAGE 64

@@ -33,7 +33,7 @@ struct LoginServer::Pending {
   bool asked = false;     ///< the HELLO is here
   bool starting = false;  ///< its terminal is being taken: a session already, as the limits count
   Hello hello;
-  Fd terminal;  ///< came with it, until it is looked up; invalid: a login without one
+  Fd terminal;  ///< came with it, until it is looked up; else invalid
 };
 
 Result<std::unique_ptr<LoginServer>> LoginServer::open(Loop& loop, Fd listener, FactSink facts,
@@ -173,7 +173,6 @@ void LoginServer::look_up(std::uint64_t id) {
   if (!asks_for_groups(config_.policy)) found->groups = Groups::kWithoutGroups;
   auto terminal = std::make_shared<LoginTerminal>();
   terminal->given = std::move(p.terminal);
-  terminal->borrowed = p.hello.how == OPELOG_HOW_REC;
   auto queued = run_work(
       loop_,
       [found, terminal] {
@@ -273,7 +272,7 @@ void LoginServer::record(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
 
   // To revoke a terminal sends SIGHUP to its session's leader. If that is a shell that waits for the shim
   // (dash runs `-c` so), it would die and the login with it, without a word.
-  if (terminal.outer && p.hello.how != OPELOG_HOW_REC && !found->process.leads_session)
+  if (terminal.outer && !found->process.leads_session)
     return not_started(id, *start,
                        "opelog-shell was not started in place of the shell that leads the terminal's "
                        "session; in sshd_config write: ForceCommand exec /usr/bin/opelog-shell --force");

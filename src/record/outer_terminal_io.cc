@@ -52,9 +52,8 @@ Status set_terminal_size(int fd, const TerminalSize& size) {
   return {};
 }
 
-Result<std::unique_ptr<OuterTerminal>> OuterTerminal::open(int fd, bool borrowed) {
+Result<std::unique_ptr<OuterTerminal>> OuterTerminal::open(int fd) {
   std::unique_ptr<OuterTerminal> outer(new OuterTerminal);
-  outer->borrowed_ = borrowed;
   auto first = reopen(fd, kOpenFlags);
   if (!first)
     return Error{first.error().code, "open the outer terminal: " + first.error().message, first.error().err};
@@ -78,13 +77,10 @@ Result<std::unique_ptr<OuterTerminal>> OuterTerminal::open(int fd, bool borrowed
 Status OuterTerminal::seize() {
   const int own = fd_.get();
   changed_ = true;  // from here on the destructor puts things back
-  if (!borrowed_) {
-    if (::fchown(own, 0, 0) != 0 || ::fchmod(own, 0600) != 0)
-      return error_from_errno(errno, "take the terminal's node");
-  }
+  if (::fchown(own, 0, 0) != 0 || ::fchmod(own, 0600) != 0)
+    return error_from_errno(errno, "take the terminal's node");
   if (auto raw = make_raw(own, saved_); !raw) return std::move(raw).error();
   type_ahead_ = read_type_ahead(own);
-  if (borrowed_) return {};
 
   if (::ioctl(own, TIOCVHANGUP) != 0)
     return error_from_errno(errno, "revoke the terminal's other descriptors");
@@ -111,13 +107,12 @@ void OuterTerminal::give_back() noexcept {
   if (fd_.valid() && changed_) {
     // Each may fail on a terminal that is gone; nothing is left to repair then.
     (void)::tcsetattr(fd_.get(), TCSANOW, &saved_);
-    if (!borrowed_ && !keeps_node_) {
+    if (!keeps_node_) {
       (void)!::fchmod(fd_.get(), mode_);
       (void)!::fchown(fd_.get(), owner_, group_);
     }
   }
   changed_ = false;
-  fd_.reset();
 }
 
 }  // namespace opelog::record

@@ -3,8 +3,9 @@
 // Taking, in this order (each step closes a hole that was seen): an own open file description, node to
 // root 0600, raw mode, type-ahead read, every descriptor opened before revoked (TIOCVHANGUP), opened anew,
 // raw again, size restored. After that only we hold it; the shim gets one descriptor to make it its
-// controlling terminal again, so that SIGWINCH still arrives. A borrowed terminal (`opelog rec`) is only made
-// raw: its other users are the operator's own shell.
+// controlling terminal again, so that SIGWINCH still arrives. Only what can be taken so is ever touched: a
+// terminal that stays the user's (`opelog rec`) is his waiter's alone, because every call on it could be made
+// to wait (docs/why/060-descriptors.md).
 #pragma once
 
 #include <sys/types.h>
@@ -30,7 +31,7 @@ Status set_terminal_size(int fd, const TerminalSize& size);
 class OuterTerminal {
  public:
   /// Looks only; nothing is changed. `fd` must be a terminal (terminal_check_io.h).
-  static Result<std::unique_ptr<OuterTerminal>> open(int fd, bool borrowed);
+  static Result<std::unique_ptr<OuterTerminal>> open(int fd);
   /// Takes it out of the operator's hands. On failure the destructor puts back what was changed.
   Status seize();
   /// give_back(), if not yet done.
@@ -44,14 +45,17 @@ class OuterTerminal {
   [[nodiscard]] const TerminalSize& size_at_start() const noexcept { return size_; }
   /// What had been typed before we took it; at most 4095 bytes (the line discipline's buffer).
   [[nodiscard]] const std::string& type_ahead() const noexcept { return type_ahead_; }
-  /// Another description of it for the shim; invalid if borrowed. Moves out: once.
+  /// Another description of it for the shim. Moves out: once.
   [[nodiscard]] Fd take_shim_descriptor() noexcept { return std::move(for_shim_); }
 
   /// The node stays root's in give_back(): for a terminal that ends with the login, whose user could write to
   /// it until sshd has read the last of it.
   void keep_node() noexcept { keeps_node_ = true; }
-  /// Settings, owner and mode as they were, then closed. Harmless on a dead terminal.
+  /// Settings, owner and mode as they were. Harmless on a dead terminal.
   void give_back() noexcept;
+  /// The descriptor of a terminal that was given back and is its user's again, to be closed where that may
+  /// wait; invalid if the node stays root's. Moves out: once.
+  [[nodiscard]] Fd take_last() noexcept { return keeps_node_ ? Fd() : std::move(fd_); }
 
  private:
   OuterTerminal() = default;
@@ -62,7 +66,6 @@ class OuterTerminal {
   uid_t owner_ = 0;
   gid_t group_ = 0;
   mode_t mode_ = 0;
-  bool borrowed_ = false;
   bool changed_ = false;
   bool keeps_node_ = false;
 };

@@ -71,6 +71,8 @@ void Recorder::discard(StartedSession& session, format::EndReason why) {
   (void)session.parts.writer->end(end, mono_now());
   if (hooks_.closed) hooks_.closed(*session.parts.writer);
   sync_.closed(*session.parts.writer);
+  // To give it back may wait for its user, who has it still or again.
+  if (session.parts.outer) drop_apart(loop_, std::shared_ptr<OuterTerminal>(std::move(session.parts.outer)));
 }
 
 Status Recorder::run(SessionParts parts) {

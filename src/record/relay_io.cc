@@ -12,17 +12,27 @@ namespace {
 // wait.
 constexpr int kDrainReads = 16;
 
-// MSG_NOSIGNAL is what write(2) cannot say: the other end of a socket may be gone.
-ssize_t read_some(int fd, EndpointKind kind, char* to, std::size_t size) {
-  return kind == EndpointKind::kSocket ? ::recv(fd, to, size, MSG_DONTWAIT) : ::read(fd, to, size);
-}
-ssize_t write_some(int fd, EndpointKind kind, std::string_view bytes) {
-  return kind == EndpointKind::kSocket ? ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
-                                       : ::write(fd, bytes.data(), bytes.size());
+bool is_socket(EndpointKind kind) {
+  return kind == EndpointKind::kSocket || kind == EndpointKind::kOuterSocket;
 }
 
-bool is_terminal(EndpointKind kind) {
-  return kind == EndpointKind::kMaster || kind == EndpointKind::kOuterTerminal;
+// MSG_NOSIGNAL is what write(2) cannot say: the other end of a socket may be gone.
+ssize_t read_some(int fd, EndpointKind kind, char* to, std::size_t size) {
+  return is_socket(kind) ? ::recv(fd, to, size, MSG_DONTWAIT) : ::read(fd, to, size);
+}
+ssize_t write_some(int fd, EndpointKind kind, std::string_view bytes) {
+  return is_socket(kind) ? ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                         : ::write(fd, bytes.data(), bytes.size());
+}
+
+// What the operator sits at: its end is the session's.
+bool is_outer(EndpointKind kind) {
+  return kind == EndpointKind::kOuterTerminal || kind == EndpointKind::kOuterSocket;
+}
+
+// Open until the session closes it, whatever flow ends.
+bool stays_open(EndpointKind kind) {
+  return kind == EndpointKind::kMaster || is_outer(kind);
 }
 
 }  // namespace
@@ -77,7 +87,7 @@ void Relay::ready(int endpoint, int events, int error) {
     }
   }
   // A failed sink without anything to write would never be noticed otherwise.
-  if (error != 0 && e.kind == EndpointKind::kOuterTerminal) owner_.outer_gone();
+  if (error != 0 && is_outer(e.kind)) owner_.outer_gone();
   if (e.fd.valid()) watch(endpoint);
 }
 
@@ -90,6 +100,8 @@ Relay::Pumped Relay::pump(int flow) {
     n = read_some(from.fd.get(), from.kind, buffer_.bytes.get(), kChunk);
   } while (n < 0 && errno == EINTR);
   if (n > 0) {
+    // What is typed when all has been shown is for nobody, and must not stand before the end of the socket.
+    if (drain_told_ && from.kind == EndpointKind::kOuterSocket) return Pumped::kMoved;
     offer(flow, std::string_view(buffer_.bytes.get(), static_cast<std::size_t>(n)));
     return Pumped::kMoved;
   }
@@ -105,7 +117,10 @@ void Relay::source_failed(int flow) {
   const EndpointKind kind = endpoints_[static_cast<std::size_t>(f.from)].kind;
   watch(f.from);
   settle(flow);
-  if (kind == EndpointKind::kOuterTerminal) owner_.outer_gone();
+  if (drain_told_ && kind == EndpointKind::kOuterSocket)
+    owner_.drained();
+  else if (is_outer(kind))
+    owner_.outer_gone();
 }
 
 void Relay::offer(int flow, std::string_view bytes) {
@@ -130,7 +145,7 @@ void Relay::write_on(int flow, std::string_view bytes) {
   }
   if (n < 0 && errno != EAGAIN) {
     // The sink takes no more. Terminals tell their owner when read; elsewhere the flow is over.
-    if (to.kind == EndpointKind::kOuterTerminal) {
+    if (is_outer(to.kind)) {
       owner_.outer_gone();
     } else {
       finish(flow);
@@ -199,13 +214,13 @@ void Relay::finish(int flow) {
   }
   Endpoint& from = endpoints_[static_cast<std::size_t>(f.from)];
   Endpoint& to = endpoints_[static_cast<std::size_t>(f.to)];
-  if (!is_terminal(to.kind) && to.fd.valid()) {
+  if (!stays_open(to.kind) && to.fd.valid()) {
     if (sink_shared)
       ::shutdown(to.fd.get(), SHUT_WR);
     else
       close_endpoint(f.to);
   }
-  if (!is_terminal(from.kind) && from.fd.valid()) {
+  if (!stays_open(from.kind) && from.fd.valid()) {
     if (source_shared)
       ::shutdown(from.fd.get(), SHUT_RD);
     else
@@ -249,7 +264,22 @@ void Relay::drain_turn() {
   if (drain_told_) return;
   if (!quiet) return schedule_drain();
   drain_told_ = true;
-  owner_.drained();
+  if (!outer_still_shows()) owner_.drained();
+}
+
+// What a socket has taken is not shown yet: whoever has its other end closes that after the last byte.
+bool Relay::outer_still_shows() {
+  bool waits = false;
+  for (Flow& f : flows_) {
+    const Endpoint& outer = endpoints_[static_cast<std::size_t>(f.from)];
+    if (outer.kind != EndpointKind::kOuterSocket || !outer.fd.valid() || f.done || f.source_ended) continue;
+    f.backlog.clear();
+    f.unrecorded.clear();
+    ::shutdown(outer.fd.get(), SHUT_WR);
+    watch(f.from);
+    waits = true;
+  }
+  return waits;
 }
 
 void Relay::close_endpoint(int endpoint) {
@@ -280,7 +310,7 @@ void Relay::watch(int endpoint) {
       events |= Poll::kReadable;
     if (f.to == endpoint && !f.backlog.empty()) events |= Poll::kWritable;
   }
-  if (e.failed && events != 0 && e.kind == EndpointKind::kOuterTerminal) events = 0;
+  if (e.failed && is_outer(e.kind)) events = 0;
   (void)e.poll->watch(events);
 }
 

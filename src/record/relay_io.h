@@ -1,7 +1,8 @@
 // Relay: moves bytes between descriptors, each chunk past its owner first.
 //
 // Endpoints are descriptors, flows lead from one to another. A terminal session has two endpoints (inner
-// master, outer terminal) and two flows; a command without a terminal has up to six and three. Invariants:
+// master, outer terminal or the socket of whoever copies to it) and two flows; a command without a terminal
+// has up to six and three. Invariants:
 //  - a byte is written onwards only after RelayOwner::accept() took it (bytes to the record before the
 //  screen);
 //  - a flow holds at most one chunk (kChunk) that could not go on; until it is gone its source is not read,
@@ -30,8 +31,9 @@ struct RelayBuffer {
   std::unique_ptr<char[]> bytes = std::make_unique<char[]>(kChunk);
 };
 
-/// A socket is always one end of a pair that the daemon made and whose other end the waiter has.
-enum class EndpointKind { kMaster, kOuterTerminal, kSocket };
+/// A socket is always one end of a pair that the daemon made and whose other end the waiter has. kOuterSocket
+/// stands for a terminal that stays the user's: its end is the terminal's.
+enum class EndpointKind { kMaster, kOuterTerminal, kOuterSocket, kSocket };
 enum class FlowRole { kOutput, kInput };
 
 class RelayOwner {
@@ -44,7 +46,8 @@ class RelayOwner {
   virtual void flow_ended(int flow) = 0;
   /// The terminal the operator sits at is gone.
   virtual void outer_gone() = 0;
-  /// After Relay::drain(): the inner side had nothing more and the outer side has taken all.
+  /// After Relay::drain(): the inner side had nothing more and the outer side has taken all. An outer socket
+  /// was told so (shutdown) and closed its other end, behind which nothing waits any more.
   virtual void drained() = 0;
 };
 
@@ -109,6 +112,7 @@ class Relay {
   void watch(int endpoint);
   void schedule_drain();
   void drain_turn();
+  bool outer_still_shows();
 
   Loop& loop_;
   RelayBuffer& buffer_;

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 #include "core/clock_io.h"
 #include "record/login_message.h"
@@ -20,7 +21,7 @@ constexpr std::int64_t kRetryUs = 250 * kUsPerMs;
 // Packets taken from one shim per turn: a shim that floods RESIZED waits for the others.
 constexpr int kPacketsPerTurn = 8;
 // A shim that was told to leave gets this long before it is ended by force.
-constexpr std::int64_t kLeaveUs = 5 * kUsPerS;
+constexpr std::int64_t kLeaveUs = OPELOG_LEAVE_SECONDS * kUsPerS;
 
 // Parent 0 if there is no such process.
 ProcStat stat_of(std::int64_t pid) {
@@ -42,6 +43,7 @@ Session::Session(Loop& loop, RelayBuffer& buffer, FactSink facts, SessionParts p
       shim_pidfd_(std::move(parts.shim_pidfd)),
       notice_(std::move(parts.notice)),
       outer_(std::move(parts.outer)),
+      outer_socket_(std::move(parts.outer_socket)),
       inner_(std::move(parts.inner)),
       utmp_(std::move(parts.utmp)),
       streams_(std::move(parts.streams)),
@@ -57,7 +59,9 @@ Session::Session(Loop& loop, RelayBuffer& buffer, FactSink facts, SessionParts p
       shim_started_(parts.shim_started),
       ancestry_started_(std::move(parts.ancestry_started)) {}
 
-Session::~Session() = default;
+Session::~Session() {
+  *alive_ = false;
+}
 
 bool Session::is_process_of(std::int64_t pid, std::uint64_t started) const noexcept {
   return pid != 0 && ((pid == shell_pid_ && started == shell_started_) ||
@@ -83,22 +87,24 @@ Status Session::start() {
 }
 
 Status Session::start_terminal() {
-  size_ = outer_->size_at_start();
-  auto outer = duplicate(outer_->fd());
+  size_ = inner_size_ = outer_ ? outer_->size_at_start() : TerminalSize{info_.rows, info_.cols, 0, 0};
+  auto outer = outer_ ? duplicate(outer_->fd()) : Result<Fd>(std::move(outer_socket_));
   if (!outer) return std::move(outer).error();
-  auto out = relay_.add_endpoint(std::move(*outer), EndpointKind::kOuterTerminal);
+  auto out = relay_.add_endpoint(std::move(*outer),
+                                 outer_ ? EndpointKind::kOuterTerminal : EndpointKind::kOuterSocket);
   if (!out) return std::move(out).error();
+  outside_ = *out;
   auto in = relay_.add_endpoint(std::move(inner_.master), EndpointKind::kMaster);
   if (!in) return std::move(in).error();
   master_ = *in;
-  flow_out_ = relay_.add_flow(master_, *out, FlowRole::kOutput);
-  flow_in_ = relay_.add_flow(*out, master_, FlowRole::kInput);
+  flow_out_ = relay_.add_flow(master_, outside_, FlowRole::kOutput);
+  flow_in_ = relay_.add_flow(outside_, master_, FlowRole::kInput);
   if (!notice_.empty()) {
     std::string text;
     for (char c : notice_) text += c == '\n' ? std::string("\r\n") : std::string(1, c);
     (void)relay_.inject(flow_out_, text + "\r\n");
   }
-  if (!outer_->type_ahead().empty()) (void)relay_.inject(flow_in_, outer_->type_ahead());
+  if (outer_ && !outer_->type_ahead().empty()) (void)relay_.inject(flow_in_, outer_->type_ahead());
   return {};
 }
 
@@ -130,10 +136,7 @@ Status Session::start_streams() {
 
 std::size_t Session::accept(int flow, std::string_view bytes) {
   const MonoUs now = mono_now();
-  if (flow == flow_in_) {
-    record_input(bytes, now);
-    return bytes.size();
-  }
+  if (flow == flow_in_) return take_input(bytes, now);
   if (!info_.terminal && !info_.records_payload) return bytes.size();
   return record_output(bytes, flow == flow_err_ ? 2 : 1, now);
 }
@@ -180,12 +183,18 @@ format::GapInfo Session::lost_sizes() const {
   return {"resize", std::to_string(lost_sizes_) + " changes of the window size: " + failure_, 0};
 }
 
-void Session::record_input(std::string_view bytes, MonoUs now) {
-  if (!info_.records_input || ended_) return;
-  if (!info_.terminal && !info_.records_payload) return;  // no keystrokes, but what is copied or piped in
-  if (info_.terminal && !terminal_echoes(relay_.descriptor(master_))) {
-    hidden_input_ += bytes.size();  // a password is being typed, or a full-screen program reads keys
-    return;
+// All of it, or none until it is known whether the terminal inside echoes it.
+std::size_t Session::take_input(std::string_view bytes, MonoUs now) {
+  if (!info_.records_input || ended_) return bytes.size();
+  if (!info_.terminal && !info_.records_payload) return bytes.size();  // what is copied or piped in
+  if (info_.terminal) {
+    if (!echoes_ && ask_echo()) return 0;
+    const bool echoes = echoes_.value_or(false);
+    echoes_.reset();
+    if (!echoes) {
+      hidden_input_ += bytes.size();  // a password is being typed, or a full-screen program reads keys
+      return bytes.size();
+    }
   }
   auto taken = writer_->input(bytes, now);
   if (!taken || *taken < bytes.size()) {
@@ -193,6 +202,40 @@ void Session::record_input(std::string_view bytes, MonoUs now) {
     if (lost_input_ == 0) state(Level::kError, "record-failed", "input is not recorded: " + failure_);
     lost_input_ += bytes.size() - (taken ? *taken : 0);
   }
+  return bytes.size();
+}
+
+// False: it cannot be asked.
+bool Session::ask_echo() {
+  if (asking_echo_) return true;
+  auto answer = std::make_shared<bool>(false);
+  asking_echo_ = apart(
+      relay_.descriptor(master_), [answer](int master) { *answer = terminal_echoes(master); },
+      [this, answer] {
+        asking_echo_ = false;
+        echoes_ = *answer;
+        relay_.retry();
+      });
+  return asking_echo_;
+}
+
+// What is asked of a terminal, or set there, may wait for as long as the user likes: somebody who reads from
+// it, or asks for its size, into memory that comes slowly has it locked meanwhile. That can be done inside,
+// and outside by whoever has the other side of the pty, after su the user. False: it is not done.
+bool Session::apart(int terminal, std::function<void(int)> work, std::function<void()> done) {
+  auto own = duplicate(terminal);
+  if (!own) return false;
+  auto held = std::make_shared<Fd>(std::move(*own));
+  return run_work(
+             loop_,
+             [held, work = std::move(work)] {
+               work(held->get());
+               held->reset();  // here: it may be the last
+             },
+             [alive = alive_, done = std::move(done)] {
+               if (*alive) done();
+             })
+      .ok();
 }
 
 void Session::flow_ended(int) {
@@ -240,7 +283,12 @@ bool Session::shim_packet() {
       started(frame->pid);
       break;
     case OPELOG_RESIZED:
-      resized();
+      if (!info_.terminal) break;
+      if (outer_)
+        ask_size();
+      else
+        resized({static_cast<int>(frame->rows), static_cast<int>(frame->cols), static_cast<int>(frame->width),
+                 static_cast<int>(frame->height)});
       break;
     case OPELOG_ENDED:
       apply({SessionEvent::Kind::kShellEnded, frame->exited, frame->status, {}});
@@ -271,18 +319,47 @@ void Session::started(std::int64_t pid) {
   apply({SessionEvent::Kind::kStarted, false, 0, {}});
 }
 
-void Session::resized() {
-  if (!info_.terminal || !outer_) return;
-  auto size = terminal_size(outer_->fd());
-  if (!size || *size == size_) return;
-  const bool cells = size->rows != size_.rows || size->cols != size_.cols;
-  size_ = *size;
-  if (relay_.descriptor(master_) >= 0) (void)set_terminal_size(relay_.descriptor(master_), size_);
+// Of a terminal that stays the user's nobody but the waiter can tell the size; of another we ask ourselves.
+void Session::ask_size() {
+  if (!outer_) return;
+  if (asking_size_) {
+    size_owed_ = true;
+    return;
+  }
+  auto answer = std::make_shared<TerminalSize>(size_);
+  asking_size_ = apart(
+      relay_.descriptor(outside_),
+      [answer](int outer) {
+        if (auto now = terminal_size(outer)) *answer = *now;
+      },
+      [this, answer] {
+        asking_size_ = false;
+        if (!machine_.closed()) resized(*answer);
+        if (std::exchange(size_owed_, false)) ask_size();
+      });
+}
+
+void Session::resized(TerminalSize size) {
+  if (size == size_) return;
+  const bool cells = size.rows != size_.rows || size.cols != size_.cols;
+  size_ = size;
+  size_inner();
   if (!cells) return;
   if (auto noted = writer_->resized(size_.rows, size_.cols, mono_now()); !noted) {
     failure_ = noted.error().message;
     ++lost_sizes_;
   }
+}
+
+void Session::size_inner() {
+  if (sizing_ || inner_size_ == size_) return;
+  sizing_ = apart(
+      relay_.descriptor(master_), [size = size_](int master) { (void)set_terminal_size(master, size); },
+      [this, size = size_] {
+        sizing_ = false;
+        inner_size_ = size;
+        size_inner();  // another one may have come meanwhile
+      });
 }
 
 // ---- decisions and what follows from them
@@ -334,10 +411,14 @@ void Session::apply(const SessionEvent& event) {
 // The daemon's own words go the way of all output: recorded, then shown. Where the record refuses, shown all
 // the same: they are ours, and the operator must learn why his session ends.
 void Session::say(const std::string& text) {
-  if (!info_.terminal || !outer_) return;
+  const int outside = relay_.descriptor(outside_);
+  if (!info_.terminal || outside < 0) return;
   const std::string line = "\r\n" + printable(text) + "\r\n";
   (void)writer_->output(line, mono_now());
-  (void)!::write(outer_->fd(), line.data(), line.size());
+  if (outer_)
+    (void)!::write(outside, line.data(), line.size());
+  else
+    (void)::send(outside, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void Session::hang_up() {
@@ -356,10 +437,13 @@ void Session::close() {
   write_end();
   // sshd looks at the terminal once more when the waiter leaves: first give it back, then say DONE.
   utmp_.give_back();
-  if (outer_) outer_->give_back();
-  outer_.reset();
   shell_poll_.reset();
   relay_.close_all();
+  if (outer_) {
+    outer_->give_back();
+    close_apart(loop_, outer_->take_last());  // his again, and a close may wait for him
+  }
+  outer_.reset();
   close_apart(loop_, std::move(inner_.slave));
   const std::string done = encode_done();
   // In every case: a waiter whose shell still lives then ends it without a word of its own.

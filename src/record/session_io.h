@@ -9,6 +9,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,8 +38,10 @@ struct SessionParts {
   std::string notice;
   SessionLimits limits;
 
-  // A terminal session:
+  // A terminal session: the outer terminal, or where that stays the user's (`opelog rec`) our end of the pair
+  // whose other end the waiter copies to it.
   std::unique_ptr<OuterTerminal> outer;
+  Fd outer_socket;
   InnerTerminal inner;
   UtmpLine utmp;
   // A session without terminal, by descriptor number: our ends of the pairs that lead to the waiter and to
@@ -90,11 +93,15 @@ class Session final : private RelayOwner {
   std::size_t record_output(std::string_view bytes, int stream, MonoUs now);
   std::size_t refused(std::size_t size, std::size_t accepted, const std::string& why);
   [[nodiscard]] format::GapInfo lost_sizes() const;
-  void record_input(std::string_view bytes, MonoUs now);
+  std::size_t take_input(std::string_view bytes, MonoUs now);
+  bool ask_echo();
+  bool apart(int terminal, std::function<void(int)> work, std::function<void()> done);
   void shim_ready();
   bool shim_packet();
   void started(std::int64_t pid);
-  void resized();
+  void ask_size();
+  void resized(TerminalSize size);
+  void size_inner();
   void post(SessionEvent event);
   void apply(const SessionEvent& event);
   void say(const std::string& text);
@@ -116,6 +123,7 @@ class Session final : private RelayOwner {
   Fd shim_, shim_pidfd_, shell_pidfd_;
   std::string notice_;
   std::unique_ptr<OuterTerminal> outer_;
+  Fd outer_socket_;  ///< until start()
   InnerTerminal inner_;
   UtmpLine utmp_;
   std::array<SessionParts::Stream, 3> streams_;
@@ -130,10 +138,12 @@ class Session final : private RelayOwner {
   std::uint64_t shell_started_ = 0;
   std::uint64_t shim_started_ = 0;
   std::vector<std::uint64_t> ancestry_started_;
-  int master_ = -1;  ///< endpoint index
+  int master_ = -1, outside_ = -1;  ///< endpoint indices of a terminal session
   int flow_out_ = -1, flow_in_ = -1, flow_err_ = -1;
-  int stream_now_ = 1;  ///< 1 stdout, 2 stderr: which one the last payload record came from
-  TerminalSize size_;
+  int stream_now_ = 1;              ///< 1 stdout, 2 stderr: which one the last payload record came from
+  TerminalSize size_, inner_size_;  ///< of the outer terminal, as last told; as last set inside
+  std::optional<bool> echoes_;      ///< does the terminal inside echo what is typed now; asked for each chunk
+  bool asking_size_ = false, size_owed_ = false, sizing_ = false, asking_echo_ = false;  ///< on a thread
   MonoUs held_since_ = 0;
   static constexpr MonoUs kNever = INT64_MAX;
   MonoUs armed_for_ = kNever;       ///< when timer_ fires
@@ -147,6 +157,7 @@ class Session final : private RelayOwner {
   bool failure_told_ = false;
   bool ended_ = false;
   bool left_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< a token for work that outlives us
 };
 
 }  // namespace opelog::record

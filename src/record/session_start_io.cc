@@ -46,16 +46,29 @@ Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& po
   return format::RecordingWriter::create(options, info, mono_now());
 }
 
+Status connect_pair(Fd& ours, std::vector<Fd>& for_shim) {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+    return error_from_errno(errno, "open a socket pair");
+  ours = Fd(pair[0]);
+  for_shim.emplace_back(pair[1]);
+  return {};
+}
+
 // Two pairs for one stream, ours and the waiter's: the shell's side and the user's. What the user passed and
 // what his shell gets stay with the shim, whose waiter copies.
 Status connect_stream(SessionParts::Stream& stream, std::vector<Fd>& for_shim) {
-  for (Fd* ours : {&stream.inner_fd, &stream.outer_fd}) {
-    int pair[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-      return error_from_errno(errno, "open a socket pair");
-    *ours = Fd(pair[0]);
-    for_shim.emplace_back(pair[1]);
-  }
+  if (auto inner = connect_pair(stream.inner_fd, for_shim); !inner) return inner;
+  return connect_pair(stream.outer_fd, for_shim);
+}
+
+// The outside of a session whose terminal stays the user's. Little is under way to it, so that an interrupt
+// key is soon seen to work.
+constexpr int kTerminalSocketBytes = 32768;
+Status connect_terminal(StartedSession& session) {
+  Fd& ours = session.parts.outer_socket;
+  if (auto connected = connect_pair(ours, session.descriptors); !connected) return connected;
+  (void)::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &kTerminalSocketBytes, sizeof kTerminalSocketBytes);
   return {};
 }
 
@@ -94,7 +107,7 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
   info.rule = admission.rule.name;
   info.records_input = admission.rule.record_input;
   info.records_payload = admission.rule.record_payload;
-  info.terminal = outer != nullptr;
+  info.terminal = hello.terminals != 0;
   info.term = hello.term;
 
   session.verdict.session = info.id;
@@ -106,23 +119,31 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
   session.parts.notice = admission.rule.notice;
 
   if (info.terminal) {
-    auto inner = InnerTerminal::open(info.uid, place.tty_group, outer->saved(), outer->size_at_start());
+    const TerminalSize size =
+        outer ? outer->size_at_start()
+              : TerminalSize{static_cast<int>(hello.rows), static_cast<int>(hello.cols), 0, 0};
+    auto inner = InnerTerminal::open(info.uid, place.tty_group, outer ? &outer->saved() : nullptr, size);
     if (!inner) return std::move(inner).error();
-    info.tty = outer->path();
+    if (outer) info.tty = outer->path();
     info.inner_tty = inner->path;
-    info.rows = outer->size_at_start().rows;
-    info.cols = outer->size_at_start().cols;
+    info.rows = size.rows;
+    info.cols = size.cols;
     auto slave = duplicate(inner->slave.get());
     if (!slave) return std::move(slave).error();
+    session.descriptors.push_back(std::move(*slave));
+    if (!outer) {
+      if (auto connected = connect_terminal(session); !connected) return std::move(connected).error();
+    }
     auto writer = open_recording(policy, place, info);
     if (!writer) return std::move(writer).error();
     session.verdict.action = OPELOG_RECORD_TERMINAL;
     session.verdict.replace = hello.terminals;
-    session.descriptors.push_back(std::move(*slave));
-    if (!info.ancestry.empty() && is_sshd(info.ancestry[0].exe))
-      outer->keep_node();  // it is sshd's own pty, and goes with it
-    if (hello.how != OPELOG_HOW_REC) session.parts.utmp = UtmpLine(info.tty, info.inner_tty, place.utmp);
-    session.parts.outer = std::move(outer);
+    if (outer) {
+      if (!info.ancestry.empty() && is_sshd(info.ancestry[0].exe))
+        outer->keep_node();  // it is sshd's own pty, and goes with it
+      session.parts.utmp = UtmpLine(info.tty, info.inner_tty, place.utmp);
+      session.parts.outer = std::move(outer);
+    }
     session.parts.inner = std::move(*inner);
     session.parts.writer = std::move(*writer);
   } else {

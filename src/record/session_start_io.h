@@ -31,15 +31,16 @@ struct StartedSession {
   std::vector<Fd> descriptors;  ///< for the verdict, in its order
 };
 
-/// `info` is complete but for terminals, size and recording flags. `outer`, opened and not yet taken, is
-/// moved from on success only; null: a login without a terminal.
+/// `info` is complete but for the terminals that are opened here, size and recording flags. `outer`, opened
+/// and not yet taken, is moved from on success only; null: a login without a terminal, or one whose terminal
+/// stays the user's.
 Result<StartedSession> start_session(const Policy& policy, const RecordingPlace& place,
                                      const Admission& admission, const Hello& hello,
                                      std::unique_ptr<OuterTerminal>& outer, format::SessionInfo info);
 
-/// The last step, of a login with a terminal: takes that out of the user's hands, and kills the descriptors
-/// the shim could show a refusal on. Waits for whoever is within a write(2) to it, for as long as he likes:
-/// on a thread (run_work).
+/// The last step, of a login whose terminal came along: takes that out of the user's hands, and kills the
+/// descriptors the shim could show a refusal on. Waits for whoever is within a write(2) to it, for as long as
+/// he likes: on a thread (run_work).
 Status take_terminal(StartedSession& session);
 
 }  // namespace opelog::record

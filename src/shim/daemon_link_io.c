@@ -69,7 +69,7 @@ static enum opelog_link_result send_hello(int fd, const struct opelog_hello_fact
   struct iovec part = {packet, opelog_build_hello(packet, sizeof packet, facts)};
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
   if (part.iov_len == 0) return OPELOG_LINK_OWN_FAULT;
-  if (facts->terminals != 0) {
+  if (opelog_terminal_comes(facts->how, facts->terminals)) {
     message.msg_control = control.bytes;
     message.msg_controllen = sizeof control.bytes;
     struct cmsghdr* header = CMSG_FIRSTHDR(&message);

@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "shim/terminal_io.h"
 #include "shim/waiter_layout.h"
 
 static bool is_socket(int fd) {
@@ -87,13 +88,25 @@ static bool make_link(int fd, bool socket, struct opelog_stream_ends* ends) {
          move_up(&ends->link);
 }
 
-bool opelog_prepare_handover(const uint8_t streams[3], struct opelog_link* link,
+static bool prepare_terminal(struct opelog_link* link, struct opelog_handover* handover) {
+  handover->terminal = opelog_reopen_terminal();
+  if (handover->terminal < 0)
+    handover->terminal = 0; /* to write to it may wait; that is the user's own session alone */
+  else if (!move_up(&handover->terminal))
+    return false;
+  handover->terminal_link = link->descriptors[1];
+  return move_up(&handover->terminal_link);
+}
+
+bool opelog_prepare_handover(const uint8_t streams[3], bool own_terminal, struct opelog_link* link,
                              struct opelog_handover* handover) {
   unsigned next = 0;
   handover->streams = streams;
+  handover->terminal = handover->terminal_link = -1;
   handover->null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (handover->null < 0 || !move_up(&handover->null) || !move_up(&link->fd)) return false;
   handover->connection = link->fd;
+  if (own_terminal && !prepare_terminal(link, handover)) return false;
   for (int fd = 0; fd < 3; ++fd) {
     struct opelog_stream_ends* ends = &handover->ends[fd];
     *ends = (struct opelog_stream_ends){-1, -1, -1, -1};
@@ -129,6 +142,10 @@ bool opelog_arrange_for_waiter(const struct opelog_handover* handover, char kind
   int from[OPELOG_WAITER_END];
   for (int i = 0; i < OPELOG_WAITER_END; ++i) from[i] = i < OPELOG_WAITER_CONNECTION ? handover->null : -1;
   from[OPELOG_WAITER_CONNECTION] = handover->connection;
+  if (handover->terminal >= 0) {
+    from[OPELOG_WAITER_USER] = handover->terminal;
+    from[OPELOG_WAITER_OUTER] = handover->terminal_link;
+  }
   for (int fd = 0; fd < 3; ++fd) {
     kinds[fd] = OPELOG_WAITER_KINDS[handover->streams[fd]];
     if (!opelog_is_relayed(handover->streams[fd])) continue;

@@ -1,7 +1,9 @@
-/* What the shim was given as 0, 1, 2, and how they are handed on in a session without a terminal.
+/* What the shim was given as 0, 1, 2, and how they are handed on where the waiter copies: in a session
+ * without a terminal, and in one whose terminal stays the user's.
  *
- * Invariant: a descriptor of the user's never leaves his own processes, but for a terminal. The daemon gets
- * sockets of its own making; the waiter copies between these and what the user passed.
+ * Invariant: a descriptor of the user's never leaves his own processes, but for a terminal that is taken out
+ * of his hands. The daemon has sockets of its own making; the waiter copies between these and what the user
+ * passed.
  */
 #ifndef OPELOG_SHIM_DESCRIPTORS_IO_H
 #define OPELOG_SHIM_DESCRIPTORS_IO_H
@@ -24,15 +26,17 @@ struct opelog_stream_ends {
 struct opelog_handover {
   const uint8_t* streams; /* enum opelog_stream of 0, 1, 2 */
   struct opelog_stream_ends ends[3];
+  int terminal, terminal_link; /* one that stays the user's, and to the daemon; -1: none */
   int connection;
   int null; /* /dev/null */
 };
 
 /* Before the fork, so that a lack of descriptors shows while there is no shell: all out of the way of 0, 1, 2
- * and the waiter's numbers. The shell gets a socket for a socket and a pipe for a pipe, so that /dev/stdout
- * can be opened by name as before, and never one of the daemon's: it could send descriptors over it. False:
- * no descriptors left. `link` has given its descriptors of streams away. */
-bool opelog_prepare_handover(const uint8_t streams[3], struct opelog_link* link,
+ * and the waiter's numbers, but for a terminal that cannot be opened anew, which stays 0. The shell gets a
+ * socket for a socket and a pipe for a pipe, so that /dev/stdout can be opened by name as before, and never
+ * one of the daemon's: it could send descriptors over it. False: no descriptors left. `link` has given away
+ * what is the waiter's. `own_terminal`: the terminal stays the user's. */
+bool opelog_prepare_handover(const uint8_t streams[3], bool own_terminal, struct opelog_link* link,
                              struct opelog_handover* handover);
 
 /* In the child. */

@@ -72,8 +72,8 @@ static int right_descriptors(const struct opelog_verdict* verdict, size_t descri
     case OPELOG_REFUSE:
       return descriptors == 0;
     case OPELOG_RECORD_TERMINAL:
-      return (descriptors == 1 || descriptors == 2) && asked->terminals != 0 &&
-             verdict->replace == asked->terminals && asked->how != OPELOG_HOW_QUERY;
+      return descriptors == 2 && asked->terminals != 0 && verdict->replace == asked->terminals &&
+             asked->how != OPELOG_HOW_QUERY;
     case OPELOG_RECORD_STREAMS:
       return descriptors == stream_descriptors(asked) && asked->terminals == 0 &&
              asked->how != OPELOG_HOW_QUERY;

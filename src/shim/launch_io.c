@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "shim/descriptors_io.h"
+#include "shim/terminal_io.h"
+#include "shim/waiter_layout.h"
 
 static _Noreturn void failed_to_run(const char* what, int err) {
   char text[OPELOG_MAX_PATH + 256];
@@ -101,23 +103,31 @@ static _Noreturn void become_shell(struct opelog_launch* launch, struct opelog_l
   exec_shell(launch);
 }
 
+/* `opelog rec`: the daemon has not taken the terminal; it stays the user's, and the waiter copies. */
+static bool keeps_terminal(const struct opelog_launch* launch, const struct opelog_link* link) {
+  return link->verdict.action == OPELOG_RECORD_TERMINAL && launch->invocation->how == OPELOG_HOW_REC;
+}
+
 /* Whatever goes wrong here, the shell must not go on without a waiter. */
 static _Noreturn void become_waiter(struct opelog_launch* launch, struct opelog_link* link,
                                     const struct opelog_handover* handover, pid_t child) {
   char pid[16];
   snprintf(pid, sizeof pid, "%d", (int)child);
-  bool terminal = link->verdict.action == OPELOG_RECORD_TERMINAL;
-  /* Only a terminal that is still the caller's own is put back by us; the daemon does the other. */
-  bool restore = terminal && link->count == 1 && launch->termios != NULL;
+  bool own = keeps_terminal(launch, link);
   char name[] = "opelog-waiter";
   char kinds[4];
-  char terminal_kind[] = "t";
-  char* arguments[] = {name, pid, terminal ? terminal_kind : kinds, restore ? (char*)launch->termios : NULL,
-                       NULL};
+  char taken[] = OPELOG_WAITER_TAKEN;
+  char kept[] = OPELOG_WAITER_OWN;
+  char* what = own ? kept : link->verdict.action == OPELOG_RECORD_TERMINAL ? taken : kinds;
+  char* arguments[] = {name, pid, what, own ? (char*)launch->termios : NULL, NULL};
   char* environment[] = {NULL};
   bool ready = opelog_send_started(link->fd, (int)child) && opelog_drop_group() &&
                opelog_arrange_for_waiter(handover, kinds);
-  if (ready) execve(OPELOG_WAITER, arguments, environment);
+  if (ready) {
+    if (own) opelog_make_raw(OPELOG_WAITER_USER);
+    execve(OPELOG_WAITER, arguments, environment);
+    if (own) opelog_apply_terminal(OPELOG_WAITER_USER);
+  }
   kill(child, SIGKILL);
   while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
   }
@@ -126,17 +136,20 @@ static _Noreturn void become_waiter(struct opelog_launch* launch, struct opelog_
 
 void opelog_run_recorded(struct opelog_launch* launch, struct opelog_link* link) {
   bool terminal = link->verdict.action == OPELOG_RECORD_TERMINAL;
-  bool outer = terminal && link->count == 2;
+  bool own = keeps_terminal(launch, link);
+  bool outer = terminal && !own;
   int speak = outer ? link->descriptors[1] : 2; /* the old 2 is dead once the outer terminal was revoked */
   if (opelog_is_the_shim(launch->shell)) {
     opelog_say(speak, "opelog: the real shell of this user is opelog-shell itself; tell the administrator");
     _exit(OPELOG_EXIT_EXEC);
   }
   struct opelog_handover handover;
-  if (!opelog_prepare_handover(launch->streams, link, &handover)) {
+  if (!opelog_prepare_handover(launch->streams, own, link, &handover)) {
     opelog_say(speak, "opelog: no descriptors are left for this session");
     _exit(OPELOG_EXIT_UNAVAILABLE);
   }
+  /* What is typed already may come there before the shell does. */
+  if (own) opelog_apply_terminal(link->descriptors[0]);
   opelog_signals_block_for_waiter();
   /* So that SIGWINCH arrives again. Without it (we do not lead the session) only resizing suffers. */
   if (outer) ioctl(link->descriptors[1], TIOCSCTTY, 0);

@@ -17,7 +17,7 @@ struct opelog_launch {
   struct opelog_signals signals;
   const char* shell;   /* absolute path of the real shell */
   uint8_t streams[3];  /* enum opelog_stream of 0, 1, 2 */
-  const char* termios; /* hex of the caller's terminal for the waiter to restore, or NULL */
+  const char* termios; /* hex of the caller's terminal for the waiter to put back, or NULL */
 };
 
 /* Does `path` name opelog-shell itself? */

@@ -1,13 +1,14 @@
-/* opelog-waiter PID t|STREAMS [TERMIOS]: waits for the recorded shell PID, our child, and leaves with its
+/* opelog-waiter PID t | r TERMIOS | STREAMS: waits for the recorded shell PID, our child, and leaves with its
  * status.
  *
  * What the shim becomes once the shell runs; waiter_layout.h says which descriptor is what. It tells the
  * daemon about new window sizes and the shell's end, and leaves only at the daemon's DONE, because sshd cuts
  * off output that is still on its way when its child has gone. If the connection breaks first, nobody records
- * any more: the session ends here. t: a terminal session, the shell leads a session of its own; STREAMS, a
- * letter each: it stays in ours, and we copy (waiter_copy_io.h); what is still to be copied at DONE a child
- * of ours goes on with. TERMIOS, hex: the settings of our controlling terminal, put back when the daemon
- * vanished. Freestanding: no libc, no memory but the stack and the buffers.
+ * any more: the session ends here. t, r: a terminal session, the shell leads a session of its own. t: the
+ * daemon has the outer terminal. r: it stays the user's, and we copy (waiter_copy_io.h); it is raw, and
+ * however we leave it is given back with TERMIOS, its settings as hex. STREAMS, a letter each: the shell
+ * stays in our session, and we copy; what is still to be copied at DONE a child of ours goes on with.
+ * Freestanding: no libc, no memory but the stack and the buffers.
  */
 #include "record/login_protocol.h"
 #include "shim/waiter_copy_io.h"
@@ -34,13 +35,15 @@ __asm__(
     "  brk #0\n");
 #endif
 
-enum { kConnection = OPELOG_WAITER_CONNECTION, kGraceSeconds = 2, kMaxTermios = 64 };
+enum { kConnection = OPELOG_WAITER_CONNECTION, kGraceSeconds = 2, kShowSeconds = 2, kMaxTermios = 64 };
+_Static_assert(kShowSeconds + kGraceSeconds < OPELOG_LEAVE_SECONDS, "opelogd ends us before we have left");
 
 struct waiter {
   int shell;
   int signals; /* signalfd: SIGCHLD and SIGWINCH */
   int terminal;
-  int resize_owed; /* a RESIZED that the connection could not take yet; many merge into one */
+  int own_terminal; /* it is our 0 */
+  int resize_owed;  /* a RESIZED that the connection could not take yet; many merge into one */
   const char* termios;
 };
 
@@ -88,25 +91,38 @@ static int hex_digit(char c) {
   return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
-static void restore_terminal(const struct waiter* w, int tty) {
+/* What opelogd has sent is shown first, which after an orderly end it is already. One that takes nothing is
+ * not waited for long: opelogd would end us by force, and it would stay raw. */
+static void give_back_terminal(const struct waiter* w) {
+  struct poll_entry entries[kCopyEntries];
+  struct time_spec left = {kShowSeconds, 0}; /* the kernel writes back what remains of it */
+  while (opelog_copy_running()) {
+    opelog_copy_prepare(entries);
+    long n = kernel(__NR_ppoll, (long)entries, kCopyEntries, (long)&left, 0, 8);
+    if (n == 0 || (n < 0 && n != -kInterrupted)) break;
+    if (n > 0) opelog_copy_step(entries);
+  }
+  if (w->termios == 0) return;
   unsigned char settings[kMaxTermios];
   int length = 0;
   for (const char* p = w->termios; p[0] != '\0' && p[1] != '\0' && length < kMaxTermios; p += 2)
     settings[length++] = (unsigned char)(hex_digit(p[0]) << 4 | hex_digit(p[1]));
-  call3(__NR_ioctl, tty, kTcsets, (long)settings);
+  call3(__NR_ioctl, OPELOG_WAITER_USER, kTcsets, (long)settings);
+}
+
+static int open_terminal(void) {
+  static const char path[] = "/dev/tty";
+  return (int)kernel(__NR_openat, kAtFdCwd, (long)path, kReadWrite | kNoCtty | kNonBlock | kCloseOnExec, 0,
+                     0);
 }
 
 /* Nobody records: say so, ask the shell to end, and see to it that it does. */
 static __attribute__((noreturn)) void end_session(const struct waiter* w, int say) {
-  static const char tty_path[] = "/dev/tty";
   static const char text[] = "\r\nopelog: the recorder is gone; this session ends\r\n";
   if (w->terminal) {
-    int tty = (int)kernel(__NR_openat, kAtFdCwd, (long)tty_path,
-                          kReadWrite | kNoCtty | kNonBlock | kCloseOnExec, 0, 0);
-    if (tty >= 0) {
-      if (w->termios != 0) restore_terminal(w, tty);
-      if (say) call3(__NR_write, tty, (long)text, sizeof text - 1);
-    }
+    if (w->own_terminal) give_back_terminal(w);
+    int tty = w->own_terminal ? OPELOG_WAITER_USER : open_terminal();
+    if (say && tty >= 0) call3(__NR_write, tty, (long)text, sizeof text - 1);
     kill_process(-w->shell, kSigHup);
     kill_process(-w->shell, kSigCont);
   }
@@ -135,7 +151,11 @@ static int send_frame(const void* frame, long size, int flags) {
 }
 
 static void send_resized(struct waiter* w) {
-  struct opelog_frame frame = {OPELOG_LOGIN_MAGIC, OPELOG_RESIZED};
+  struct opelog_resized frame = {{OPELOG_LOGIN_MAGIC, OPELOG_RESIZED}, 0, 0, 0, 0};
+  if (w->own_terminal && call3(__NR_ioctl, OPELOG_WAITER_USER, kGetSize, (long)&frame.rows) < 0) {
+    w->resize_owed = 0; /* it is gone */
+    return;
+  }
   int sent = send_frame(&frame, sizeof frame, kDontWait);
   if (sent < 0) end_session(w, 1);
   w->resize_owed = sent == 0;
@@ -163,7 +183,8 @@ static __attribute__((noreturn)) void leave_like(int status) {
   leave(128 + number); /* a signal that does not end us, or we are init of a namespace */
 }
 
-/* The daemon need not wait for a slow reader, nor sshd for a background process that holds a stream. */
+/* Of streams: the daemon need not wait for a slow reader, nor sshd for a background process that holds a
+ * stream. */
 static void go_on_copying(void) {
   struct poll_entry entries[kCopyEntries];
   if (!opelog_copy_running()) return;
@@ -205,10 +226,13 @@ static __attribute__((noreturn)) void wait_for_shell(struct waiter* w) {
     entries[1].events = kPollIn;
     entries[0].returned = entries[1].returned = 0;
     opelog_copy_prepare(entries + 2);
-    long n = kernel(__NR_ppoll, (long)entries, 2 + kCopyEntries, 0, 0, 8);
+    struct time_spec second = {1, 0};
+    long n = kernel(__NR_ppoll, (long)entries, 2 + kCopyEntries,
+                    opelog_copy_in_background() ? (long)&second : 0, 0, 8);
     if (n < 0 && n != -kInterrupted) { /* the user's limits: nobody can wait for his shell any more */
-      if (status >= 0) leave_like(status);
-      end_session(w, 1);
+      if (status < 0) end_session(w, 1);
+      if (w->own_terminal) give_back_terminal(w);
+      leave_like(status);
     }
     if (n <= 0) continue;
     if (entries[1].returned != 0) read_signals(w);
@@ -217,7 +241,10 @@ static __attribute__((noreturn)) void wait_for_shell(struct waiter* w) {
       if (heard != kNothing) {
         if (status < 0) status = ended_status(w);
         if (status < 0) end_session(w, heard == kBroken); /* DONE early: the daemon has said why itself */
-        go_on_copying();
+        if (w->own_terminal)
+          give_back_terminal(w);
+        else
+          go_on_copying();
         leave_like(status);
       }
     }
@@ -234,13 +261,18 @@ static int parse_pid(const char* text) {
 __attribute__((noreturn, used)) void waiter_main(long* stack) {
   long argc = stack[0];
   char** argv = (char**)(stack + 1);
-  struct waiter w = {0, -1, 0, 0, 0};
+  struct waiter w = {0, -1, 0, 0, 0, 0};
   if (argc < 3 || argc > 4) leave(OPELOG_EXIT_USAGE);
   w.shell = parse_pid(argv[1]);
-  w.terminal = argv[2][0] == 't';
+  w.own_terminal = argv[2][0] == OPELOG_WAITER_OWN[0];
+  w.terminal = w.own_terminal || argv[2][0] == OPELOG_WAITER_TAKEN[0];
   if (argc == 4) w.termios = argv[3];
   if (w.shell <= 1) leave(OPELOG_EXIT_USAGE);
-  if (!w.terminal) opelog_copy_set_up(argv[2]);
+  w.resize_owed = w.own_terminal; /* its size may be another by now */
+  if (w.own_terminal)
+    opelog_copy_set_up_terminal();
+  else if (!w.terminal)
+    opelog_copy_set_up(argv[2]);
   /* The shell of a command is of our process group: what is sent to the group (kill 0, sshd's signals) is for
    * it. Only SIGKILL ends us. */
   for (int number = 1; number <= kLastSignal; ++number)

@@ -38,6 +38,7 @@ static inline long kernel(long number, long a, long b, long c, long d, long e) {
 enum {
   kAgain = 11, /* errno values and flags, the same on both */
   kInterrupted = 4,
+  kIoError = 5,
   kAtFdCwd = -100,
   kReadWrite = 02,
   kNoCtty = 0400,
@@ -45,11 +46,14 @@ enum {
   kCloseOnExec = 02000000,
   kPollIn = 1,
   kPollOut = 4,
+  kPollError = 8,
   kPollHangUp = 16,
   kDontWait = 0x40,
   kNoSignal = 0x4000,
   kNoHang = 1,
   kTcsets = 0x5402,
+  kGetForeground = 0x540f, /* TIOCGPGRP */
+  kGetSize = 0x5413,       /* TIOCGWINSZ */
   kResourceCore = 4,
   kBlock = 0,
   kUnblock = 1

@@ -1,9 +1,11 @@
 """The ways in which opelog-shell is reached: login shell, ForceCommand, profile.d hook, several at once, `opelog rec`, su; with
 the shells people use. A target is recorded exactly once; whoever is not a target cannot tell that opelog is there."""
 
+import fcntl
 import json
 import os
 import re
+import struct
 import termios
 
 import sandbox
@@ -273,7 +275,7 @@ class NotATarget(Hooks):
 
 
 class OfOnesOwnWill(Hooks):
-    """`opelog rec`: the caller's terminal is borrowed, not taken."""
+    """`opelog rec`: the terminal stays the caller's. A shell of his own is around it, which goes on afterwards."""
 
     def modes(self, term):
         return termios.tcgetattr(term.master)
@@ -282,12 +284,27 @@ class OfOnesOwnWill(Hooks):
         env = {"PS1": "$ "}
         return self.host.terminal("opelog", "rec", *argv, user=PLAIN, env=env, **options)
 
-    def test_a_shell_of_ones_own_with_resize_exit_code_and_the_terminal_as_before(self):
+    def inside(self, command="", shown=r"opelogtest:.*\$ $"):  # .bashrc's prompt, not the outer one
+        """A terminal that stands at the prompt of a recorded shell, and its settings at the prompt of the outer one."""
         term = self.host.terminal("bash", "--norc", user=PLAIN, env={"PS1": "outer$ "})
         term.expect(r"outer\$ $")
         before = self.modes(term)
-        term.send("opelog rec; echo status $?\r")
-        term.expect(r"opelogtest:.*\$ $")  # .bashrc's, not the outer one
+        term.send(f"opelog rec {command}; echo status $?\r")
+        term.expect(shown)
+        return term, before
+
+    def assert_back(self, term, before, status):
+        term.expect(rf"^status ({status})\r\n")
+        term.expect(r"outer\$ $")
+        self.assertEqual(self.modes(term), before)
+        term.send("echo still-$((6*7))\r")
+        term.expect(r"\nstill-42\r\n")
+
+    def end(self, recording):
+        return json.loads(recording.notes()["OPELOG_END"][0])
+
+    def test_a_shell_of_ones_own_with_resize_exit_code_and_the_terminal_as_before(self):
+        term, before = self.inside()
         term.resize(33, 99)
         term.send("until [ \"$(stty size)\" = '33 99' ]; do :; done; echo seen; tty; exit 23\r")
         term.expect(r"\nseen\r")
@@ -299,7 +316,10 @@ class OfOnesOwnWill(Hooks):
         self.assertIn(b"SIGWINCH ROWS=33 COLS=99\n", recording.time)
         self.assertEqual(recording.notes()["EXIT_CODE"], ["23"])
         self.assertRegex(recording.name, r"_UNKNOWN(-\d+)?$")
-        self.assertEqual(json.loads(recording.notes()["OPELOG_SESSION"][0])["how"], "rec")
+        session = json.loads(recording.notes()["OPELOG_SESSION"][0])
+        self.assertEqual((session["how"], session["terminal"], session["rows"], session["cols"]), ("rec", True, 24, 80))
+        self.assertRegex(session["tty"], r"^/dev/pts/\d+$")
+        self.assertNotEqual(session["tty"], session["inner_tty"])
         term.send("echo still\r")
         term.expect(r"\nstill\r")
         term.expect(r"outer\$ $")
@@ -317,6 +337,86 @@ class OfOnesOwnWill(Hooks):
                 self.assert_replays(recording, term.output)
                 if words[-1] == "a  b":
                     self.assertEqual(term.output, b"a  b\r\n")
+
+    def test_the_keys_that_stop_and_interrupt_are_for_what_runs_inside(self):
+        term, before = self.inside()
+        term.send("sh -c 'echo g''o; exec sleep 1000'\r")
+        term.expect(r"\ngo\r\n")
+        term.send("\x03")
+        term.expect(PROMPT)
+        term.send("echo rc=$?; sh -c 'echo ag''ain; exec cat'\r")
+        term.expect(r"\nrc=130\r\nagain\r\n")
+        term.send("\x1a")
+        term.expect(r"Stopped")
+        term.expect(PROMPT)
+        term.send("fg\r")
+        term.expect(r"exec cat'\r\n")
+        term.send("word\r")
+        term.expect(r"word\r\nword\r\n")
+        term.send("\x03")
+        term.expect(PROMPT)
+        term.send("exit 4\r")
+        self.assert_back(term, before, 4)
+        [recording] = self.new_recordings()
+        self.assertEqual(self.end(recording)["exit_code"], 4)
+
+    def test_what_was_typed_before_it_began_is_for_what_runs_inside(self):
+        term = self.host.terminal("sh", "-c", "echo re''ady; read go; exec opelog rec -- sh -c 'read x; echo got $x'", user=PLAIN)
+        term.expect(r"ready\r\n")
+        term.send("go\rhello\r")
+        term.expect(r"\ngot hello\r\n")
+        self.assertEqual(term.wait(), 0)
+
+    def test_ended_by_an_administrator(self):
+        term, before = self.inside()
+        [recording] = self.new_recordings(ended=False)
+        self.host.opelog("kill", recording.name, check=True)
+        term.expect("\r\nopelog: this session is ended by ")
+        self.assert_back(term, before, r"\d+")
+        [recording] = self.new_recordings()
+        self.assertEqual(self.end(recording)["reason"], "killed")
+
+    def test_the_daemon_stops_or_dies(self):
+        for end, said in (("stop", "the recorder stops"), ("kill", "the recorder is gone")):
+            with self.subTest(end=end):
+                self.seen = {r.name for r in self.host.recordings()}
+                # A shell that does not end by itself when its terminal is hung up.
+                term, before = self.inside("-- sh -c \"trap '' HUP; echo u''p; exec sleep 1000\"", r"\nup\r\n")
+                getattr(self.host.daemon, end)()
+                try:
+                    term.expect(f"\nopelog: {said}; this session ends[\r\n]+")
+                    self.assert_back(term, before, 69)
+                finally:
+                    self.host.start_daemon(self.policy, self.daemon)
+                [recording] = self.new_recordings()
+                self.assertEqual(self.end(recording)["reason"], "shutdown" if end == "stop" else "crash")
+
+    def test_a_terminal_that_is_closed_ends_the_session(self):
+        term = self.start("--", "sh", "-c", "echo up; read x")
+        term.expect("up\r\n")
+        term.hang_up()
+        [recording] = self.new_recordings()
+        self.assertEqual(self.end(recording)["reason"], "hangup")
+
+    def test_what_is_redirected_is_left_to_the_command(self):
+        term = self.host.terminal("sh", "-c", "opelog rec -- sh -c 'echo text; echo err >&2' > /tmp/out; exit 4", user=PLAIN)
+        self.assertEqual(term.wait(), 4)
+        self.assertEqual((self.host.read("/tmp/out"), term.output), (b"text\n", b"err\r\n"))
+        [recording] = self.new_recordings()
+        self.assertEqual(recording.payload(), b"err\r\n")
+        self.assertEqual(json.loads(recording.notes()["OPELOG_KEPT"][0]), {"stdout": "file"})
+
+    def test_the_daemon_never_has_the_terminal(self):
+        term = self.start("--", "sh", "-c", "echo up; read x")
+        term.expect("up\r\n")
+        number = struct.unpack("I", fcntl.ioctl(term.master, 0x80045430, bytes(4)))[0]  # TIOCGPTN
+        terminal = os.stat(f"/dev/pts/{number}")
+        folder = f"/proc/{self.host.daemon.pid}/fd"  # its number outside
+        held = [os.stat(f"{folder}/{fd}") for fd in os.listdir(folder)]
+        self.assertGreater(len(held), 10)
+        self.assertNotIn((terminal.st_dev, terminal.st_ino), [(h.st_dev, h.st_ino) for h in held])
+        term.send("\r")
+        self.assertEqual(term.wait(), 0)
 
     def test_without_a_terminal(self):
         done = self.host.run("/usr/bin/opelog-shell", "--rec", "--", "sh", "-c", "cat; echo err >&2; exit 3", user=PLAIN, input=b"in")

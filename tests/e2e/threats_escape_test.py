@@ -2,6 +2,7 @@
 """Escapes that were once possible, each carried out as the recorded user over a real login. Rows of docs/threats.md."""
 
 import os
+import select
 import socket
 import sys
 import time
@@ -119,6 +120,125 @@ sys.stdin.read()
 os.kill(os.getpid(), 9)
 '''
 
+# slow.py CALL FILE: makes a call on its standard input, a terminal, that waits for as long as it likes: the call's memory is a
+# file of a file system of its own, which never answers. To be started by SLOWLY. When the call waits its number is in FILE;
+# killed, it lets go. Whoever answers must not have the terminal, or could not be killed when others wait for it.
+SLOW_MEMORY = r'''
+import ctypes, mmap, os, signal, struct, sys, termios, time
+libc = ctypes.CDLL(None, use_errno=True)
+fuse = os.open('/tmp/fuse', os.O_RDWR)
+if libc.mount(b'slow', b'/mnt', b'fuse', 0, b'fd=%d,rootmode=40000,user_id=0,group_id=0' % fuse) != 0:
+    sys.exit('no file system of his own: ' + os.strerror(ctypes.get_errno()))
+def beside(call, *words):
+    pid = os.fork()
+    if pid == 0:
+        os.close(fuse)
+        call(*words)
+        os._exit(0)
+    return pid
+def slow_call():
+    memory = mmap.mmap(os.open('/mnt/file', os.O_RDWR), 4096)
+    address = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(memory)))
+    if sys.argv[1] == 'write':
+        libc.write(0, address, 100)
+    elif sys.argv[1] == 'read':
+        libc.read(0, address, 1000)
+    else:
+        libc.ioctl(0, ctypes.c_ulong(termios.TIOCGWINSZ), address)
+def change_settings(released):
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    os.read(released, 1)
+    termios.tcsetattr(0, termios.TCSANOW, termios.tcgetattr(0))
+beside(slow_call)
+if sys.argv[1] == 'read':  # the reader has the settings locked, and one who waits to change them stops all who look at them
+    released, release = os.pipe()
+    changer = beside(change_settings, released)
+for fd in 0, 1, 2:
+    os.dup2(os.open('/dev/null', os.O_RDWR), fd)
+def attributes(node):
+    return struct.pack('=6Q10I', node, 4096, 8, 0, 0, 0, 0, 0, 0, 0o40755 if node == 1 else 0o100644, 1, 0, 0, 0, 4096, 0)
+while True:
+    request = os.read(fuse, 1 << 20)
+    opcode, unique, node = struct.unpack_from('=IQQ', request, 4)
+    if opcode == 15:  # READ
+        if sys.argv[1] == 'read':
+            os.write(release, b'x')
+            while b') D ' not in open(f'/proc/{changer}/stat', 'rb').read():
+                time.sleep(0.01)
+        with open(sys.argv[2] + '.new', 'w') as file:
+            file.write(str(os.getpid()))
+        os.rename(sys.argv[2] + '.new', sys.argv[2])
+        continue
+    if opcode in (2, 36):  # FORGET and INTERRUPT want no answer
+        continue
+    answer = {26: struct.pack('=4I2H2I2HI28x', 7, 31, 65536, 0, 16, 12, 65536, 1, 16, 0, 0),  # INIT
+              1: struct.pack('=4Q2I', 2, 0, 3600, 3600, 0, 0) + attributes(2),                # LOOKUP
+              3: struct.pack('=Q2I', 3600, 0, 0) + attributes(node),                          # GETATTR
+              14: struct.pack('=Q2I', 0, 0, 0), 18: b'', 25: b''}.get(opcode)                 # OPEN, RELEASE, FLUSH
+    error = 0 if answer is not None else -38
+    answer = answer or b''
+    os.write(fuse, struct.pack('=IiQ', 16 + len(answer), error, unique) + answer)
+'''
+SLOWLY = ("unshare", "--user", "--map-root-user", "--mount", "python3", "/tmp/slow.py")
+
+# `opelog rec` on a terminal of his own, which somebody is within a write to when it is hung up.
+OWN_TERMINAL = r'''
+import fcntl, os, signal, subprocess, sys, termios, threading, time
+master, slave = os.openpty()
+if os.fork() == 0:
+    os.setsid()
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    for fd in range(3):
+        os.dup2(slave, fd)
+    os.closerange(3, 50)
+    os.execv('/usr/bin/opelog-shell', ['opelog-shell', '--rec', '--', 'sh', '-c', 'echo up; exec cat'])
+shown = b''
+while b'up' not in shown:
+    shown += os.read(master, 100)
+slow = subprocess.Popen([*sys.argv[1:], 'write', '/tmp/slow.pid'], stdin=slave)
+os.close(slave)
+while not os.path.exists('/tmp/slow.pid'):
+    time.sleep(0.01)
+def hang_up():
+    os.close(master)
+    print('hung up', flush=True)
+closing = threading.Thread(target=hang_up)
+closing.start()
+print('hangs up', flush=True)
+sys.stdin.read()
+slow.kill()
+closing.join()
+'''
+
+# A login on a terminal whose other side is his own, as after su; somebody asks that side for its size when it changes.
+OWN_LOGIN = r'''
+import fcntl, os, signal, subprocess, sys, termios, time
+master, slave = os.openpty()
+child = os.fork()
+if child == 0:
+    os.setsid()
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    for fd in range(3):
+        os.dup2(slave, fd)
+    os.closerange(3, 50)
+    os.execv('/usr/bin/opelog-shell', ['-opelog-shell', '-c', 'echo up; exec cat'])
+shown = b''
+while b'up' not in shown:
+    try:
+        shown += os.read(master, 100)
+    except OSError:  # the slave is revoked at this moment
+        time.sleep(0.01)
+slow = subprocess.Popen([*sys.argv[1:], 'size', '/tmp/slow.pid'], stdin=master)
+while not os.path.exists('/tmp/slow.pid'):
+    time.sleep(0.01)
+os.kill(child, signal.SIGWINCH)
+print('asked', flush=True)
+sys.stdin.read()
+slow.kill()
+os.write(master, b'\x04')
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+'''
+
 # Opens the terminal again and again, and writes to it once it can.
 WRITE_LATER = r'''
 import os, signal, sys, time
@@ -196,6 +316,81 @@ class Descriptors(scene.Scene):
         own.popen.stdin.close()
         self.assertEqual(own.popen.stdout.readline(), b"last words\n")
         own.wait()
+
+
+class SlowMemory(scene.Scene):
+    """Row 9: no call that waits for a file system of the user's is made on the daemon's loop."""
+    policy = sandbox.POLICY.replace(", parent: [sshd, sshd-session]", "").replace("action: record\n", "action: record\n    input: true\n")
+
+    def setUp(self):
+        super().setUp()
+        self.host.write("/tmp/slow.py", SLOW_MEMORY.encode())
+        self.host.sh("rm -f /tmp/slow.pid; [ -c /tmp/fuse ] || mknod -m 666 /tmp/fuse c 10 229")  # everybody's, as on Debian
+        probe = self.host.run(*SLOWLY[:-1], "-c", SLOW_MEMORY.split("def beside")[0], user="opelogtest-a")
+        if probe.rc:
+            self.skipTest(f"a user has no FUSE file system here: {probe.err.decode()[-200:]}")
+
+    def assert_others_are_served(self):
+        for _ in range(3):
+            self.assertEqual(self.host.ssh("opelogtest-b", "echo others").out, b"others\n")
+        self.host.opelog("status", check=True)
+
+    def wait_for_call(self):
+        sandbox.wait_until(lambda: self.host.exists("/tmp/slow.pid"), "the call waits")
+        self.addCleanup(self.host.sh, "kill -9 $(cat /tmp/slow.pid)")
+
+    def let_go(self):
+        self.host.run("kill", "-9", self.host.read("/tmp/slow.pid").decode(), check=True)
+
+    def test_a_hang_up_of_his_own_terminal(self):
+        self.host.write("/tmp/own.py", OWN_TERMINAL.encode())
+        own = self.host.popen("python3", "/tmp/own.py", *SLOWLY, user="opelogtest-a", stdin=-1, stdout=-1)
+        self.assertEqual(own.popen.stdout.readline(), b"hangs up\n")
+        [recording] = self.new_recordings(1, "opelogtest-a")  # with an end
+        self.assertIn('"reason":"hangup"', recording.notes()["OPELOG_END"][0])
+        self.assert_others_are_served()
+        self.assertEqual(select.select([own.popen.stdout], [], [], 0)[0], [], "the hang-up does not wait: nothing is shown")
+        own.popen.stdin.close()
+        self.assertEqual(own.popen.stdout.readline(), b"hung up\n")
+        own.wait()
+
+    def test_the_size_of_the_terminal_inside(self):
+        term = self.log_in()
+        [recording] = self.new_recordings(1, "opelogtest-a", ended=False)
+        term.send(" ".join(SLOWLY) + " size /tmp/slow.pid &\r")
+        self.wait_for_call()
+        term.resize(33, 99)
+        sandbox.wait_until(lambda: b"SIGWINCH ROWS=33 COLS=99" in recording.time, "the new size is told")
+        self.assert_others_are_served()
+        self.let_go()
+        term.send("until [ \"$(stty size)\" = '33 99' ]; do :; done; echo se''en\r")
+        term.expect(r"\nseen\r\n")
+        self.assertEqual(self.log_out(term), 0)
+
+    def test_the_size_of_a_terminal_whose_other_side_is_his(self):
+        self.host.write("/tmp/login.py", OWN_LOGIN.encode())
+        login = self.host.popen("python3", "/tmp/login.py", *SLOWLY, user="opelogtest-a", stdin=-1, stdout=-1)
+        self.assertEqual(login.popen.stdout.readline(), b"asked\n")
+        self.addCleanup(self.host.sh, "kill -9 $(cat /tmp/slow.pid)")
+        self.assert_others_are_served()
+        login.popen.stdin.close()
+        self.assertEqual(login.popen.stdout.readline(), b"0\n")
+        [recording] = self.new_recordings(1, "opelogtest-a")
+        self.assertIn('"reason":"exit"', recording.notes()["OPELOG_END"][0])
+
+    def test_whether_the_terminal_inside_echoes(self):
+        term = self.log_in()
+        term.send(" ".join(SLOWLY) + " read /tmp/slow.pid\r")
+        term.expect(r"slow.pid\r\n")
+        term.send("x" * 200 + "\r")
+        self.wait_for_call()
+        term.send("zzz")
+        self.assert_others_are_served()
+        self.let_go()
+        term.expect("Killed")
+        term.send("\recho ali''ve\r")  # what is left of the lines before is no command
+        term.expect(r"\nalive\r\n")
+        self.assertEqual(self.log_out(term), 0)
 
 
 class ControlSocket(scene.Scene):

@@ -137,6 +137,15 @@ TEST(LoginFacts, TheHeaderSaysWhoFromWhereAndHow) {
   EXPECT_EQ(info.original, "ls");
 }
 
+// One that is taken is named when it is opened.
+TEST(LoginFacts, ATerminalThatStaysTheUsersIsNamedByTheKernel) {
+  auto found = found_above({});
+  found.process.tty = "/dev/pts/3";
+  EXPECT_EQ(session_info(found, hello_of(OPELOG_HOW_REC, 5), {}).tty, "/dev/pts/3");
+  EXPECT_EQ(session_info(found, hello_of(OPELOG_HOW_REC, 0), {}).tty, "");
+  EXPECT_EQ(session_info(found, hello_of(OPELOG_HOW_LOGIN, 7), {}).tty, "");
+}
+
 TEST(LoginFacts, WhatIsLeftToTheShellIsInTheHeaderAndTerminalsAmongTheOutputsAreNamed) {
   using format::Kept;
   struct Row {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pty.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
@@ -304,6 +305,98 @@ TEST(Relay, ATerminalThatGoesAwayIsToldOnceOrMoreAndNothingSpins) {
   turn(
       t.loop, [] { return false; }, 100);
   EXPECT_LE(t.owner.gone, before + 1);
+}
+
+// The outside of `opelog rec`: a socket whose other end somebody copies to the terminal.
+struct OuterSocket {
+  OuterSocket() {
+    ::signal(SIGPIPE, SIG_DFL);  // it is nobody's to ignore
+    Pair pair = socket_pair();
+    outside = std::move(pair.theirs);
+    int m, s;
+    termios raw{};
+    ::cfmakeraw(&raw);
+    raw.c_cflag |= CS8 | CREAD;
+    EXPECT_EQ(::openpty(&m, &s, nullptr, &raw, nullptr), 0);
+    slave = Fd(s);
+    ::fcntl(s, F_SETFL, O_NONBLOCK);
+    const int o = *relay.add_endpoint(std::move(pair.ours), EndpointKind::kOuterSocket);
+    master = *relay.add_endpoint(Fd(m), EndpointKind::kMaster);
+    out = relay.add_flow(master, o, FlowRole::kOutput);
+    in = relay.add_flow(o, master, FlowRole::kInput);
+    relay.start();
+  }
+  Loop loop;
+  RelayBuffer buffer;
+  Owner owner;
+  Relay relay{loop, buffer, owner};
+  Fd outside, slave;
+  int master = 0, out = 0, in = 0;
+};
+
+TEST(OuterSocket, ItsEndIsTheTerminalsAndWhatWasTypedBeforeStillArrives) {
+  OuterSocket s;
+  ASSERT_EQ(::write(s.outside.get(), "typed", 5), 5);
+  s.outside.reset();
+  std::string got;
+  ASSERT_TRUE(turn(s.loop, [&] {
+    got += read_some(s.slave.get());
+    return s.owner.gone > 0 && got == "typed";
+  }));
+  const int before = s.owner.gone;
+  turn(
+      s.loop, [] { return false; }, 100);
+  EXPECT_LE(s.owner.gone, before + 1) << "nothing spins";
+  EXPECT_GE(s.relay.descriptor(s.master), 0) << "to close what is inside is for the owner to decide";
+  EXPECT_EQ(s.owner.drains, 0);
+}
+
+TEST(OuterSocket, WhatCannotBeWrittenThereIsItsEndToo) {
+  OuterSocket s;
+  ASSERT_EQ(::write(s.slave.get(), "unread", 6), 6);
+  ASSERT_TRUE(turn(s.loop, [&] { return s.relay.bytes(s.out) == 6; }));
+  s.outside.reset();  // with something unread: an error and not only an end
+  ASSERT_EQ(::write(s.slave.get(), "more", 4), 4);
+  ASSERT_TRUE(turn(s.loop, [&] { return s.owner.gone > 0 && s.owner.seen[s.out] == "unreadmore"; }));
+}
+
+TEST(OuterSocket, IsDrainedWhenItsOtherEndClosesBehindTheLastByte) {
+  OuterSocket s;
+  const std::string last(3000, 'z');
+  ASSERT_EQ(::write(s.slave.get(), last.data(), last.size()), static_cast<ssize_t>(last.size()));
+  s.relay.drain();
+  std::string got;
+  bool end = false;
+  ASSERT_TRUE(turn(s.loop, [&] {
+    got += read_some(s.outside.get(), &end);
+    return end;
+  })) << "whoever shows it is told that nothing more comes";
+  EXPECT_EQ(got, last);
+  EXPECT_EQ(s.owner.drains, 0) << "who knows whether it is shown";
+  s.outside.reset();
+  ASSERT_TRUE(turn(s.loop, [&] { return s.owner.drains == 1; }));
+  EXPECT_EQ(s.owner.gone, 0);
+}
+
+TEST(OuterSocket, WhatNobodyReadsInsideDoesNotHideThatItIsDrained) {
+  OuterSocket s;
+  const std::string typed(65536, 't');
+  turn(
+      s.loop,
+      [&] {
+        (void)::send(s.outside.get(), typed.data(), typed.size(), MSG_NOSIGNAL);
+        return false;
+      },
+      200);
+  ASSERT_GT(s.relay.waiting(s.in), 0u) << "the inner terminal takes no more";
+  s.relay.drain();
+  bool end = false;
+  ASSERT_TRUE(turn(s.loop, [&] {
+    read_some(s.outside.get(), &end);
+    return end;
+  }));
+  s.outside.reset();
+  ASSERT_TRUE(turn(s.loop, [&] { return s.owner.drains == 1; }));
 }
 
 TEST(Relay, InjectedBytesGoTheSameWay) {

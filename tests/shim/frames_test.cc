@@ -97,6 +97,11 @@ opelog_hello_facts with_terminal() {
   asked.terminals = 5;
   return asked;
 }
+opelog_hello_facts with_own_terminal() {
+  opelog_hello_facts asked = with_terminal();
+  asked.how = OPELOG_HOW_REC;
+  return asked;
+}
 opelog_hello_facts with_streams() {
   opelog_hello_facts asked{};
   asked.how = OPELOG_HOW_COMMAND;
@@ -136,7 +141,8 @@ TEST(VerdictFrame, EachActionHasItsNumberOfDescriptors) {
   } rows[] = {
       {OPELOG_PASS, 0, with_terminal(), {0}},
       {OPELOG_REFUSE, 0, with_streams(), {0}},
-      {OPELOG_RECORD_TERMINAL, 5, with_terminal(), {1, 2}},
+      {OPELOG_RECORD_TERMINAL, 5, with_terminal(), {2}},
+      {OPELOG_RECORD_TERMINAL, 5, with_own_terminal(), {2}},
       {OPELOG_RECORD_TERMINAL, 1, with_terminal(), {}},
       {OPELOG_RECORD_TERMINAL, 5, with_streams(), {}},
       {OPELOG_RECORD_TERMINAL, 0, with_streams(), {}},

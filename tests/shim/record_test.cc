@@ -11,6 +11,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <optional>
 
 #include "sandbox.h"
@@ -153,39 +154,264 @@ TEST(Terminal, AnotherWindowSizeIsToldThoughTheOldTerminalWasRevoked) {
   }
 }
 
-// opelog rec: our terminal stays the caller's, nothing is revoked, one descriptor comes.
-TEST(Terminal, ARecordingAtOnesOwnWishKeepsTheTerminal) {
+std::string settings_of(int fd) {
+  termios t{};
+  EXPECT_EQ(::tcgetattr(fd, &t), 0);
+  std::string text = std::to_string(t.c_iflag) + " " + std::to_string(t.c_oflag) + " " +
+                     std::to_string(t.c_cflag) + " " + std::to_string(t.c_lflag);
+  for (const cc_t c : t.c_cc) text += " " + std::to_string(int{c});
+  return text;
+}
+
+// Every byte there is; what a terminal that is not raw would change, answer or swallow is among them.
+std::string every_byte() {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  return bytes + "end";
+}
+
+// opelog rec: the terminal stays the caller's. Nothing of it comes to the daemon, which has a socket instead.
+struct OwnTerminal {
+  explicit OwnTerminal(Sandbox& sandbox, const std::string& command,
+                       const std::function<void(OwnTerminal&, Start&)>& before = nullptr) {
+    termios own{};  // not what every terminal begins with
+    EXPECT_EQ(::tcgetattr(outer.slave.get(), &own), 0);
+    own.c_cc[VERASE] = 8;
+    own.c_oflag |= OFILL;
+    EXPECT_EQ(::tcsetattr(outer.slave.get(), TCSANOW, &own), 0);
+    settings = settings_of(outer.slave.get());
+    Start start;
+    start.arguments = {"opelog-shell", "--rec", "--", "sh", "-c", command, "a b", "c'd"};
+    for (int& fd : start.descriptors) fd = outer.slave.get();
+    start.terminal = true;
+    if (before) before(*this, start);
+    child.emplace(start);
+    talk.emplace(sandbox.accept());
+    greeting = talk->greeting();
+    int pair[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    outside = Hold(pair[0]);
+    const Hold theirs(pair[1]);
+    VerdictSpec spec = TerminalSession::terminal_verdict();
+    spec.replace = greeting.head.terminals;
+    talk->send(verdict(spec), {inner.slave.get(), theirs.get()});
+    shell = talk->started().pid;
+  }
+  // The waiter is there, and with it all that the shim did before.
+  opelog_resized at_work() { return talk->resized(); }
+  [[nodiscard]] std::string settings_now() const { return settings_of(outer.slave.get()); }
+  // As much as socket, waiter and terminal take while nobody reads there.
+  void fill() {
+    const std::string much(65536, 'x');
+    int quiet = 0;
+    EXPECT_TRUE(eventually([&] {
+      const bool taken = ::send(outside.get(), much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+      quiet = taken ? 0 : quiet + 1;
+      return quiet > 200;
+    }));
+  }
+  Pty outer, inner;
+  std::string settings;
+  std::optional<Child> child;
+  std::optional<Talk> talk;
+  Greeting greeting;
+  Hold outside{-1};
+  pid_t shell = 0;
+};
+
+TEST(OwnTerminal, NeverComesToTheDaemonAndIsRawMeanwhile) {
   Sandbox sandbox;
   sandbox.listen();
-  Pty outer;
-  Pty inner;
-  Start start;
-  start.arguments = {"opelog-shell", "--rec", "--", "sh", "-c", "echo \"$0|$1\"; read x", "a b", "c'd"};
-  for (int& fd : start.descriptors) fd = outer.slave.get();
-  start.terminal = true;
-  Child child(start);
-  Talk talk = sandbox.accept();
-  EXPECT_EQ(talk.greeting().command, "sh -c 'echo \"$0|$1\"; read x' 'a b' 'c'\\''d'");
-  talk.send(verdict(TerminalSession::terminal_verdict()), {inner.slave.get()});
-  EXPECT_EQ(read_until(inner.master.get(), "d\r\n"), "a b|c'd\r\n");
-  talk.started();
-  const winsize size{40, 100, 0, 0};
-  ASSERT_EQ(::ioctl(outer.master.get(), TIOCSWINSZ, &size), 0);
-  talk.resized();
-  // The daemon dies and leaves the terminal raw: the waiter puts it back.
-  termios before{};
-  ASSERT_EQ(::tcgetattr(outer.slave.get(), &before), 0);
-  termios raw = before;
-  ::cfmakeraw(&raw);
-  ASSERT_EQ(::tcsetattr(outer.slave.get(), TCSANOW, &raw), 0);
-  talk.close();
-  EXPECT_NE(read_until(outer.master.get(), "ends").find("the recorder is gone"), std::string::npos);
-  EXPECT_EQ(WEXITSTATUS(child.wait()), OPELOG_EXIT_UNAVAILABLE);
-  termios after{};
-  ASSERT_EQ(::tcgetattr(outer.slave.get(), &after), 0);
-  EXPECT_EQ(after.c_lflag, before.c_lflag);
-  EXPECT_EQ(after.c_oflag, before.c_oflag);
-  EXPECT_EQ(after.c_iflag, before.c_iflag);
+  OwnTerminal s(sandbox, "echo \"$0|$1\"; echo $(ls /proc/self/fd); read x; exit 3");
+  EXPECT_EQ(s.greeting.head.terminals, 7);
+  EXPECT_TRUE(s.greeting.descriptors.empty());
+  EXPECT_EQ(s.greeting.command,
+            "sh -c 'echo \"$0|$1\"; echo $(ls /proc/self/fd); read x; exit 3' 'a b' 'c'\\''d'");
+  EXPECT_EQ(read_until(s.inner.master.get(), "3\r\n"), "a b|c'd\r\n0 1 2 3\r\n")
+      << "the shell has neither the socket nor the terminal; 3 is that of ls";
+  const opelog_resized first = s.at_work();
+  EXPECT_EQ(first.rows, 24);
+  EXPECT_EQ(first.cols, 80);
+  EXPECT_EQ(settings_of(s.inner.slave.get()), s.settings) << "inside it is as outside";
+  EXPECT_NE(s.settings_now(), s.settings);
+  EXPECT_EQ(::fcntl(s.outer.slave.get(), F_GETFL) & O_NONBLOCK, 0)
+      << "that would be on the caller's shell, too";
+
+  const std::string all = every_byte();
+  ASSERT_EQ(::write(s.outer.master.get(), all.data(), all.size()), static_cast<ssize_t>(all.size()));
+  EXPECT_EQ(read_until(s.outside.get(), "end"), all) << "what is typed";
+  ASSERT_EQ(::send(s.outside.get(), all.data(), all.size(), MSG_NOSIGNAL), static_cast<ssize_t>(all.size()));
+  EXPECT_EQ(read_until(s.outer.master.get(), "end"), all) << "what is shown, and nothing echoed";
+
+  ASSERT_EQ(::write(s.inner.master.get(), "\n", 1), 1);
+  EXPECT_EQ(s.talk->ended().status, 3);
+  ASSERT_EQ(::send(s.outside.get(), "last", 4, MSG_NOSIGNAL), 4);
+  ASSERT_EQ(::shutdown(s.outside.get(), SHUT_WR), 0);
+  EXPECT_EQ(read_until(s.outside.get(), "never"), "") << "its end: all is shown";
+  EXPECT_EQ(read_until(s.outer.master.get(), "last"), "last");
+  EXPECT_NE(s.settings_now(), s.settings) << "the daemon has not yet said that this is all";
+  s.talk->done();
+  EXPECT_EQ(WEXITSTATUS(s.child->wait()), 3);
+  EXPECT_EQ(s.settings_now(), s.settings);
+}
+
+TEST(OwnTerminal, ItsSizeIsToldWithEachChange) {
+  Sandbox sandbox;
+  sandbox.listen();
+  OwnTerminal s(sandbox, "read x");
+  s.at_work();
+  const winsize size{40, 100, 800, 600};
+  ASSERT_EQ(::ioctl(s.outer.master.get(), TIOCSWINSZ, &size), 0);
+  const opelog_resized told = s.talk->resized();
+  EXPECT_EQ(told.rows, 40);
+  EXPECT_EQ(told.cols, 100);
+  EXPECT_EQ(told.width, 800);
+  EXPECT_EQ(told.height, 600);
+}
+
+TEST(OwnTerminal, IsGivenBackWithAWordWhenTheDaemonVanishes) {
+  Sandbox sandbox;
+  sandbox.listen();
+  OwnTerminal s(sandbox, "read x");
+  s.at_work();
+  ASSERT_EQ(::send(s.outside.get(), "shown\r\n", 7, MSG_NOSIGNAL), 7);
+  s.outside.close();
+  s.talk->close();
+  const std::string shown = read_until(s.outer.master.get(), "ends");
+  EXPECT_EQ(shown.substr(0, 7), "shown\r\n");
+  EXPECT_NE(shown.find("opelog: the recorder is gone; this session ends"), std::string::npos) << shown;
+  EXPECT_EQ(WEXITSTATUS(s.child->wait()), OPELOG_EXIT_UNAVAILABLE);
+  EXPECT_EQ(s.settings_now(), s.settings);
+  EXPECT_TRUE(eventually([&] { return !process_exists(s.shell); }));
+}
+
+// Killed by an administrator, or the daemon stops: what it says of that is shown, and nothing else.
+TEST(OwnTerminal, IsGivenBackWhenTheDaemonEndsTheSession) {
+  Sandbox sandbox;
+  sandbox.listen();
+  OwnTerminal s(sandbox, "read x");
+  s.at_work();
+  ASSERT_EQ(::send(s.outside.get(), "because", 7, MSG_NOSIGNAL), 7);
+  s.outside.close();
+  s.talk->done();
+  EXPECT_EQ(WEXITSTATUS(s.child->wait()), OPELOG_EXIT_UNAVAILABLE);
+  EXPECT_EQ(s.settings_now(), s.settings);
+  ASSERT_EQ(::write(s.outer.slave.get(), "mark", 4), 4);
+  EXPECT_EQ(read_until(s.outer.master.get(), "mark"), "becausemark");
+}
+
+TEST(OwnTerminal, ItsHangUpIsTheEndOfTheSocket) {
+  Sandbox sandbox;
+  sandbox.listen();
+  OwnTerminal s(sandbox, "read x");
+  s.at_work();
+  s.outer.slave.close();
+  s.outer.master.close();
+  EXPECT_EQ(read_until(s.outside.get(), "never"), "");
+  pollfd entry{s.outside.get(), 0, 0};
+  EXPECT_TRUE(eventually([&] { return ::poll(&entry, 1, 0) == 1 && (entry.revents & POLLHUP) != 0; }));
+  EXPECT_TRUE(s.child->running()) << "the daemon decides what follows";
+  ASSERT_EQ(::kill(s.shell, SIGKILL), 0);
+  EXPECT_EQ(s.talk->ended().status, SIGKILL);
+  s.talk->done();
+  EXPECT_EQ(WTERMSIG(s.child->wait()), SIGKILL);
+}
+
+TEST(OwnTerminal, OneThatTakesNothingMoreDoesNotKeepTheWaiter) {
+  Sandbox sandbox;
+  sandbox.listen();
+  for (const bool gone : {false, true}) {
+    for (const bool accessible : {true, false}) {  // its node, as it is not after su
+      OwnTerminal s(sandbox, "read x; exit 5", [&](OwnTerminal& own, Start&) {
+        ASSERT_EQ(::fchown(own.outer.slave.get(), accessible ? kUser : 0, kUserGroup), 0);
+      });
+      s.at_work();
+      s.fill();
+      ASSERT_EQ(::write(s.inner.master.get(), "\n", 1), 1);
+      EXPECT_EQ(s.talk->ended().status, 5);
+      if (gone) {
+        s.outer.slave.close();
+        s.outer.master.close();
+        char byte;
+        EXPECT_TRUE(eventually([&] {
+          const ssize_t n = ::recv(s.outside.get(), &byte, 1, MSG_DONTWAIT);
+          return n == 0 || (n < 0 && errno == ECONNRESET);
+        })) << "with what was sent unread";
+      }
+      s.outside.close();
+      s.talk->done();
+      EXPECT_EQ(WEXITSTATUS(s.child->wait()), 5) << gone << accessible;
+      if (gone) continue;
+      EXPECT_EQ(s.settings_now(), s.settings) << "though it was not all shown";
+    }
+  }
+}
+
+// Neither by its path nor as the controlling one: the caller's own description serves, and blocks as it did.
+TEST(OwnTerminal, ThatCannotBeOpenedAnewIsCopiedAsItIs) {
+  Sandbox sandbox;
+  sandbox.listen();
+  OwnTerminal s(sandbox, "read x; exit 6", [](OwnTerminal& own, Start& start) {
+    ASSERT_EQ(::fchown(own.outer.slave.get(), 0, 0), 0);
+    start.terminal = false;
+  });
+  s.at_work();
+  const std::string all = every_byte();
+  ASSERT_EQ(::write(s.outer.master.get(), all.data(), all.size()), static_cast<ssize_t>(all.size()));
+  EXPECT_EQ(read_until(s.outside.get(), "end"), all);
+  ASSERT_EQ(::send(s.outside.get(), all.data(), all.size(), MSG_NOSIGNAL), static_cast<ssize_t>(all.size()));
+  EXPECT_EQ(read_until(s.outer.master.get(), "end"), all);
+  EXPECT_EQ(::fcntl(s.outer.slave.get(), F_GETFL) & O_NONBLOCK, 0);
+  ASSERT_EQ(::write(s.inner.master.get(), "\n", 1), 1);
+  EXPECT_EQ(s.talk->ended().status, 6);
+  s.outside.close();
+  s.talk->done();
+  EXPECT_EQ(WEXITSTATUS(s.child->wait()), 6);
+  EXPECT_EQ(s.settings_now(), s.settings);
+}
+
+// As a background job: nothing is read until the terminal is ours, and the session goes on.
+TEST(OwnTerminal, ThatAnotherProcessGroupHasIsNotRead) {
+  Sandbox sandbox;
+  sandbox.listen();
+  Pipe hand_over;
+  OwnTerminal s(sandbox, "read x; exit 7", [&](OwnTerminal&, Start& start) {
+    start.descriptors[2] = hand_over.read_end.get();
+    start.before_exec = [] {
+      const pid_t ours = ::getpgrp();
+      const pid_t other = ::fork();
+      if (other == 0) {
+        ::setpgid(0, 0);
+        char byte;
+        (void)!::read(2, &byte, 1);
+        ::tcsetpgrp(0, ours);
+        ::_exit(0);
+      }
+      ::setpgid(other, other);
+      ::tcsetpgrp(0, other);
+    };
+  });
+  s.at_work();
+  ASSERT_EQ(::write(s.outer.master.get(), "typed", 5), 5);
+  ASSERT_EQ(::send(s.outside.get(), "shown", 5, MSG_NOSIGNAL), 5);
+  EXPECT_EQ(read_until(s.outer.master.get(), "shown"), "shown");
+  ASSERT_EQ(::write(hand_over.write_end.get(), "x", 1), 1);
+  EXPECT_EQ(read_until(s.outside.get(), "typed"), "typed");
+  ASSERT_EQ(::write(s.inner.master.get(), "\n", 1), 1);
+  EXPECT_EQ(s.talk->ended().status, 7);
+  s.outside.close();
+  s.talk->done();
+  EXPECT_EQ(WEXITSTATUS(s.child->wait()), 7);
+}
+
+TEST(OwnTerminal, IsAsBeforeWhereThereIsNoWaiter) {
+  Sandbox sandbox;
+  sandbox.listen();
+  ASSERT_EQ(::unlink(kWaiter), 0);
+  OwnTerminal s(sandbox, "trap '' HUP TERM; exec sleep 1000");
+  EXPECT_EQ(WEXITSTATUS(s.child->wait()), OPELOG_EXIT_UNAVAILABLE);
+  EXPECT_EQ(s.settings_now(), s.settings);
+  EXPECT_FALSE(process_exists(s.shell));
 }
 
 TEST(Streams, AreTheOnesTheDaemonGaveAndStayApart) {
@@ -674,10 +900,13 @@ TEST(Waiter, ManyWindowSizesMergeWhileNobodyListens) {
   (void)read_until(s.inner.master.get(), "up");
   for (int i = 0; i < 100000 && s.child.running(); ++i) ::kill(s.child.pid(), SIGWINCH);
   ASSERT_EQ(::write(s.inner.master.get(), "\n", 1), 1);
-  std::string packet;
-  do packet = s.talk.packet();
-  while (packet.size() == sizeof(opelog_frame));
-  ASSERT_EQ(packet.size(), sizeof(opelog_ended));
+  opelog_frame head{};
+  do {
+    const std::string packet = s.talk.packet();
+    ASSERT_EQ(packet.size(), sizeof(opelog_ended));
+    std::memcpy(&head, packet.data(), sizeof head);
+  } while (head.type == OPELOG_RESIZED);
+  EXPECT_EQ(head.type, static_cast<std::uint32_t>(OPELOG_ENDED));
   s.talk.done();
   EXPECT_EQ(WEXITSTATUS(s.child.wait()), 4);
 }

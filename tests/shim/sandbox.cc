@@ -259,8 +259,8 @@ opelog_started Talk::started() {
 opelog_ended Talk::ended() {
   return frame<opelog_ended>(packet(), OPELOG_ENDED);
 }
-void Talk::resized() {
-  frame<opelog_frame>(packet(), OPELOG_RESIZED);
+opelog_resized Talk::resized() {
+  return frame<opelog_resized>(packet(), OPELOG_RESIZED);
 }
 void Talk::done() {
   const opelog_frame frame{OPELOG_LOGIN_MAGIC, OPELOG_DONE};

@@ -121,7 +121,7 @@ class Talk {
   std::string packet();
   opelog_started started();
   opelog_ended ended();
-  void resized();
+  opelog_resized resized();
   void done();
   void close() { fd_.close(); }
   [[nodiscard]] int fd() const { return fd_.get(); }
