@@ -11,7 +11,7 @@
 
 namespace opelog::cli {
 
-Result<ControlClient> ControlClient::connect(const std::string& socket) {
+Result<ControlClient> ControlClient::connect(const std::string& socket, int answer_seconds) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (socket.empty() || socket.size() >= sizeof address.sun_path) {
@@ -20,7 +20,7 @@ Result<ControlClient> ControlClient::connect(const std::string& socket) {
   std::memcpy(address.sun_path, socket.data(), socket.size());
   Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!fd) return error_from_errno(errno, "socket");
-  const timeval limit{kAnswerSeconds, 0};
+  const timeval limit{answer_seconds, 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
@@ -35,7 +35,7 @@ Result<ControlClient> ControlClient::connect(const std::string& socket) {
             "; start it with `systemctl start opelogd`, `opelog doctor` finds out why it is not running",
         error};
   }
-  return ControlClient(std::move(fd), socket);
+  return ControlClient(std::move(fd), socket, answer_seconds);
 }
 
 Result<std::string> ControlClient::receive() {
@@ -45,7 +45,8 @@ Result<std::string> ControlClient::receive() {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
       return Error{Code::kGone,
-                   "the daemon has been silent for " + std::to_string(kAnswerSeconds) + " s at " + path_,
+                   "the daemon has been silent for " + std::to_string(seconds_) + " s at " + path_ +
+                       "; it hangs or does not run: `systemctl status opelogd`, `opelog policy check`",
                    errno};
     }
     if (n < 0) return Error{Code::kGone, error_from_errno(errno, path_).message, errno};

@@ -17,22 +17,26 @@ namespace opelog::cli {
 constexpr std::size_t kMaxAnswer = 65536;
 /// Packets of one answer: 2,000 sessions need some 20.
 constexpr std::size_t kMaxPackets = 1024;
-/// A thaw of 100,000 files takes seconds; a daemon silent for longer is not working.
-constexpr int kAnswerSeconds = 60;
+/// A daemon that is silent for longer is not working; where systemd holds the socket it may not even run.
+constexpr int kAnswerSeconds = 5;
+/// Of thaw and freeze: 100,000 files take seconds, and a file under a lease is tried for a minute.
+constexpr int kFilesAnswerSeconds = 120;
 
 class ControlClient {
  public:
   /// Code::kGone with the remedy if nobody answers there, Code::kDenied if we may not ask.
-  static Result<ControlClient> connect(const std::string& socket);
+  static Result<ControlClient> connect(const std::string& socket, int answer_seconds = kAnswerSeconds);
 
   /// Sends a request and returns the packets of the answer, parsed. A refusal is its Error.
   Result<std::vector<format::JsonValue>> ask(const std::string& request);
 
  private:
-  ControlClient(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  ControlClient(Fd fd, std::string path, int seconds)
+      : fd_(std::move(fd)), path_(std::move(path)), seconds_(seconds) {}
   Result<std::string> receive();
   Fd fd_;
   std::string path_;
+  int seconds_;  ///< of silence, until we give up
 };
 
 }  // namespace opelog::cli

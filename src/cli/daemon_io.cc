@@ -11,8 +11,8 @@
 namespace opelog::cli {
 namespace {
 
-ExitCode ask(const Context& context, const std::string& request, format::JsonValue& answer) {
-  auto client = ControlClient::connect(context.control);
+ExitCode ask(const Context& context, const std::string& request, format::JsonValue& answer, int seconds) {
+  auto client = ControlClient::connect(context.control, seconds);
   if (!client) return complain(client.error());
   auto packets = client->ask(request);
   if (!packets) return complain(packets.error());
@@ -21,9 +21,9 @@ ExitCode ask(const Context& context, const std::string& request, format::JsonVal
 }
 
 ExitCode ask_and_say(const Context& context, const std::string& request, const std::string& done,
-                     const char* member) {
+                     const char* member, int seconds = kAnswerSeconds) {
   format::JsonValue answer;
-  if (const ExitCode failed = ask(context, request, answer); failed != kOk) return failed;
+  if (const ExitCode failed = ask(context, request, answer, seconds); failed != kOk) return failed;
   std::string text = done;
   if (member != nullptr) {
     const auto* value = answer.find(member);
@@ -75,7 +75,7 @@ void add_guard(CLI::App& app, const Context& context, int& exit) {
       ->type_name("LENGTH")
       ->capture_default_str();
   thaw->footer(
-      "For logrotate's prerotate step; `opelog freeze` is the postrotate one. Live recordings stay frozen.\n"
+      "For logrotate's firstaction; `opelog freeze` is for its lastaction. Live recordings stay frozen.\n"
       "\n"
       "Examples (NAME is what `opelog show` calls name):\n"
       "  opelog thaw --seconds 60 && mv /var/log/ope_log/NAME.* /srv/archive/; opelog freeze\n"
@@ -87,13 +87,14 @@ void add_guard(CLI::App& app, const Context& context, int& exit) {
       exit = kUsage;
       return;
     }
-    exit =
-        ask_and_say(context, encode_request("thaw", "seconds", *length / kUsPerS), "thawed files", "files");
+    exit = ask_and_say(context, encode_request("thaw", "seconds", *length / kUsPerS), "thawed files", "files",
+                       kFilesAnswerSeconds);
   });
   auto* freeze = app.add_subcommand("freeze", "End a thaw: the flags are set again (root)");
   freeze->footer("Example:\n  opelog freeze\n");
-  freeze->callback(
-      [&context, &exit] { exit = ask_and_say(context, encode_request("freeze"), "frozen files", "files"); });
+  freeze->callback([&context, &exit] {
+    exit = ask_and_say(context, encode_request("freeze"), "frozen files", "files", kFilesAnswerSeconds);
+  });
 }
 
 void add_daemon(CLI::App& app, const Context& context, int& exit) {

@@ -83,7 +83,14 @@ bool wanted(const Filter& filter, const format::RecordingSummary& summary) {
   return !filter.client || client_matches(*filter.client, summary.info.client);
 }
 
+// Of a session that goes on: until now, not to its last record.
+std::int64_t length_of(const format::RecordingSummary& s, WallUs now) {
+  if (s.state != format::RecordingState::kLive || s.info.started == 0) return s.duration_us;
+  return std::max(s.duration_us, now - s.info.started);
+}
+
 ExitCode show_table(const std::vector<format::RecordingSummary>& list) {
+  const WallUs now = wall_now();
   const auto width = static_cast<std::size_t>(terminal_width());
   Table table({{"SESSION", false, kIdShown},
                {"USER", false, 8},
@@ -103,7 +110,7 @@ ExitCode show_table(const std::vector<format::RecordingSummary>& list) {
                {s.info.user + (user_claimed ? "?" : ""), ""},
                {from, ""},
                {s.info.started == 0 ? "-" : format_local(s.info.started, "%Y-%m-%d %H:%M:%S"), ""},
-               {format_length(s.duration_us), ""},
+               {format_length(length_of(s, now)), ""},
                {ending_text(s.end), ""},
                {size_text(s), ""},
                {state_word(s.state), state_colour(s.state)}});

@@ -95,7 +95,7 @@ void add_show(CLI::App& app, const Context& context, int& exit) {
   command->add_flag("--json", arguments->json,
                     "One object; /usr/share/doc/opelog/docs/reading.md names the members");
   command->footer(
-      "Exit code 1 for a recording without an end, 5 for a corrupt one.\n"
+      "Exit code 1 for a torn recording (neither live nor ended), 5 for a corrupt one.\n"
       "\n"
       "Examples:\n"
       "  opelog show 4f2a\n"

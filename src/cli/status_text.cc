@@ -49,7 +49,8 @@ std::string status_text(const JsonValue& answer) {
   if (const auto* guard = answer.find("guard")) {
     line("guard", number(*guard, "flagged") +
                       " files of others made append-only (recordings are so from birth), " +
-                      number(*guard, "findings") + " findings");
+                      number(*guard, "findings") + " findings" +
+                      (guard->number_or("findings", 0) > 0 ? " (in the log, as guard-…)" : ""));
     if (const auto* directories = guard->find("directories")) {
       for (const auto& directory : directories->items) line("", plain(directory));
     }

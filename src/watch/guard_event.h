@@ -231,7 +231,7 @@ struct DirectoryStatus {
 
 struct GuardStatus {
   std::vector<DirectoryStatus> directories;
-  std::uint64_t flagged_total = 0;  ///< flags set since the start
+  std::uint64_t flagged_total = 0;  ///< files of others made append-only since the start, without freezes
   std::uint64_t findings = 0;       ///< lost flags, changes, replacements, vanished and renamed files
   std::uint64_t overflows = 0;
   bool thawed = false;

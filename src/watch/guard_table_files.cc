@@ -337,13 +337,13 @@ void GuardTable::on(const event::FlagDone& e, MonoUs now) {
 
 void GuardTable::flag_set(Directory& d, const event::FlagDone& e, MonoUs now) {
   File* file = d.files.by_inode(e.look.inode, e.look.birth_ns);
-  ++flagged_total_;
   if (std::exchange(d.denied, false) && d.watched && d.supported && d.scan_failures == 0) {
     d.degraded.clear();
     d.remedy.clear();
   }
   if (d.scanning) ++d.scan_flagged;
   const bool again = file != nullptr && file->state == FileState::kFlagged;  // guard-flag-lost has said so
+  if (file == nullptr || (!file->own && file->state != FileState::kThawed)) ++flagged_total_;
   if (rotation_ && !rotation_->thaw) {
     ++rotation_->files;  // stated as a sum
   } else if (!again) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "core/clock_io.h"
 #include "format/json_text.h"
 #include "support_io.h"
 
@@ -87,6 +88,14 @@ TEST_F(Ls, ALiveSessionIsLive) {
   const auto writer = testing::begin_recording(dir, "carol_20261122100140_192.0.2.8", info, {{0, "x"}});
   EXPECT_EQ(ids({"--live"}), "c1 ");
   EXPECT_NE(ls({}).out.find(" live\n"), std::string::npos);
+}
+
+TEST_F(Ls, ALiveSessionIsAsLongAsItHasBeenGoingOn) {
+  SessionInfo info = format::testing::sample_info();
+  info.started = wall_now() - (3 * 3600 + 5) * kUsPerS;
+  const auto writer = testing::begin_recording(dir, "carol_20261122100140_192.0.2.8", info, {{0, "x"}});
+  const std::string out = ls({"--live"}).out;
+  EXPECT_NE(out.find(" 3:0"), std::string::npos) << "not to its last record, at the beginning\n" << out;
 }
 
 TEST_F(Ls, FitsTheTerminalAndColoursThere) {

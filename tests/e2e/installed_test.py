@@ -75,5 +75,32 @@ class Daemon(Scene):
         self.assertEqual(self.host.run("opelogd", "--version").rc, 0)
 
 
+class Rotation(Scene):
+    """The shipped example, by the real logrotate, in a directory that users may write to."""
+
+    policy = sandbox.POLICY + "guard:\n  directories: [{path: /var/log/typescripts}]\n"
+
+    @classmethod
+    def prepare(cls):
+        cls.host.sh("mkdir -m 1777 /var/log/typescripts && mkdir -p /var/lib/logrotate", check=True)
+        with open(os.path.join(SOURCE, "etc/examples/logrotate-guarded"), "rb") as file:
+            cls.host.write("/root/rotate", file.read(), mode=0o644)
+
+    def flagged(self):
+        """{name: whether it is append-only}"""
+        lines = self.host.sh("lsattr /var/log/typescripts", check=True).text.splitlines()
+        return {os.path.basename(line.split()[1]): "a" in line.split()[0] for line in lines}
+
+    def test_each_week_is_kept_compressed_and_append_only(self):
+        for week in (1, 2, 3):
+            for name in ("a.log", "a.time"):
+                self.host.sh(f"echo week {week} > /var/log/typescripts/{name}", check=True)
+            sandbox.wait_until(lambda: self.flagged().get("a.log") and self.flagged().get("a.time"), "flags")
+            self.assertNotEqual(self.host.sh("mv /var/log/typescripts/a.log /var/log/typescripts/b").rc, 0)
+            self.host.run("logrotate", "-f", "-s", "/var/lib/logrotate/test", "/root/rotate", check=True)
+            self.assertEqual(self.flagged(), {f"{name}.{age}.gz": True for name in ("a.log", "a.time") for age in range(1, week + 1)})
+        self.assertEqual(self.host.sh("zcat /var/log/typescripts/a.log.3.gz", check=True).text, "week 1\n")
+
+
 if __name__ == "__main__":
     sandbox.run_file()

@@ -36,6 +36,15 @@ TEST_F(RotationTest, FlaggedFileCannotBeRenamedUntilThawed) {
   EXPECT_EQ(::rename(in("x.log").c_str(), in("x.log.1").c_str()), 0);
 }
 
+TEST_F(RotationTest, WhatAFreezeFlagsAgainIsNotCountedAgain) {
+  start(0);
+  files({"x.log"});
+  const auto before = guard_->status().flagged_total;
+  EXPECT_EQ(thaw(), 1);
+  EXPECT_EQ(freeze(), 1);
+  EXPECT_EQ(guard_->status().flagged_total, before);
+}
+
 TEST_F(RotationTest, LogrotatesChainOfRenamesIsFollowedByInode) {
   start(0);
   files({"x.log", "x.log.1", "x.log.2"});
