@@ -2,7 +2,8 @@
 //
 // Taking, in this order (each step closes a hole that was seen): an own open file description, node to
 // root 0600, raw mode, type-ahead read, every descriptor opened before revoked (TIOCVHANGUP), opened anew,
-// raw again, size restored. After that only we hold it; the shim gets one descriptor to make it its
+// raw again, size restored. After that only we hold it, but for whoever owns the pty's
+// master, who can open it again (TIOCGPTPEER; docs/threats.md); the shim gets one descriptor to make it its
 // controlling terminal again, so that SIGWINCH still arrives. Only what can be taken so is ever touched: a
 // terminal that stays the user's (`opelog rec`) is his waiter's alone, because every call on it could be made
 // to wait (docs/why/060-descriptors.md).
