@@ -71,6 +71,8 @@ Result<std::unique_ptr<OuterTerminal>> OuterTerminal::open(int fd) {
   outer->owner_ = st.st_uid;
   outer->group_ = st.st_gid;
   outer->mode_ = st.st_mode & 07777;
+  if (::ioctl(own, TIOCGEXCL, &outer->exclusive_) != 0)
+    return error_from_errno(errno, "look at the terminal's settings");
   return outer;
 }
 
@@ -79,6 +81,7 @@ Status OuterTerminal::seize() {
   changed_ = true;  // from here on the destructor puts things back
   if (::fchown(own, 0, 0) != 0 || ::fchmod(own, 0600) != 0)
     return error_from_errno(errno, "take the terminal's node");
+  if (::ioctl(own, TIOCEXCL) != 0) return error_from_errno(errno, "close the terminal to others");
   if (auto raw = make_raw(own, saved_); !raw) return std::move(raw).error();
   type_ahead_ = read_type_ahead(own);
 
@@ -108,6 +111,7 @@ void OuterTerminal::give_back() noexcept {
     // Each may fail on a terminal that is gone; nothing is left to repair then.
     (void)::tcsetattr(fd_.get(), TCSANOW, &saved_);
     if (!keeps_node_) {
+      if (exclusive_ == 0) (void)::ioctl(fd_.get(), TIOCNXCL);
       (void)!::fchmod(fd_.get(), mode_);
       (void)!::fchown(fd_.get(), owner_, group_);
     }

@@ -1,12 +1,12 @@
 // OuterTerminal: the terminal an operator sits at, taken out of his hands and given back at the end.
 //
 // Taking, in this order (each step closes a hole that was seen): an own open file description, node to
-// root 0600, raw mode, type-ahead read, every descriptor opened before revoked (TIOCVHANGUP), opened anew,
-// raw again, size restored. After that only we hold it, but for whoever owns the pty's
-// master, who can open it again (TIOCGPTPEER; docs/threats.md); the shim gets one descriptor to make it its
-// controlling terminal again, so that SIGWINCH still arrives. Only what can be taken so is ever touched: a
-// terminal that stays the user's (`opelog rec`) is his waiter's alone, because every call on it could be made
-// to wait (docs/why/060-descriptors.md).
+// root 0600, nobody else may open it (TIOCEXCL: who owns the pty's master needs no node for that, he has
+// TIOCGPTPEER), raw mode, type-ahead read, every descriptor opened before revoked (TIOCVHANGUP), opened anew
+// (which CAP_SYS_ADMIN may), raw again, size restored. After that only we hold it; the shim gets one
+// descriptor to make it its controlling terminal again, so that SIGWINCH still arrives. Only what can be
+// taken so is ever touched: a terminal that stays the user's (`opelog rec`) is his waiter's alone, because
+// every call on it could be made to wait (docs/why/060-descriptors.md).
 #pragma once
 
 #include <sys/types.h>
@@ -67,6 +67,7 @@ class OuterTerminal {
   uid_t owner_ = 0;
   gid_t group_ = 0;
   mode_t mode_ = 0;
+  int exclusive_ = 0;  ///< it was so before
   bool changed_ = false;
   bool keeps_node_ = false;
 };

@@ -88,7 +88,14 @@ static bool make_link(int fd, bool socket, struct opelog_stream_ends* ends) {
          move_up(&ends->link);
 }
 
-static bool prepare_terminal(struct opelog_link* link, struct opelog_handover* handover) {
+/* One the daemon has taken: nobody but it can open that any more, and the waiter may have to say why it ends.
+ */
+static bool prepare_taken(const struct opelog_link* link, struct opelog_handover* handover) {
+  handover->terminal = fcntl(link->descriptors[1], F_DUPFD_CLOEXEC, OPELOG_WAITER_END);
+  return handover->terminal >= 0;
+}
+
+static bool prepare_own(struct opelog_link* link, struct opelog_handover* handover) {
   handover->terminal = opelog_reopen_terminal();
   if (handover->terminal < 0)
     handover->terminal = 0; /* to write to it may wait; that is the user's own session alone */
@@ -98,7 +105,7 @@ static bool prepare_terminal(struct opelog_link* link, struct opelog_handover* h
   return move_up(&handover->terminal_link);
 }
 
-bool opelog_prepare_handover(const uint8_t streams[3], bool own_terminal, struct opelog_link* link,
+bool opelog_prepare_handover(const uint8_t streams[3], enum opelog_outside outside, struct opelog_link* link,
                              struct opelog_handover* handover) {
   unsigned next = 0;
   handover->streams = streams;
@@ -106,7 +113,8 @@ bool opelog_prepare_handover(const uint8_t streams[3], bool own_terminal, struct
   handover->null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (handover->null < 0 || !move_up(&handover->null) || !move_up(&link->fd)) return false;
   handover->connection = link->fd;
-  if (own_terminal && !prepare_terminal(link, handover)) return false;
+  if (outside == OPELOG_OUTSIDE_TAKEN && !prepare_taken(link, handover)) return false;
+  if (outside == OPELOG_OUTSIDE_OWN && !prepare_own(link, handover)) return false;
   for (int fd = 0; fd < 3; ++fd) {
     struct opelog_stream_ends* ends = &handover->ends[fd];
     *ends = (struct opelog_stream_ends){-1, -1, -1, -1};
@@ -144,7 +152,7 @@ bool opelog_arrange_for_waiter(const struct opelog_handover* handover, char kind
   from[OPELOG_WAITER_CONNECTION] = handover->connection;
   if (handover->terminal >= 0) {
     from[OPELOG_WAITER_USER] = handover->terminal;
-    from[OPELOG_WAITER_OUTER] = handover->terminal_link;
+    from[OPELOG_WAITER_OUTER] = handover->terminal_link; /* of his own only */
   }
   for (int fd = 0; fd < 3; ++fd) {
     kinds[fd] = OPELOG_WAITER_KINDS[handover->streams[fd]];

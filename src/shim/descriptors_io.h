@@ -26,17 +26,20 @@ struct opelog_stream_ends {
 struct opelog_handover {
   const uint8_t* streams; /* enum opelog_stream of 0, 1, 2 */
   struct opelog_stream_ends ends[3];
-  int terminal, terminal_link; /* one that stays the user's, and to the daemon; -1: none */
+  int terminal, terminal_link; /* what he sits at; if it stays his, to the daemon; -1: none */
   int connection;
   int null; /* /dev/null */
 };
+
+/* The terminal of a session: of a command there is none; the daemon has taken it; it stays the user's. */
+enum opelog_outside { OPELOG_OUTSIDE_NONE, OPELOG_OUTSIDE_TAKEN, OPELOG_OUTSIDE_OWN };
 
 /* Before the fork, so that a lack of descriptors shows while there is no shell: all out of the way of 0, 1, 2
  * and the waiter's numbers, but for a terminal that cannot be opened anew, which stays 0. The shell gets a
  * socket for a socket and a pipe for a pipe, so that /dev/stdout can be opened by name as before, and never
  * one of the daemon's: it could send descriptors over it. False: no descriptors left. `link` has given away
- * what is the waiter's. `own_terminal`: the terminal stays the user's. */
-bool opelog_prepare_handover(const uint8_t streams[3], bool own_terminal, struct opelog_link* link,
+ * what is the waiter's. */
+bool opelog_prepare_handover(const uint8_t streams[3], enum opelog_outside outside, struct opelog_link* link,
                              struct opelog_handover* handover);
 
 /* In the child. */

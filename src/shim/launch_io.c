@@ -104,8 +104,9 @@ static _Noreturn void become_shell(struct opelog_launch* launch, struct opelog_l
 }
 
 /* `opelog rec`: the daemon has not taken the terminal; it stays the user's, and the waiter copies. */
-static bool keeps_terminal(const struct opelog_launch* launch, const struct opelog_link* link) {
-  return link->verdict.action == OPELOG_RECORD_TERMINAL && launch->invocation->how == OPELOG_HOW_REC;
+static enum opelog_outside outside_of(const struct opelog_launch* launch, const struct opelog_link* link) {
+  if (link->verdict.action != OPELOG_RECORD_TERMINAL) return OPELOG_OUTSIDE_NONE;
+  return launch->invocation->how == OPELOG_HOW_REC ? OPELOG_OUTSIDE_OWN : OPELOG_OUTSIDE_TAKEN;
 }
 
 /* Whatever goes wrong here, the shell must not go on without a waiter. */
@@ -113,12 +114,13 @@ static _Noreturn void become_waiter(struct opelog_launch* launch, struct opelog_
                                     const struct opelog_handover* handover, pid_t child) {
   char pid[16];
   snprintf(pid, sizeof pid, "%d", (int)child);
-  bool own = keeps_terminal(launch, link);
+  enum opelog_outside outside = outside_of(launch, link);
+  bool own = outside == OPELOG_OUTSIDE_OWN;
   char name[] = "opelog-waiter";
   char kinds[4];
   char taken[] = OPELOG_WAITER_TAKEN;
   char kept[] = OPELOG_WAITER_OWN;
-  char* what = own ? kept : link->verdict.action == OPELOG_RECORD_TERMINAL ? taken : kinds;
+  char* what = own ? kept : outside == OPELOG_OUTSIDE_TAKEN ? taken : kinds;
   char* arguments[] = {name, pid, what, own ? (char*)launch->termios : NULL, NULL};
   char* environment[] = {NULL};
   bool ready = opelog_send_started(link->fd, (int)child) && opelog_drop_group() &&
@@ -135,16 +137,16 @@ static _Noreturn void become_waiter(struct opelog_launch* launch, struct opelog_
 }
 
 void opelog_run_recorded(struct opelog_launch* launch, struct opelog_link* link) {
-  bool terminal = link->verdict.action == OPELOG_RECORD_TERMINAL;
-  bool own = keeps_terminal(launch, link);
-  bool outer = terminal && !own;
+  enum opelog_outside outside = outside_of(launch, link);
+  bool own = outside == OPELOG_OUTSIDE_OWN;
+  bool outer = outside == OPELOG_OUTSIDE_TAKEN;
   int speak = outer ? link->descriptors[1] : 2; /* the old 2 is dead once the outer terminal was revoked */
   if (opelog_is_the_shim(launch->shell)) {
     opelog_say(speak, "opelog: the real shell of this user is opelog-shell itself; tell the administrator");
     _exit(OPELOG_EXIT_EXEC);
   }
   struct opelog_handover handover;
-  if (!opelog_prepare_handover(launch->streams, own, link, &handover)) {
+  if (!opelog_prepare_handover(launch->streams, outside, link, &handover)) {
     opelog_say(speak, "opelog: no descriptors are left for this session");
     _exit(OPELOG_EXIT_UNAVAILABLE);
   }

@@ -101,6 +101,7 @@ static void give_back_terminal(const struct waiter* w) {
     long n = kernel(__NR_ppoll, (long)entries, kCopyEntries, (long)&left, 0, 8);
     if (n == 0 || (n < 0 && n != -kInterrupted)) break;
     if (n > 0) opelog_copy_step(entries);
+    if (left.seconds == 0 && left.nanoseconds == 0) break; /* it was ready just in time, each time */
   }
   if (w->termios == 0) return;
   unsigned char settings[kMaxTermios];
@@ -110,19 +111,12 @@ static void give_back_terminal(const struct waiter* w) {
   call3(__NR_ioctl, OPELOG_WAITER_USER, kTcsets, (long)settings);
 }
 
-static int open_terminal(void) {
-  static const char path[] = "/dev/tty";
-  return (int)kernel(__NR_openat, kAtFdCwd, (long)path, kReadWrite | kNoCtty | kNonBlock | kCloseOnExec, 0,
-                     0);
-}
-
 /* Nobody records: say so, ask the shell to end, and see to it that it does. */
 static __attribute__((noreturn)) void end_session(const struct waiter* w, int say) {
   static const char text[] = "\r\nopelog: the recorder is gone; this session ends\r\n";
   if (w->terminal) {
     if (w->own_terminal) give_back_terminal(w);
-    int tty = w->own_terminal ? OPELOG_WAITER_USER : open_terminal();
-    if (say && tty >= 0) call3(__NR_write, tty, (long)text, sizeof text - 1);
+    if (say) call3(__NR_write, OPELOG_WAITER_USER, (long)text, sizeof text - 1);
     kill_process(-w->shell, kSigHup);
     kill_process(-w->shell, kSigCont);
   }

@@ -39,9 +39,6 @@ enum {
   kAgain = 11, /* errno values and flags, the same on both */
   kInterrupted = 4,
   kIoError = 5,
-  kAtFdCwd = -100,
-  kReadWrite = 02,
-  kNoCtty = 0400,
   kNonBlock = 04000,
   kCloseOnExec = 02000000,
   kPollIn = 1,

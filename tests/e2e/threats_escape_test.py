@@ -239,6 +239,29 @@ os.write(master, b'\x04')
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 '''
 
+# A login on a terminal whose other side is his own; once it is recorded he opens it anew by that side, with somebody within a
+# write to it, and hangs it up.
+OWN_LOGIN_OPENED = OWN_LOGIN.split("slow = ")[0] + r'''
+try:
+    again = fcntl.ioctl(master, 0x5441, os.O_RDWR | os.O_NOCTTY)  # TIOCGPTPEER
+except OSError as error:
+    print(error.strerror, flush=True)
+    fcntl.ioctl(master, termios.TIOCNXCL)
+    try:
+        again = fcntl.ioctl(master, 0x5441, os.O_RDWR | os.O_NOCTTY)
+    except OSError as error:
+        print(error.strerror, flush=True)
+        sys.exit()
+slow = subprocess.Popen([*sys.argv[1:], 'write', '/tmp/slow.pid'], stdin=again)
+os.close(again)
+while not os.path.exists('/tmp/slow.pid'):
+    time.sleep(0.01)
+os.close(master)
+print('hung up', flush=True)
+sys.stdin.read()
+slow.kill()
+'''
+
 # Opens the terminal again and again, and writes to it once it can.
 WRITE_LATER = r'''
 import os, signal, sys, time
@@ -377,6 +400,18 @@ class SlowMemory(scene.Scene):
         self.assertEqual(login.popen.stdout.readline(), b"0\n")
         [recording] = self.new_recordings(1, "opelogtest-a")
         self.assertIn('"reason":"exit"', recording.notes()["OPELOG_END"][0])
+
+    def test_a_terminal_whose_other_side_is_his_is_not_opened_again(self):
+        self.host.write("/tmp/login.py", OWN_LOGIN_OPENED.encode())
+        login = self.host.popen("python3", "/tmp/login.py", *SLOWLY, user="opelogtest-a", stdin=-1, stdout=-1)
+        self.addCleanup(self.host.sh, "kill -9 $(cat /tmp/slow.pid)")
+        self.assertEqual(login.popen.stdout.readline(), b"Device or resource busy\n")
+        self.assertEqual(login.popen.stdout.readline(), b"Device or resource busy\n")
+        login.popen.stdin.close()
+        login.wait()
+        [recording] = self.new_recordings(1, "opelogtest-a")
+        self.assertIn('"reason":"hangup"', recording.notes()["OPELOG_END"][0])
+        self.assert_others_are_served()
 
     def test_whether_the_terminal_inside_echoes(self):
         term = self.log_in()
