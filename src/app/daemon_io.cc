@@ -112,11 +112,12 @@ Status Daemon::start() {
     if (it == live_.end()) return std::nullopt;
     return it->second.first->bytes(it->second.second);
   });
+  work_ = std::make_unique<record::UserWork>(loop_);
   recorder_ = std::make_unique<record::Recorder>(
-      loop_, facts_,
+      loop_, *work_, facts_,
       record::RecordingHooks{[this](const format::RecordingWriter& w) { own_opened(w); },
                              [this](const format::RecordingWriter& w) { own_closed(w); }});
-  auto logins = record::LoginServer::open(loop_, std::move(*login), facts_, *recorder_);
+  auto logins = record::LoginServer::open(loop_, *work_, std::move(*login), facts_, *recorder_);
   if (!logins) return std::move(logins).error();
   logins_ = std::move(*logins);
   connections_ =
@@ -171,6 +172,7 @@ int Daemon::run() {
   connections_.reset();
   logins_.reset();
   recorder_.reset();
+  work_.reset();
   guard_.reset();
   policy_watcher_.reset();
   enrolled_watcher_.reset();
@@ -428,7 +430,7 @@ void Daemon::freeze(Reply<std::int64_t> reply) {
 
 std::string Daemon::dump() {
   std::string text = "daemon pid=" + std::to_string(::getpid()) + " policy=" + config_.policy.digest + "\n";
-  return text + logins_->describe() + recorder_->describe() + guard_->describe();
+  return text + logins_->describe() + recorder_->describe() + work_->describe() + guard_->describe();
 }
 
 void Daemon::state(Level level, const char* event, std::string text,

@@ -79,6 +79,7 @@ class Daemon final : private record::ControlHandler {
   int exit_code_ = 0;
 
   Loop loop_;
+  std::unique_ptr<record::UserWork> work_;
   std::unique_ptr<watch::Guard> guard_;
   std::unique_ptr<record::Recorder> recorder_;
   std::unique_ptr<record::LoginServer> logins_;

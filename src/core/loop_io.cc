@@ -17,7 +17,7 @@ namespace {
 // Where threads put what the loop is to do; shared, because they may outlive it.
 struct Mailbox {
   std::mutex mutex;
-  std::vector<std::function<void()>> done;
+  std::vector<std::pair<std::function<void()>, AtLoopEnd>> done;
   uv_async_t* bell = nullptr;  ///< nullptr: the loop is gone
 };
 
@@ -26,7 +26,7 @@ struct Mailbox {
 struct Loop::Native {
   uv_loop_t loop;
   uv_async_t bell;
-  int works = 0;  ///< of run_work(), not yet done; while there are any the bell keeps the loop running
+  int works = 0;  ///< that the loop waits for; while there are any the bell keeps it running
   std::shared_ptr<Mailbox> mail = std::make_shared<Mailbox>();
 };
 
@@ -61,14 +61,14 @@ Loop::Loop() : native_(std::make_unique<Native>()) {
   native_->bell.data = native_.get();
   const int rc = uv_async_init(&native_->loop, &native_->bell, [](uv_async_t* bell) {
     auto* native = static_cast<Native*>(bell->data);
-    std::vector<std::function<void()>> done;
+    decltype(Mailbox::done) done;
     {
       const std::lock_guard<std::mutex> lock(native->mail->mutex);
       done.swap(native->mail->done);
     }
-    native->works -= static_cast<int>(done.size());
+    for (const auto& [step, at_end] : done) native->works -= at_end == AtLoopEnd::kWait ? 1 : 0;
     if (native->works == 0) uv_unref(reinterpret_cast<uv_handle_t*>(bell));
-    for (const auto& step : done) step();
+    for (const auto& [step, at_end] : done) step();
   });
   if (rc != 0) {
     std::fprintf(stderr, "opelog: cannot create an event loop\n");
@@ -227,6 +227,7 @@ constexpr std::size_t kStackBytes = 1 << 20;
 
 struct Job {
   std::function<void()> work, done;
+  AtLoopEnd at_end;
   std::shared_ptr<Mailbox> mail;
 };
 
@@ -235,7 +236,7 @@ void* run_job(void* argument) {
   job->work();
   const std::lock_guard<std::mutex> lock(job->mail->mutex);
   if (job->mail->bell == nullptr) return nullptr;
-  job->mail->done.push_back(std::move(job->done));
+  job->mail->done.emplace_back(std::move(job->done), job->at_end);
   uv_async_send(job->mail->bell);
   return nullptr;
 }
@@ -258,24 +259,15 @@ int start_thread(void* (*body)(void*), void* argument) {
 
 }  // namespace
 
-Status run_work(Loop& loop, std::function<void()> work, std::function<void()> done) {
+Status run_work(Loop& loop, std::function<void()> work, std::function<void()> done, AtLoopEnd at_end) {
   Loop::Native& native = loop.native();
-  auto job = std::make_unique<Job>(Job{std::move(work), std::move(done), native.mail});
+  auto job = std::make_unique<Job>(Job{std::move(work), std::move(done), at_end, native.mail});
   if (const int rc = start_thread(run_job, job.get()); rc != 0)
     return Error{Code::kLimit, error_from_errno(rc, "start a thread").message, rc};
   (void)job.release();  // the thread's
-  if (native.works++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(&native.bell));
+  if (at_end == AtLoopEnd::kWait && native.works++ == 0)
+    uv_ref(reinterpret_cast<uv_handle_t*>(&native.bell));
   return {};
-}
-
-void drop_apart(Loop& loop, std::shared_ptr<void> what) {
-  // The job dies on its thread, and what it holds with it. Without a thread to be had: here and now.
-  (void)run_work(
-      loop, [what = std::move(what)] {}, [] {});
-}
-
-void close_apart(Loop& loop, Fd fd) {
-  if (fd) drop_apart(loop, std::make_shared<Fd>(std::move(fd)));
 }
 
 }  // namespace opelog

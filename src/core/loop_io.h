@@ -98,16 +98,15 @@ class Signal {
   Native* native_;
 };
 
+/// Whether a loop that has nothing else to do goes on until the work is done.
+enum class AtLoopEnd { kWait, kLeave };
+
 /// Runs `work` on a thread of its own, then `done` on the loop. `work` may block for as long as it likes
 /// (name service, a hang-up in the kernel) without delaying other work, and must own all it touches; how many
 /// run at once is for the callers to bound. Not cancellable; when the caller dies meanwhile, `done` must
 /// notice by itself (a weak token). Work that outlives the loop goes on until the process ends, and its
 /// `done` is dropped. Code::kLimit if there is no thread to be had.
-Status run_work(Loop& loop, std::function<void()> work, std::function<void()> done);
-
-/// Gives the reference up on a thread of its own, for what closes a terminal when it dies: a close may wait
-/// for whoever is within a write(2) to it, and he may see to it that this takes as long as he likes.
-void drop_apart(Loop& loop, std::shared_ptr<void> what);
-void close_apart(Loop& loop, Fd fd);
+Status run_work(Loop& loop, std::function<void()> work, std::function<void()> done,
+                AtLoopEnd at_end = AtLoopEnd::kWait);
 
 }  // namespace opelog

@@ -10,8 +10,7 @@
 
 namespace opelog::record {
 
-Result<InnerTerminal> InnerTerminal::open(uid_t uid, gid_t tty_group, const termios* settings,
-                                          const TerminalSize& size) {
+Result<InnerTerminal> InnerTerminal::open(const termios* settings, const TerminalSize& size) {
   InnerTerminal inner;
   inner.master = Fd(::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
   if (!inner.master) return error_from_errno(errno, "open a pty");
@@ -22,13 +21,16 @@ Result<InnerTerminal> InnerTerminal::open(uid_t uid, gid_t tty_group, const term
   // TIOCGPTPEER opens the slave of this very master, whatever is mounted over /dev/pts.
   inner.slave = Fd(::ioctl(inner.master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
   if (!inner.slave) return error_from_errno(errno, "open " + inner.path);
-  if (::fchown(inner.slave.get(), uid, tty_group) != 0 || ::fchmod(inner.slave.get(), 0620) != 0) {
-    return error_from_errno(errno, "give away " + inner.path);
-  }
   if (settings != nullptr && ::tcsetattr(inner.slave.get(), TCSANOW, settings) != 0)
     return error_from_errno(errno, "set up " + inner.path);
   if (auto set = set_terminal_size(inner.master.get(), size); !set) return std::move(set).error();
   return inner;
+}
+
+Status InnerTerminal::give_to(uid_t uid, gid_t tty_group) {
+  if (::fchown(slave.get(), uid, tty_group) != 0 || ::fchmod(slave.get(), 0620) != 0)
+    return error_from_errno(errno, "give away " + path);
+  return {};
 }
 
 bool terminal_echoes(int master) noexcept {

@@ -18,10 +18,11 @@ struct InnerTerminal {
   Fd slave;   ///< for the shim, and kept
   std::string path;
 
-  /// A new pty of that size, owned by `uid`, group `tty_group`, mode 0620. `settings`: the outer one's; null:
-  /// the kernel's own, for the shim to set.
-  static Result<InnerTerminal> open(uid_t uid, gid_t tty_group, const termios* settings,
-                                    const TerminalSize& size);
+  /// A new pty of that size, still root's: while it is, to close it waits for nobody. `settings`: the outer
+  /// one's; null: the kernel's own, for the shim to set.
+  static Result<InnerTerminal> open(const termios* settings, const TerminalSize& size);
+  /// The node to `uid`, group `tty_group`, mode 0620.
+  Status give_to(uid_t uid, gid_t tty_group);
 };
 
 /// Whether the program on the pty lets the terminal echo what is typed now (ECHO of the slave).

@@ -18,6 +18,9 @@ namespace {
 constexpr int kLoginsPerTurn = 16;
 // The part of all pending logins that one uid may hold: others always find a place.
 constexpr int kPendingShare = 4;
+// Of what one uid has waiting on threads. Each holds a descriptor or two, and is left behind by a login that
+// was given up: only calls on terminals that somebody keeps waiting come near it.
+constexpr std::size_t kMostWork = 512;
 constexpr std::uint64_t kExpiryMs = 500;
 
 constexpr const char* kUnsettled = "opelog: this login could not be settled and is refused; try again";
@@ -36,17 +39,19 @@ struct LoginServer::Pending {
   Fd terminal;  ///< came with it, until it is looked up; else invalid
 };
 
-Result<std::unique_ptr<LoginServer>> LoginServer::open(Loop& loop, Fd listener, FactSink facts,
-                                                       Recorder& recorder) {
-  std::unique_ptr<LoginServer> server(new LoginServer(loop, std::move(listener), std::move(facts), recorder));
+Result<std::unique_ptr<LoginServer>> LoginServer::open(Loop& loop, UserWork& work, Fd listener,
+                                                       FactSink facts, Recorder& recorder) {
+  std::unique_ptr<LoginServer> server(
+      new LoginServer(loop, work, std::move(listener), std::move(facts), recorder));
   auto poll = Poll::open(loop, server->listener_.get(), [s = server.get()](int, int) { s->accept_some(); });
   if (!poll) return std::move(poll).error();
   server->poll_ = std::move(*poll);
   return server;
 }
 
-LoginServer::LoginServer(Loop& loop, Fd listener, FactSink facts, Recorder& recorder)
+LoginServer::LoginServer(Loop& loop, UserWork& work, Fd listener, FactSink facts, Recorder& recorder)
     : loop_(loop),
+      work_(work),
       listener_(std::move(listener)),
       facts_(std::move(facts)),
       recorder_(recorder),
@@ -99,7 +104,8 @@ void LoginServer::accept_some() {
                           : 1;
     const auto held = pending_by_uid_.find(peer.uid);
     if (pending() >= config_.policy.max_pending_logins ||
-        (peer.uid != 0 && held != pending_by_uid_.end() && held->second >= share)) {
+        (peer.uid != 0 && ((held != pending_by_uid_.end() && held->second >= share) ||
+                           work_.count_of(peer.uid) >= kMostWork))) {
       ++counts_.refused;
       ++busy_told_;  // stated once a turn of the expiry timer, not once a connection
       // A verdict, not silence: a shim that hears nothing takes the daemon for absent, and a user could bring
@@ -173,18 +179,18 @@ void LoginServer::look_up(std::uint64_t id) {
   if (!asks_for_groups(config_.policy)) found->groups = Groups::kWithoutGroups;
   auto terminal = std::make_shared<LoginTerminal>();
   terminal->given = std::move(p.terminal);
-  auto queued = run_work(
-      loop_,
+  work_.run(
+      p.uid,
       [found, terminal] {
         record::look_up(*found);
         open_terminal(*terminal);
       },
-      [this, id, found, terminal, alive = alive_, &loop = loop_]() mutable {
-        if (*alive) decide(id, found, *terminal);
+      [this, id, found, terminal, alive = alive_]() mutable {
+        if (!*alive) return;
+        decide(id, found, *terminal);
         // What no session has taken over.
-        if (terminal->given || terminal->outer) drop_apart(loop, std::move(terminal));
+        if (terminal->given || terminal->outer) work_.drop(found->peer.uid, std::move(terminal));
       });
-  if (!queued) unsettled(id, queued.error());
 }
 
 void LoginServer::decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& found,
@@ -283,8 +289,8 @@ void LoginServer::record(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
   start->session = std::move(*prepared);
   if (!start->session.parts.outer) return run(id, start);
   p.starting = true;
-  auto queued = run_work(
-      loop_,
+  work_.run(
+      p.uid,
       [start, given = std::make_shared<Fd>(std::move(terminal.given))] {
         start->taken = take_terminal(start->session);
         given->reset();
@@ -292,10 +298,6 @@ void LoginServer::record(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
       [this, id, start, alive = alive_] {
         if (*alive) run(id, start);
       });
-  if (!queued) {
-    recorder_.discard(start->session, format::EndReason::kFailure);
-    not_started(id, *start, queued.error().message);
-  }
 }
 
 void LoginServer::not_started(std::uint64_t id, const Start& start, const std::string& why) {
@@ -338,6 +340,7 @@ void LoginServer::run(std::uint64_t id, const std::shared_ptr<Start>& start) {
     if (it != pending_.end()) drop(id);
     return;
   }
+  session.descriptors.clear();  // while the session has them too: no last close here
   ++counts_.recorded;
   if (const std::string outputs = unrecorded_terminals(session.parts.info); !outputs.empty()) {
     facts_({Level::kWarning,
@@ -378,7 +381,7 @@ void LoginServer::drop(std::uint64_t id) {
   if (it == pending_.end()) return;
   auto uid = pending_by_uid_.find(it->second->uid);
   if (uid != pending_by_uid_.end() && --uid->second <= 0) pending_by_uid_.erase(uid);
-  close_apart(loop_, std::move(it->second->terminal));
+  work_.close(it->second->uid, std::move(it->second->terminal));
   pending_.erase(it);
 }
 

@@ -18,6 +18,7 @@
 #include "core/policy.h"
 #include "record/login_lookup_io.h"
 #include "record/recorder_io.h"
+#include "record/user_work_io.h"
 
 namespace opelog::record {
 
@@ -35,7 +36,7 @@ struct LoginCounts {
 
 class LoginServer {
  public:
-  static Result<std::unique_ptr<LoginServer>> open(Loop& loop, Fd listener, FactSink facts,
+  static Result<std::unique_ptr<LoginServer>> open(Loop& loop, UserWork& work, Fd listener, FactSink facts,
                                                    Recorder& recorder);
   ~LoginServer();
   LoginServer(const LoginServer&) = delete;
@@ -53,7 +54,7 @@ class LoginServer {
   struct Pending;
   struct Start;
 
-  LoginServer(Loop& loop, Fd listener, FactSink facts, Recorder& recorder);
+  LoginServer(Loop& loop, UserWork& work, Fd listener, FactSink facts, Recorder& recorder);
   void accept_some();
   void wait_for_resources(int error);
   void readable(std::uint64_t id);
@@ -73,6 +74,7 @@ class LoginServer {
              const std::string& rule = {});
 
   Loop& loop_;
+  UserWork& work_;
   Fd listener_;
   FactSink facts_;
   Recorder& recorder_;

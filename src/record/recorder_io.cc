@@ -36,8 +36,9 @@ Result<Fd> open_recordings_directory(const std::string& path, std::uint32_t grou
   return fd;
 }
 
-Recorder::Recorder(Loop& loop, FactSink facts, RecordingHooks hooks)
+Recorder::Recorder(Loop& loop, UserWork& work, FactSink facts, RecordingHooks hooks)
     : loop_(loop),
+      work_(work),
       facts_(std::move(facts)),
       hooks_(std::move(hooks)),
       sweep_(loop, [this] { leaving_.clear(); }),
@@ -71,13 +72,15 @@ void Recorder::discard(StartedSession& session, format::EndReason why) {
   (void)session.parts.writer->end(end, mono_now());
   if (hooks_.closed) hooks_.closed(*session.parts.writer);
   sync_.closed(*session.parts.writer);
-  // To give it back may wait for its user, who has it still or again.
-  if (session.parts.outer) drop_apart(loop_, std::shared_ptr<OuterTerminal>(std::move(session.parts.outer)));
+  // To give the outer one back, and to close the inner one, may wait for their user.
+  session.descriptors.clear();
+  work_.drop(session.parts.info.uid, std::make_shared<InnerTerminal>(std::move(session.parts.inner)));
+  work_.drop(session.parts.info.uid, std::shared_ptr<OuterTerminal>(std::move(session.parts.outer)));
 }
 
 Status Recorder::run(SessionParts parts) {
   const std::string id = parts.info.id;
-  auto session = std::make_unique<Session>(loop_, buffer_, facts_, std::move(parts),
+  auto session = std::make_unique<Session>(loop_, work_, buffer_, facts_, std::move(parts),
                                            [this](const std::string& which) { gone(which); });
   Session& s = *session;
   ++by_uid_[s.info().uid];

@@ -22,6 +22,7 @@
 #include "record/recording_sync_io.h"
 #include "record/session_io.h"
 #include "record/session_start_io.h"
+#include "record/user_work_io.h"
 
 namespace opelog::record {
 
@@ -37,7 +38,7 @@ Result<Fd> open_recordings_directory(const std::string& path, std::uint32_t grou
 
 class Recorder {
  public:
-  Recorder(Loop& loop, FactSink facts, RecordingHooks hooks);
+  Recorder(Loop& loop, UserWork& work, FactSink facts, RecordingHooks hooks);
   ~Recorder();
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
@@ -73,6 +74,7 @@ class Recorder {
   void gone(const std::string& id);
 
   Loop& loop_;
+  UserWork& work_;
   FactSink facts_;
   RecordingHooks hooks_;
   Policy policy_;

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace opelog::record {
@@ -45,7 +46,10 @@ Result<int> Relay::add_endpoint(Fd fd, EndpointKind kind) {
   const int index = static_cast<int>(endpoints_.size());
   auto poll =
       Poll::open(loop_, fd.get(), [this, index](int events, int error) { ready(index, events, error); });
-  if (!poll) return std::move(poll).error();
+  if (!poll) {
+    if (kind == EndpointKind::kMaster) owner_.put_away(std::move(fd));
+    return std::move(poll).error();
+  }
   endpoints_.push_back({std::move(fd), kind, std::move(*poll), false});
   return index;
 }
@@ -86,8 +90,9 @@ void Relay::ready(int endpoint, int events, int error) {
       pump(i);
     }
   }
-  // A failed sink without anything to write would never be noticed otherwise.
-  if (error != 0 && is_outer(e.kind)) owner_.outer_gone();
+  // Neither read nor written just now: it would never be noticed otherwise.
+  if (events == Poll::kDisconnect) e.failed = true;
+  if (e.failed && is_outer(e.kind)) owner_.outer_gone();
   if (e.fd.valid()) watch(endpoint);
 }
 
@@ -286,7 +291,7 @@ void Relay::close_endpoint(int endpoint) {
   Endpoint& e = endpoints_[static_cast<std::size_t>(endpoint)];
   e.poll.reset();
   if (e.kind == EndpointKind::kMaster)
-    close_apart(loop_, std::move(e.fd));  // hangs the session up
+    owner_.put_away(std::move(e.fd));
   else
     e.fd.reset();
   for (Flow& f : flows_) {
@@ -310,8 +315,19 @@ void Relay::watch(int endpoint) {
       events |= Poll::kReadable;
     if (f.to == endpoint && !f.backlog.empty()) events |= Poll::kWritable;
   }
-  if (e.failed && is_outer(e.kind)) events = 0;
+  if (is_outer(e.kind)) {
+    if (e.failed)
+      events = 0;
+    else if (events == 0 && !has_ended(endpoint))
+      events = Poll::kDisconnect;
+  }
   (void)e.poll->watch(events);
+}
+
+// Nothing is read from it any more: it has given its end.
+bool Relay::has_ended(int endpoint) const {
+  return std::any_of(flows_.begin(), flows_.end(),
+                     [endpoint](const Flow& f) { return f.from == endpoint && f.source_ended; });
 }
 
 int Relay::descriptor(int endpoint) const {

@@ -49,6 +49,8 @@ class RelayOwner {
   /// After Relay::drain(): the inner side had nothing more and the outer side has taken all. An outer socket
   /// was told so (shutdown) and closed its other end, behind which nothing waits any more.
   virtual void drained() = 0;
+  /// Closes the inner master, which hangs its session up: where that may wait.
+  virtual void put_away(Fd master) = 0;
 };
 
 class Relay {
@@ -110,6 +112,7 @@ class Relay {
   void finish(int flow);
   void source_failed(int flow);
   void watch(int endpoint);
+  [[nodiscard]] bool has_ended(int endpoint) const;
   void schedule_drain();
   void drain_turn();
   bool outer_still_shows();

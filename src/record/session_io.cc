@@ -33,8 +33,9 @@ ProcStat stat_of(std::int64_t pid) {
 
 }  // namespace
 
-Session::Session(Loop& loop, RelayBuffer& buffer, FactSink facts, SessionParts parts, Gone on_gone)
+Session::Session(Loop& loop, UserWork& work, RelayBuffer& buffer, FactSink facts, SessionParts parts, Gone on_gone)
     : loop_(loop),
+      work_(work),
       facts_(std::move(facts)),
       on_gone_(std::move(on_gone)),
       info_(std::move(parts.info)),
@@ -49,6 +50,7 @@ Session::Session(Loop& loop, RelayBuffer& buffer, FactSink facts, SessionParts p
       streams_(std::move(parts.streams)),
       machine_(info_.terminal, parts.limits, mono_now()),
       relay_(loop, buffer, *this),
+      questions_(work, info_.uid),
       timer_(loop, [this] { timer_fired(); }),
       turn_(loop,
             [this] {
@@ -59,9 +61,7 @@ Session::Session(Loop& loop, RelayBuffer& buffer, FactSink facts, SessionParts p
       shim_started_(parts.shim_started),
       ancestry_started_(std::move(parts.ancestry_started)) {}
 
-Session::~Session() {
-  *alive_ = false;
-}
+Session::~Session() = default;
 
 bool Session::is_process_of(std::int64_t pid, std::uint64_t started) const noexcept {
   return pid != 0 && ((pid == shell_pid_ && started == shell_started_) ||
@@ -87,7 +87,8 @@ Status Session::start() {
 }
 
 Status Session::start_terminal() {
-  size_ = inner_size_ = outer_ ? outer_->size_at_start() : TerminalSize{info_.rows, info_.cols, 0, 0};
+  size_ = outer_ ? outer_->size_at_start() : TerminalSize{info_.rows, info_.cols, 0, 0};
+  questions_.size_is(size_);
   auto outer = outer_ ? duplicate(outer_->fd()) : Result<Fd>(std::move(outer_socket_));
   if (!outer) return std::move(outer).error();
   auto out = relay_.add_endpoint(std::move(*outer),
@@ -207,35 +208,10 @@ std::size_t Session::take_input(std::string_view bytes, MonoUs now) {
 
 // False: it cannot be asked.
 bool Session::ask_echo() {
-  if (asking_echo_) return true;
-  auto answer = std::make_shared<bool>(false);
-  asking_echo_ = apart(
-      relay_.descriptor(master_), [answer](int master) { *answer = terminal_echoes(master); },
-      [this, answer] {
-        asking_echo_ = false;
-        echoes_ = *answer;
-        relay_.retry();
-      });
-  return asking_echo_;
-}
-
-// What is asked of a terminal, or set there, may wait for as long as the user likes: somebody who reads from
-// it, or asks for its size, into memory that comes slowly has it locked meanwhile. That can be done inside,
-// and outside by whoever has the other side of the pty, after su the user. False: it is not done.
-bool Session::apart(int terminal, std::function<void(int)> work, std::function<void()> done) {
-  auto own = duplicate(terminal);
-  if (!own) return false;
-  auto held = std::make_shared<Fd>(std::move(*own));
-  return run_work(
-             loop_,
-             [held, work = std::move(work)] {
-               work(held->get());
-               held->reset();  // here: it may be the last
-             },
-             [alive = alive_, done = std::move(done)] {
-               if (*alive) done();
-             })
-      .ok();
+  return questions_.ask_echo(relay_.descriptor(master_), [this](bool echoes) {
+    echoes_ = echoes;
+    relay_.retry();
+  });
 }
 
 void Session::flow_ended(int) {
@@ -246,6 +222,9 @@ void Session::outer_gone() {
 }
 void Session::drained() {
   post({SessionEvent::Kind::kDrained, false, 0, {}});
+}
+void Session::put_away(Fd master) {
+  work_.close(info_.uid, std::move(master));
 }
 
 // ---- the shim's side
@@ -322,44 +301,22 @@ void Session::started(std::int64_t pid) {
 // Of a terminal that stays the user's nobody but the waiter can tell the size; of another we ask ourselves.
 void Session::ask_size() {
   if (!outer_) return;
-  if (asking_size_) {
-    size_owed_ = true;
-    return;
-  }
-  auto answer = std::make_shared<TerminalSize>(size_);
-  asking_size_ = apart(
-      relay_.descriptor(outside_),
-      [answer](int outer) {
-        if (auto now = terminal_size(outer)) *answer = *now;
-      },
-      [this, answer] {
-        asking_size_ = false;
-        if (!machine_.closed()) resized(*answer);
-        if (std::exchange(size_owed_, false)) ask_size();
-      });
+  questions_.ask_size([this] { return relay_.descriptor(outside_); },
+                      [this](TerminalSize size) {
+                        if (!machine_.closed()) resized(size);
+                      });
 }
 
 void Session::resized(TerminalSize size) {
   if (size == size_) return;
   const bool cells = size.rows != size_.rows || size.cols != size_.cols;
   size_ = size;
-  size_inner();
+  questions_.set_size([this] { return relay_.descriptor(master_); }, size_);
   if (!cells) return;
   if (auto noted = writer_->resized(size_.rows, size_.cols, mono_now()); !noted) {
     failure_ = noted.error().message;
     ++lost_sizes_;
   }
-}
-
-void Session::size_inner() {
-  if (sizing_ || inner_size_ == size_) return;
-  sizing_ = apart(
-      relay_.descriptor(master_), [size = size_](int master) { (void)set_terminal_size(master, size); },
-      [this, size = size_] {
-        sizing_ = false;
-        inner_size_ = size;
-        size_inner();  // another one may have come meanwhile
-      });
 }
 
 // ---- decisions and what follows from them
@@ -423,7 +380,8 @@ void Session::say(const std::string& text) {
 
 void Session::hang_up() {
   if (master_ >= 0) relay_.close_endpoint(master_);
-  close_apart(loop_, std::move(inner_.slave));
+  put_away(std::move(inner_.master));  // if it did not come to a relay
+  work_.close(info_.uid, std::move(inner_.slave));
   signal_shell(SIGHUP);
   signal_shell(SIGCONT);
 }
@@ -441,10 +399,11 @@ void Session::close() {
   relay_.close_all();
   if (outer_) {
     outer_->give_back();
-    close_apart(loop_, outer_->take_last());  // his again, and a close may wait for him
+    work_.close(info_.uid, outer_->take_last());  // his again, and a close may wait for him
   }
   outer_.reset();
-  close_apart(loop_, std::move(inner_.slave));
+  put_away(std::move(inner_.master));
+  work_.close(info_.uid, std::move(inner_.slave));
   const std::string done = encode_done();
   // In every case: a waiter whose shell still lives then ends it without a word of its own.
   (void)::send(shim_.get(), done.data(), done.size(), MSG_DONTWAIT | MSG_NOSIGNAL);

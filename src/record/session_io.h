@@ -23,6 +23,8 @@
 #include "record/outer_terminal_io.h"
 #include "record/relay_io.h"
 #include "record/session_machine.h"
+#include "record/terminal_questions_io.h"
+#include "record/user_work_io.h"
 #include "record/utmp_io.h"
 
 namespace opelog::record {
@@ -57,7 +59,7 @@ struct SessionParts {
 class Session final : private RelayOwner {
  public:
   using Gone = std::function<void(const std::string& id)>;
-  Session(Loop& loop, RelayBuffer& buffer, FactSink facts, SessionParts parts, Gone on_gone);
+  Session(Loop& loop, UserWork& work, RelayBuffer& buffer, FactSink facts, SessionParts parts, Gone on_gone);
   ~Session() override;
 
   /// Sets up relay and watches. On error the session must be dropped; the recording's end is written.
@@ -87,6 +89,7 @@ class Session final : private RelayOwner {
   void flow_ended(int flow) override;
   void outer_gone() override;
   void drained() override;
+  void put_away(Fd master) override;
 
   Status start_terminal();
   Status start_streams();
@@ -95,13 +98,11 @@ class Session final : private RelayOwner {
   [[nodiscard]] format::GapInfo lost_sizes() const;
   std::size_t take_input(std::string_view bytes, MonoUs now);
   bool ask_echo();
-  bool apart(int terminal, std::function<void(int)> work, std::function<void()> done);
   void shim_ready();
   bool shim_packet();
   void started(std::int64_t pid);
   void ask_size();
   void resized(TerminalSize size);
-  void size_inner();
   void post(SessionEvent event);
   void apply(const SessionEvent& event);
   void say(const std::string& text);
@@ -116,6 +117,7 @@ class Session final : private RelayOwner {
              std::vector<std::pair<std::string, std::string>> fields = {});
 
   Loop& loop_;
+  UserWork& work_;
   FactSink facts_;
   Gone on_gone_;
   format::SessionInfo info_;
@@ -129,6 +131,7 @@ class Session final : private RelayOwner {
   std::array<SessionParts::Stream, 3> streams_;
   SessionMachine machine_;
   Relay relay_;
+  TerminalQuestions questions_;
   std::unique_ptr<Poll> shim_poll_, shell_poll_;
   Timer timer_;  ///< the nearest of: machine, timing flush, retry
   Timer turn_;   ///< events noted inside a callback
@@ -141,9 +144,8 @@ class Session final : private RelayOwner {
   int master_ = -1, outside_ = -1;  ///< endpoint indices of a terminal session
   int flow_out_ = -1, flow_in_ = -1, flow_err_ = -1;
   int stream_now_ = 1;              ///< 1 stdout, 2 stderr: which one the last payload record came from
-  TerminalSize size_, inner_size_;  ///< of the outer terminal, as last told; as last set inside
+  TerminalSize size_;               ///< of the outer terminal, as last told
   std::optional<bool> echoes_;      ///< does the terminal inside echo what is typed now; asked for each chunk
-  bool asking_size_ = false, size_owed_ = false, sizing_ = false, asking_echo_ = false;  ///< on a thread
   MonoUs held_since_ = 0;
   static constexpr MonoUs kNever = INT64_MAX;
   MonoUs armed_for_ = kNever;       ///< when timer_ fires
@@ -157,7 +159,6 @@ class Session final : private RelayOwner {
   bool failure_told_ = false;
   bool ended_ = false;
   bool left_ = false;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< a token for work that outlives us
 };
 
 }  // namespace opelog::record

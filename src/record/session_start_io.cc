@@ -122,7 +122,7 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     const TerminalSize size =
         outer ? outer->size_at_start()
               : TerminalSize{static_cast<int>(hello.rows), static_cast<int>(hello.cols), 0, 0};
-    auto inner = InnerTerminal::open(info.uid, place.tty_group, outer ? &outer->saved() : nullptr, size);
+    auto inner = InnerTerminal::open(outer ? &outer->saved() : nullptr, size);
     if (!inner) return std::move(inner).error();
     if (outer) info.tty = outer->path();
     info.inner_tty = inner->path;
@@ -136,6 +136,13 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     }
     auto writer = open_recording(policy, place, info);
     if (!writer) return std::move(writer).error();
+    // Last: from here on he can open it, and keep a close of it waiting.
+    if (auto given = inner->give_to(info.uid, place.tty_group); !given) {
+      format::EndInfo end;
+      end.reason = format::EndReason::kFailure;
+      (void)(*writer)->end(end, mono_now());
+      return std::move(given).error();
+    }
     session.verdict.action = OPELOG_RECORD_TERMINAL;
     session.verdict.replace = hello.terminals;
     if (outer) {

@@ -262,6 +262,35 @@ sys.stdin.read()
 slow.kill()
 '''
 
+# Logins on terminals of his own, each of which somebody is within a write to, so that it cannot be taken. Two rounds of a dozen.
+KEPT_LOGINS = r'''
+import fcntl, os, subprocess, sys, termios, time
+passed, ends, slow = 0, set(), []
+for turn in range(2):
+    children = []
+    for i in range(12):
+        master, slave = os.openpty()
+        file = '/tmp/slow.%d.%d' % (turn, i)
+        slow.append(subprocess.Popen([*sys.argv[1:], 'write', file], stdin=slave))
+        while not os.path.exists(file):
+            time.sleep(0.01)
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+            for fd, to in enumerate((slave, slave, os.open('/dev/null', os.O_RDWR))):  # what it says would wait as well
+                os.dup2(to, fd)
+            os.closerange(3, 500)
+            os.execv('/usr/bin/opelog-shell', ['-opelog-shell', '-c', 'touch /tmp/passed; exit 0'])
+        children.append((child, master, slave))
+    for child, _, _ in children:
+        ends.add(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print(*sorted(ends), os.path.exists('/tmp/passed'), flush=True)
+sys.stdin.read()
+for process in slow:
+    process.kill()
+'''
+
 # Opens the terminal again and again, and writes to it once it can.
 WRITE_LATER = r'''
 import os, signal, sys, time
@@ -341,9 +370,9 @@ class Descriptors(scene.Scene):
         own.wait()
 
 
-class SlowMemory(scene.Scene):
-    """Row 9: no call that waits for a file system of the user's is made on the daemon's loop."""
-    policy = sandbox.POLICY.replace(", parent: [sshd, sshd-session]", "").replace("action: record\n", "action: record\n    input: true\n")
+class OwnFileSystem(scene.Scene):
+    """A user has memory that comes as slowly as he likes."""
+    policy = sandbox.POLICY.replace(", parent: [sshd, sshd-session]", "")
 
     def setUp(self):
         super().setUp()
@@ -357,6 +386,11 @@ class SlowMemory(scene.Scene):
         for _ in range(3):
             self.assertEqual(self.host.ssh("opelogtest-b", "echo others").out, b"others\n")
         self.host.opelog("status", check=True)
+
+
+class SlowMemory(OwnFileSystem):
+    """Row 9: no call that waits for a file system of the user's is made on the daemon's loop."""
+    policy = OwnFileSystem.policy.replace("action: record\n", "action: record\n    input: true\n")
 
     def wait_for_call(self):
         sandbox.wait_until(lambda: self.host.exists("/tmp/slow.pid"), "the call waits")
@@ -426,6 +460,28 @@ class SlowMemory(scene.Scene):
         term.send("\recho ali''ve\r")  # what is left of the lines before is no command
         term.expect(r"\nalive\r\n")
         self.assertEqual(self.log_out(term), 0)
+
+
+class KeptWaiting(OwnFileSystem):
+    """Rows 2 and 9: who keeps the daemon's calls on his terminals waiting uses up what is his, gets no shell for it, and others are
+    served."""
+    policy = OwnFileSystem.policy.replace("action: record\n", "action: record\n    on_start_failure: pass\n") + "limits: { login_timeout: 3s, max_pending_logins: 64 }\n"
+
+    def test_logins_whose_terminals_cannot_be_taken(self):
+        self.host.write("/tmp/logins.py", KEPT_LOGINS.encode())
+        logins = self.host.popen("python3", "/tmp/logins.py", *SLOWLY, user="opelogtest-a", stdin=-1, stdout=-1)
+        self.addCleanup(self.host.sh, "kill -9 $(cat /tmp/slow.*)")
+        self.assertEqual(logins.popen.stdout.readline(), b"77 False\n")
+        self.assertLess(len(os.listdir(f"/proc/{self.host.daemon.pid}/task")), 16 + 12)
+        self.assertIn("user-work uid=", self.dump())
+        self.assert_others_are_served()
+        logins.popen.stdin.close()
+        logins.wait()
+        sandbox.wait_until(lambda: "user-work" not in self.dump(), "all is let go of")
+        self.assertEqual(self.host.ssh("opelogtest-a", "echo again").out, b"again\n")
+
+    def dump(self):
+        return self.host.opelog("dump", check=True).text
 
 
 class ControlSocket(scene.Scene):

@@ -26,11 +26,13 @@ class Owner final : public RelayOwner {
   void flow_ended(int flow) override { ended.push_back(flow); }
   void outer_gone() override { ++gone; }
   void drained() override { ++drains; }
+  void put_away(Fd master) override { masters.push_back(std::move(master)); }
 
   std::size_t allowance = SIZE_MAX;
   std::map<int, std::string> seen;
   std::vector<int> ended;
   int gone = 0, drains = 0;
+  std::vector<Fd> masters;
 };
 
 struct Pair {
@@ -397,6 +399,67 @@ TEST(OuterSocket, WhatNobodyReadsInsideDoesNotHideThatItIsDrained) {
   }));
   s.outside.reset();
   ASSERT_TRUE(turn(s.loop, [&] { return s.owner.drains == 1; }));
+}
+
+TEST(Relay, AHangUpShowsThoughInputIsHeld) {
+  Loop loop;
+  RelayBuffer buffer;
+  Owner owner;
+  Relay relay{loop, buffer, owner};
+  int master = -1, slave = -1;
+  ASSERT_EQ(::openpty(&master, &slave, nullptr, nullptr, nullptr), 0);
+  Fd outside(master);
+  Pair inner = socket_pair();
+  const int o = *relay.add_endpoint(Fd(slave), EndpointKind::kOuterTerminal);
+  const int i = *relay.add_endpoint(std::move(inner.ours), EndpointKind::kSocket);
+  const int in = relay.add_flow(o, i, FlowRole::kInput);
+  relay.start();
+  owner.allowance = 0;
+  ASSERT_EQ(::write(outside.get(), "x\n", 2), 2);
+  ASSERT_TRUE(turn(loop, [&] { return relay.unrecorded(in) > 0; }));
+  EXPECT_EQ(owner.gone, 0);
+  outside.reset();
+  EXPECT_TRUE(turn(loop, [&] { return owner.gone > 0; }));
+  const int told = owner.gone;
+  turn(loop, [] { return false; }, 20);
+  EXPECT_EQ(owner.gone, told);
+}
+
+TEST(Relay, TheOtherEndOfAnOuterSocketShowsThoughInputIsHeld) {
+  Loop loop;
+  RelayBuffer buffer;
+  Owner owner;
+  Relay relay{loop, buffer, owner};
+  Pair outer = socket_pair(), inner = socket_pair();
+  const int o = *relay.add_endpoint(std::move(outer.ours), EndpointKind::kOuterSocket);
+  const int i = *relay.add_endpoint(std::move(inner.ours), EndpointKind::kSocket);
+  const int in = relay.add_flow(o, i, FlowRole::kInput);
+  relay.start();
+  owner.allowance = 0;
+  ASSERT_EQ(::write(outer.theirs.get(), "x", 1), 1);
+  ASSERT_TRUE(turn(loop, [&] { return relay.unrecorded(in) > 0; }));
+  outer.theirs.reset();
+  EXPECT_TRUE(turn(loop, [&] { return owner.gone > 0; }));
+  const int told = owner.gone;
+  turn(loop, [] { return false; }, 20);
+  EXPECT_EQ(owner.gone, told);
+}
+
+TEST(Relay, AMasterIsClosedByItsOwnerEvenIfItCannotBeWatched) {
+  Loop loop;
+  RelayBuffer buffer;
+  Owner owner;
+  Relay relay{loop, buffer, owner};
+  const int unwatchable = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(unwatchable, 0);
+  EXPECT_FALSE(relay.add_endpoint(Fd(unwatchable), EndpointKind::kMaster).ok());
+  ASSERT_EQ(owner.masters.size(), 1u);
+  EXPECT_EQ(owner.masters[0].get(), unwatchable);
+  Pair inner = socket_pair();
+  const int number = inner.ours.get();
+  relay.close_endpoint(*relay.add_endpoint(std::move(inner.ours), EndpointKind::kMaster));
+  ASSERT_EQ(owner.masters.size(), 2u);
+  EXPECT_EQ(owner.masters[1].get(), number);
 }
 
 TEST(Relay, InjectedBytesGoTheSameWay) {

@@ -1,0 +1,61 @@
+// UserWork: calls that a user can make wait, each on a thread, bounded for each user.
+//
+// A call on a terminal (open, close, size, settings, hang-up) waits for whoever is within another call to it,
+// and he may see to it that this takes as long as he likes; a directory server may be slow. Invariants:
+//  - none of it runs on the loop, also where there is no thread to be had: then it waits for one;
+//  - of one uid at most kThreads run at once, the rest waits its turn: who keeps calls waiting keeps his own
+//    logins and sessions waiting, not others';
+//  - the loop does not wait for them when it ends.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/fd_io.h"
+#include "core/loop_io.h"
+
+namespace opelog::record {
+
+class UserWork {
+ public:
+  /// More than one user's logins and sessions ask for at once, few enough that many users find a thread.
+  static constexpr int kThreads = 16;
+
+  explicit UserWork(Loop& loop);
+  ~UserWork();
+  UserWork(const UserWork&) = delete;
+  UserWork& operator=(const UserWork&) = delete;
+
+  /// `work` on a thread, then `done` on the loop, as run_work(); `done` must notice by itself whether its
+  /// caller is still there.
+  void run(std::uint32_t uid, std::function<void()> work, std::function<void()> done);
+  /// Gives the reference up on a thread: what it holds dies there, if it is the last.
+  void drop(std::uint32_t uid, std::shared_ptr<void> what);
+  void close(std::uint32_t uid, Fd fd);
+
+  /// Running and waiting, of that uid.
+  [[nodiscard]] std::size_t count_of(std::uint32_t uid) const;
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  struct Job {
+    std::function<void()> work, done;
+  };
+  struct Share {
+    int running = 0;
+    std::deque<Job> waiting;
+  };
+  void begin(std::uint32_t uid);
+  void finished(std::uint32_t uid);
+
+  Loop& loop_;
+  std::map<std::uint32_t, Share> shares_;  ///< of those who have any
+  Timer retry_;                            ///< while there is no thread to be had
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace opelog::record
