@@ -29,7 +29,7 @@ std::vector<Connection> ConnectionWatch::step(const std::vector<Connection>& now
 
 std::size_t ConnectionWatch::unrecorded() const noexcept {
   return static_cast<std::size_t>(
-      std::count_if(seen_.begin(), seen_.end(), [](const auto& s) { return s.second != Seen::kCarried; }));
+      std::count_if(seen_.begin(), seen_.end(), [](const auto& s) { return s.second == Seen::kStated; }));
 }
 
 }  // namespace opelog::record

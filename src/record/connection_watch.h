@@ -32,7 +32,7 @@ class ConnectionWatch {
   /// All connections there are now; those to be stated, in their order.
   std::vector<Connection> step(const std::vector<Connection>& now);
 
-  /// Wanted connections without a session at the last look, stated or about to be.
+  /// Of those at the last look, the stated ones.
   [[nodiscard]] std::size_t unrecorded() const noexcept;
 
  private:
