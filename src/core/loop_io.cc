@@ -1,6 +1,8 @@
 #include "core/loop_io.h"
 
 #include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include <csignal>
@@ -14,18 +16,29 @@ namespace opelog {
 
 namespace {
 
-// Where threads put what the loop is to do; shared, because they may outlive it.
+// Where threads put what the loop is to do; shared, because they may outlive it. The bell is an eventfd: with
+// uv_async_send() the loop, once awake, waits for the sender to be through it.
 struct Mailbox {
   std::mutex mutex;
   std::vector<std::pair<std::function<void()>, AtLoopEnd>> done;
-  uv_async_t* bell = nullptr;  ///< nullptr: the loop is gone
+  bool closed = false;  ///< the loop is gone
+  const Fd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+
+  void ring() const {
+    const std::uint64_t one = 1;
+    (void)!::write(bell.get(), &one, sizeof one);
+  }
+  void quiet() const {
+    std::uint64_t rung = 0;
+    (void)!::read(bell.get(), &rung, sizeof rung);
+  }
 };
 
 }  // namespace
 
 struct Loop::Native {
   uv_loop_t loop;
-  uv_async_t bell;
+  uv_poll_t bell;
   int works = 0;  ///< that the loop waits for; while there are any the bell keeps it running
   std::shared_ptr<Mailbox> mail = std::make_shared<Mailbox>();
 };
@@ -58,10 +71,12 @@ Loop::Loop() : native_(std::make_unique<Native>()) {
     std::fprintf(stderr, "opelog: cannot create an event loop\n");
     std::abort();
   }
+  int rc = uv_poll_init(&native_->loop, &native_->bell, native_->mail->bell.get());
   native_->bell.data = native_.get();
-  const int rc = uv_async_init(&native_->loop, &native_->bell, [](uv_async_t* bell) {
+  const auto rung = [](uv_poll_t* bell, int, int) {
     auto* native = static_cast<Native*>(bell->data);
     decltype(Mailbox::done) done;
+    native->mail->quiet();  // before looking: what comes after rings again
     {
       const std::lock_guard<std::mutex> lock(native->mail->mutex);
       done.swap(native->mail->done);
@@ -69,22 +84,22 @@ Loop::Loop() : native_(std::make_unique<Native>()) {
     for (const auto& [step, at_end] : done) native->works -= at_end == AtLoopEnd::kWait ? 1 : 0;
     if (native->works == 0) uv_unref(reinterpret_cast<uv_handle_t*>(bell));
     for (const auto& [step, at_end] : done) step();
-  });
+  };
+  if (rc == 0) rc = uv_poll_start(&native_->bell, UV_READABLE, rung);
   if (rc != 0) {
     std::fprintf(stderr, "opelog: cannot create an event loop\n");
     std::abort();
   }
   uv_unref(reinterpret_cast<uv_handle_t*>(&native_->bell));
-  native_->mail->bell = &native_->bell;
 }
 
 Loop::~Loop() {
   {
     const std::lock_guard<std::mutex> lock(native_->mail->mutex);
-    native_->mail->bell = nullptr;
+    uv_close(reinterpret_cast<uv_handle_t*>(&native_->bell), nullptr);
+    native_->mail->closed = true;
     native_->mail->done.clear();
   }
-  uv_close(reinterpret_cast<uv_handle_t*>(&native_->bell), nullptr);
   // Closing handles still need their close callback; anything active here is our own mistake.
   uv_run(&native_->loop, UV_RUN_NOWAIT);
   if (uv_loop_close(&native_->loop) != 0) {
@@ -234,10 +249,12 @@ struct Job {
 void* run_job(void* argument) {
   const std::unique_ptr<Job> job(static_cast<Job*>(argument));
   job->work();
-  const std::lock_guard<std::mutex> lock(job->mail->mutex);
-  if (job->mail->bell == nullptr) return nullptr;
-  job->mail->done.emplace_back(std::move(job->done), job->at_end);
-  uv_async_send(job->mail->bell);
+  {
+    const std::lock_guard<std::mutex> lock(job->mail->mutex);
+    if (job->mail->closed) return nullptr;
+    job->mail->done.emplace_back(std::move(job->done), job->at_end);
+  }
+  job->mail->ring();  // not with the lock, which the loop needs at once
   return nullptr;
 }
 
@@ -265,8 +282,7 @@ Status run_work(Loop& loop, std::function<void()> work, std::function<void()> do
   if (const int rc = start_thread(run_job, job.get()); rc != 0)
     return Error{Code::kLimit, error_from_errno(rc, "start a thread").message, rc};
   (void)job.release();  // the thread's
-  if (at_end == AtLoopEnd::kWait && native.works++ == 0)
-    uv_ref(reinterpret_cast<uv_handle_t*>(&native.bell));
+  if (at_end == AtLoopEnd::kWait && native.works++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(&native.bell));
   return {};
 }
 

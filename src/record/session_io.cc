@@ -33,7 +33,8 @@ ProcStat stat_of(std::int64_t pid) {
 
 }  // namespace
 
-Session::Session(Loop& loop, UserWork& work, RelayBuffer& buffer, FactSink facts, SessionParts parts, Gone on_gone)
+Session::Session(Loop& loop, UserWork& work, RelayBuffer& buffer, FactSink facts, SessionParts parts,
+                 Gone on_gone)
     : loop_(loop),
       work_(work),
       facts_(std::move(facts)),

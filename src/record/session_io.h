@@ -143,9 +143,9 @@ class Session final : private RelayOwner {
   std::vector<std::uint64_t> ancestry_started_;
   int master_ = -1, outside_ = -1;  ///< endpoint indices of a terminal session
   int flow_out_ = -1, flow_in_ = -1, flow_err_ = -1;
-  int stream_now_ = 1;              ///< 1 stdout, 2 stderr: which one the last payload record came from
-  TerminalSize size_;               ///< of the outer terminal, as last told
-  std::optional<bool> echoes_;      ///< does the terminal inside echo what is typed now; asked for each chunk
+  int stream_now_ = 1;          ///< 1 stdout, 2 stderr: which one the last payload record came from
+  TerminalSize size_;           ///< of the outer terminal, as last told
+  std::optional<bool> echoes_;  ///< does the terminal inside echo what is typed now; asked for each chunk
   MonoUs held_since_ = 0;
   static constexpr MonoUs kNever = INT64_MAX;
   MonoUs armed_for_ = kNever;       ///< when timer_ fires

@@ -421,7 +421,8 @@ TEST(Relay, AHangUpShowsThoughInputIsHeld) {
   outside.reset();
   EXPECT_TRUE(turn(loop, [&] { return owner.gone > 0; }));
   const int told = owner.gone;
-  turn(loop, [] { return false; }, 20);
+  turn(
+      loop, [] { return false; }, 20);
   EXPECT_EQ(owner.gone, told);
 }
 
@@ -441,7 +442,8 @@ TEST(Relay, TheOtherEndOfAnOuterSocketShowsThoughInputIsHeld) {
   outer.theirs.reset();
   EXPECT_TRUE(turn(loop, [&] { return owner.gone > 0; }));
   const int told = owner.gone;
-  turn(loop, [] { return false; }, 20);
+  turn(
+      loop, [] { return false; }, 20);
   EXPECT_EQ(owner.gone, told);
 }
 
