@@ -152,6 +152,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 16384);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, __u64);
   __type(value, __u64);
 } losses SEC(".maps");
@@ -192,7 +193,8 @@ __u32 asleep = 0;     /* the daemon runs no timer: the next entry must wake it *
 
 static __always_inline void lose(__u64 session) {
   __u64* count = bpf_map_lookup_elem(&losses, &session);
-  if (count) __sync_fetch_and_add(count, 1);
+  if (!count) return; /* of a session that takes no more */
+  __sync_fetch_and_add(count, 1);
   __sync_fetch_and_add(&lost_total, 1);
 }
 
