@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pty.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -12,9 +14,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <map>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "core/clock_io.h"
@@ -540,6 +544,38 @@ TEST_F(ExecCaptureTest, NumbersAreThoseOfTheDaemonsNamespace) {
   expect_all_of_session();
 }
 
+TEST(ExecCapture, ADaemonInAPidNamespaceTellsItsOwnNumbers) {
+  if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0) GTEST_SKIP() << "this kernel has no BTF";
+  const pid_t outside = ::fork();
+  if (outside == 0) {
+    if (::unshare(CLONE_NEWPID) != 0) ::_exit(2);
+    const pid_t daemon = ::fork();
+    if (daemon != 0) {
+      int status = 0;
+      ::waitpid(daemon, &status, 0);
+      ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+    }
+    Loop loop;
+    std::vector<ProcessEvent> events;
+    ExecSink sink;
+    sink.event = [&](ProcessEvent&& event) { events.push_back(std::move(event)); };
+    auto opened = ExecCapture::open(loop, sink);
+    if (!opened) ::_exit(4);
+    Held held({"/bin/true"});
+    if (!(*opened)->join(held.pidfd(), kSession, Membership::kProcess)) ::_exit(5);
+    held.go();
+    int status = 0;
+    ::waitpid(held.pid(), &status, 0);
+    (*opened)->drain();
+    if (events.size() != 2) ::_exit(6);
+    const auto& info = std::get<ExecInfo>(events[0].what);
+    const bool right = held.pid() < 10 && info.pid == held.pid() && info.parent == ::getpid();
+    opened->reset();
+    ::_exit(right ? 0 : 7);
+  }
+  EXPECT_EQ(Child(outside).wait(), 0);
+}
+
 TEST_F(ExecCaptureTest, LeavesNoDescriptorBehind) {
   capture_.reset();
   loop_.run_once(false);
@@ -553,6 +589,35 @@ TEST_F(ExecCaptureTest, LeavesNoDescriptorBehind) {
   capture_.reset();
   loop_.run_once(false);
   EXPECT_EQ(count(), before);
+}
+
+TEST(ExecCapture, TheUnitsCapabilitiesAreEnough) {
+  if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0) GTEST_SKIP() << "this kernel has no BTF";
+  std::ifstream unit(std::string(OPELOG_SOURCE_DIR) + "/units/opelogd.service");
+  std::string line, bounding = "-all";
+  bool system_call = false;
+  while (std::getline(unit, line)) {
+    const auto words = line.substr(line.find('=') + 1);
+    if (line.rfind("SystemCallFilter=", 0) == 0 && words[0] != '~')
+      system_call = (words + " ").find(" bpf ") != std::string::npos;
+    if (line.rfind("CapabilityBoundingSet=", 0) != 0) continue;
+    std::istringstream names(words);
+    for (std::string name; names >> name;) {
+      std::transform(name.begin(), name.end(), name.begin(),
+                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      bounding += ",+" + name.substr(4);
+    }
+  }
+  EXPECT_TRUE(system_call);
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execlp("setpriv", "setpriv", "--no-new-privs", "--inh-caps=-all",
+             ("--bounding-set=" + bounding).c_str(), self.c_str(), "--gtest_brief=1",
+             "--gtest_filter=ExecCaptureTest.EndsAreToldByCodeAndSignal", nullptr);
+    ::_exit(99);
+  }
+  EXPECT_EQ(Child(child).wait(), 0) << bounding;
 }
 
 TEST(ExecCapture, WithoutRightsItSaysWhatItNeeds) {
