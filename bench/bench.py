@@ -2,7 +2,7 @@
 """opelog beside `script -f` and beside a relay that records nothing, in one run on one machine.
 
     cmake --preset release -DOPELOG_BUILD_BENCH=ON && cmake --build build/release
-    sudo python3 bench/bench.py [throughput] [echo] [start] [memory] [many] [guard] [scale] [--rounds N] [--mib N]
+    sudo python3 bench/bench.py [throughput] [echo] [start] [memory] [many] [guard] [scale] [exec] [--rounds N] [--mib N]
 
 Runs in the private host of tests/e2e/sandbox.py, so nothing of the machine is touched; the build directory is OPELOG_BUILD, by default build/release.
 Rounds of all peers are interleaved and rotated; a ratio is taken within a round, and the median of the rounds is printed with the spread
@@ -26,7 +26,7 @@ import termios
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KINDS = ["throughput", "echo", "start", "memory", "many", "guard", "scale"]
+KINDS = ["throughput", "echo", "start", "memory", "many", "guard", "scale", "exec"]
 LOGS = "/var/log/ope_log"
 POLICY_FILE = "/etc/opelog/opelog.yaml"
 POLICY = """version: 1
@@ -37,7 +37,7 @@ rules:
 limits: { max_sessions: 5000, max_sessions_per_user: 5000 }
 log: { target: stderr, level: error }
 """
-EMIT, RELAY = "/usr/local/bin/bench_emit", "/usr/local/bin/bench_relay"
+EMIT, RELAY, EXEC = "/usr/local/bin/bench_emit", "/usr/local/bin/bench_relay", "/usr/local/bin/bench_exec"
 SHELL = "/bin/bash"  # root's
 
 
@@ -295,6 +295,11 @@ class Bench:
             print(f"  {count:8}{self.start_times('opelog') * 1000:12.2f}")
             self.clean()
 
+    def exec(self):
+        """fork, exec and wait: not captured at all, captured as no member of a session, as a member."""
+        print("\nexec capture: fork, exec and wait of /bin/true")
+        print(run(EXEC, str(self.arguments.rounds * 7)).decode(), end="")
+
     def clean(self):
         run("sh", "-c", f"rm -f /tmp/script/*; opelog thaw >/dev/null && find {LOGS} -maxdepth 1 -type f -delete; opelog freeze >/dev/null")
 
@@ -321,7 +326,7 @@ def main():
     sys.path.insert(0, os.path.join(HERE, "..", "tests", "e2e"))
     import sandbox
     with sandbox.Host() as host:
-        for name in ("bench_emit", "bench_relay"):
+        for name in ("bench_emit", "bench_relay", "bench_exec"):
             with open(os.path.join(build, "bench", name), "rb") as file:
                 host.write("/usr/local/bin/" + name, file.read(), mode=0o755)
         with open(__file__, "rb") as file:

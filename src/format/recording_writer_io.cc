@@ -404,6 +404,9 @@ Result<std::vector<Fd>> RecordingWriter::take_for_file_system_sync() {
   return one;
 }
 
+MonoUs RecordingWriter::begun() const noexcept {
+  return state_->first;
+}
 std::uint64_t RecordingWriter::log_bytes() const noexcept {
   return state_->written[kLog];
 }

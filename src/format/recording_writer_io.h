@@ -78,6 +78,7 @@ class RecordingWriter {
   /// The same where the whole file system will be synced: one descriptor is enough.
   Result<std::vector<Fd>> take_for_file_system_sync();
 
+  [[nodiscard]] MonoUs begun() const noexcept;             ///< the zero of all delays
   [[nodiscard]] std::uint64_t log_bytes() const noexcept;  ///< size of `.log` as written by us
   [[nodiscard]] std::uint64_t time_bytes() const noexcept;
   [[nodiscard]] std::uint64_t bytes(int file) const noexcept;  ///< size of each, numbered as in inode()

@@ -304,6 +304,7 @@ std::string encode_gap(std::int64_t delay_us, const GapInfo& gap) {
   Fields json;
   json.text("what", gap.what).text("why", gap.why);
   json.json().number_u("bytes", gap.bytes);
+  if (gap.count != 0) json.json().number_u("count", gap.count);
   return encode_note(delay_us, kOpelogGap, std::move(json).take());
 }
 
@@ -400,7 +401,8 @@ std::optional<GapInfo> decode_gap(const Note& note) {
   if (note.name != kOpelogGap) return std::nullopt;
   const auto json = parse_json(note.value);
   if (!json || json->kind != JsonValue::Kind::kObject) return std::nullopt;
-  return GapInfo{json->text_or("what", ""), json->text_or("why", ""), json->number_u_or("bytes", 0)};
+  return GapInfo{json->text_or("what", ""), json->text_or("why", ""), json->number_u_or("bytes", 0),
+                 json->number_u_or("count", 0)};
 }
 
 std::optional<EndRecord> decode_end(const Note& note) {

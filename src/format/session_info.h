@@ -95,6 +95,7 @@ struct GapInfo {
   std::string what;         ///< "output", "input", "timing", …
   std::string why;          ///< one sentence
   std::uint64_t bytes = 0;  ///< 0 if unknown
+  std::uint64_t count = 0;  ///< of events, where it is events that are missing
   bool operator==(const GapInfo&) const = default;
 };
 

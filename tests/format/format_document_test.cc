@@ -5,6 +5,8 @@
 #include <set>
 #include <sstream>
 
+#include "format/exec_record.h"
+#include "format/json_text.h"
 #include "format/recording_writer_io.h"
 #include "format/session_header.h"
 #include "format/timing_record.h"
@@ -65,6 +67,7 @@ TEST(FormatDocument, LimitsAreThoseOfTheCode) {
                                                    {"kMaxDataBytes", std::to_string(kMaxDataBytes)},
                                                    {"kMaxFieldBytes", std::to_string(kMaxFieldBytes)},
                                                    {"kMaxTextBytes", std::to_string(kMaxTextBytes)},
+                                                   {"kMaxArgumentBytes", std::to_string(kMaxArgumentBytes)},
                                                    {"kMaxAncestors", std::to_string(kMaxAncestors)},
                                                    {"kTimingMergeUs", std::to_string(kTimingMergeUs)},
                                                    {"kTimingWriteUs", std::to_string(kTimingWriteUs)}};
@@ -78,11 +81,11 @@ TEST(FormatDocument, NamesAreThoseOfTheCode) {
   }
   std::set<std::string> real;
   for (const std::string_view name :
-       {kStartTime,      kTerm,          kTty,           kColumns,      kLines,
-        kShell,          kCommand,       kTimingLog,     kOutputLog,    kInputLog,
-        kDuration,       kExitCode,      kOpelogSession, kOpelogUser,   kOpelogClient,
-        kOpelogAncestry, kOpelogCommand, kOpelogKept,    kOpelogPolicy, kOpelogStream,
-        kOpelogNote,     kOpelogGap,     kOpelogRepair,  kOpelogTorn,   kOpelogEnd}) {
+       {kStartTime,     kTerm,         kTty,          kColumns,        kLines,         kShell,
+        kCommand,       kTimingLog,    kOutputLog,    kInputLog,       kDuration,      kExitCode,
+        kOpelogSession, kOpelogUser,   kOpelogClient, kOpelogAncestry, kOpelogCommand, kOpelogKept,
+        kOpelogPolicy,  kOpelogStream, kOpelogExec,   kOpelogExit,     kOpelogNote,    kOpelogGap,
+        kOpelogRepair,  kOpelogTorn,   kOpelogEnd}) {
     real.emplace(name);
   }
   EXPECT_EQ(written, real);
@@ -118,6 +121,32 @@ TEST(FormatDocument, WordsOfWhatIsKeptAreThoseOfTheCode) {
   EXPECT_EQ(written, real);
 }
 
+TEST(FormatDocument, MembersOfWhatWasExecutedAreThoseOfTheCode) {
+  ExecInfo exec;
+  exec.argv_cut = exec.exe_missing = true;
+  ExitInfo by_code;
+  by_code.exit_code = 0;
+  ExitInfo by_signal;
+  by_signal.signal = 9;
+  std::map<std::string, std::string> real;
+  const auto take = [&real](const std::string& value, const std::string& of) {
+    const auto json = parse_json(value);
+    ASSERT_TRUE(json);
+    for (const std::string& key : json->keys) {
+      std::string& word = real[key];
+      word = word.empty() || word == of ? of : "both";
+    }
+  };
+  take(exec_value({}, exec), "exec");
+  take(exit_value({}, by_code), "exit");
+  take(exit_value({}, by_signal), "exit");
+  std::map<std::string, std::string> written;
+  for (const auto& row : table_below("### What was executed")) {
+    if (row[0] != "member") written[row[0]] = row[1];
+  }
+  EXPECT_EQ(written, real);
+}
+
 TEST(FormatDocument, ExamplesAreWhatTheCodeWrites) {
   const SessionInfo info = testing::sample_info();
   EXPECT_EQ(example("first line"), encode_first_line(info));
@@ -132,6 +161,23 @@ TEST(FormatDocument, ExamplesAreWhatTheCodeWrites) {
   end.exit_code = 0;
   end.bytes_out = 51;
   EXPECT_EQ(example("end"), encode_end(120, 5123456, end));
+  ExecInfo exec;
+  exec.pid = 4712;
+  exec.parent = 4711;
+  exec.uid = exec.loginuid = 1000;
+  exec.audit_session = 42;
+  exec.tty = "/dev/pts/4";
+  exec.file = exec.exe = "/usr/bin/sudo";
+  exec.cwd = "/home/alice";
+  exec.argv = {"sudo", "tail", "-n", "1", "a b\nc.log"};
+  ExitInfo exit;
+  exit.pid = 4712;
+  exit.parent = 4711;
+  exit.exit_code = 1;
+  exit.execs = 1;
+  exit.duration_us = 30000;
+  EXPECT_EQ(example("exec"), encode_note(0, kOpelogExec, exec_value({5120000, 4711}, exec)) +
+                                 encode_note(0, kOpelogExit, exit_value({5150000, 4730}, exit)));
   SessionInfo kept;
   kept.kept = {Kept::kNot, Kept::kTerminal, Kept::kFile};
   EXPECT_NE(encode_header(kept, {}).find("\n" + example("kept")), std::string::npos);

@@ -1,0 +1,41 @@
+// ExecLog: writes the exec events of one session into its recording.
+//
+// What the record refuses is counted and stated by a gap as soon as it takes something again; so are events
+// that were lost before they came here. Lives no longer than the writer.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/clock.h"
+#include "format/recording_writer_io.h"
+#include "record/exec_event.h"
+#include "record/output_trail.h"
+
+namespace opelog::record {
+
+class ExecLog {
+ public:
+  explicit ExecLog(format::RecordingWriter& writer) : writer_(writer) {}
+
+  /// Output was recorded.
+  void output(MonoUs now) noexcept { trail_.add(now, writer_.log_bytes()); }
+  void take(const ProcessEvent& event, MonoUs now);
+  /// So many more are missing; 0: nobody knows how many.
+  void lost(std::uint64_t count, const std::string& why, MonoUs now);
+  /// Before the recording's end.
+  void end(MonoUs now);
+
+  [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
+
+ private:
+  void tell_loss(MonoUs now);
+  format::RecordingWriter& writer_;
+  OutputTrail trail_;
+  std::uint64_t written_ = 0;
+  std::uint64_t missing_ = 0;  ///< not yet stated
+  bool some_ = false;          ///< further ones, nobody knows how many
+  std::string why_;
+};
+
+}  // namespace opelog::record

@@ -1,0 +1,50 @@
+// ExecSource: where the events of sessions' processes come from; ExecSink: where they go.
+//
+// Two sources: exec_capture_io.h (BPF: complete) and proc_connector_io.h (where BPF cannot be had: what it
+// could not learn is marked). Who joins a process and writes its events does not care which. Everything
+// happens on the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "core/result.h"
+#include "record/exec_event.h"
+
+namespace opelog::record {
+
+/// Called from within drain() or a turn of the loop; may call join() and forget(), must not destroy the
+/// source, must not throw.
+struct ExecSink {
+  std::function<void(ProcessEvent&& event)> event;
+  /// So many further events are lost (0: nobody knows how many); session 0: nobody knows whose, so they may
+  /// be anybody's.
+  std::function<void(std::uint64_t session, std::uint64_t count)> lost;
+};
+
+enum class Membership {
+  kProcess,       ///< it and all it starts from now on
+  kChildrenOnly,  ///< only what it starts: the shim, whose own doings are ours
+};
+
+class ExecSource {
+ public:
+  ExecSource() = default;
+  virtual ~ExecSource() = default;
+  ExecSource(const ExecSource&) = delete;
+  ExecSource& operator=(const ExecSource&) = delete;
+
+  /// From now on the process and what it starts belong to `session` (any number but 0), and no more to the
+  /// one before. Code::kGone if it has ended.
+  virtual Status join(int pidfd, std::uint64_t session, Membership membership) = 0;
+  /// The session takes no more: losses of what is left of it are not told. Its events still are.
+  virtual void forget(std::uint64_t session) = 0;
+  /// Delivers all that has happened so far, without waiting. Cheap if nothing has: call it before output is
+  /// recorded, and the order of the records is that of the events.
+  virtual void drain() = 0;
+  /// One line for `opelog status`.
+  [[nodiscard]] virtual std::string describe() const = 0;
+};
+
+}  // namespace opelog::record
