@@ -40,6 +40,7 @@ LIBRARIES = {
     "CLI/": ["cli/*", *MAINS],
     "systemd/": ["record/systemd_io.cc"],
     "openssl/": ["core/sha256.cc"],
+    "vterm.h": ["replay/screen.cc"],
 }
 
 # Headers that a file whose name does not end in _io must not include …
