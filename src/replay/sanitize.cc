@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdio>
 
+#include "replay/points.h"
+
 namespace opelog::replay {
 namespace {
 
@@ -33,11 +35,6 @@ constexpr unsigned kColours = 16, kRegion = 17, kCharset = 18, kShift = 19, kCur
 
 constexpr std::uint32_t bit(unsigned n) {
   return std::uint32_t{1} << n;
-}
-
-bool is_bidi_or_hidden(std::uint32_t p) {
-  return p == 0x061C || p == 0x200E || p == 0x200F || (p >= 0x2028 && p <= 0x202E) ||
-         (p >= 0x2066 && p <= 0x2069) || (p >= 0xE0000 && p <= 0xE007F);
 }
 
 // Digits and semicolons, no number above 9999: a screen is smaller, and some terminals loop over the number.

@@ -1,0 +1,19 @@
+// Code points of an operator's text: which of them hide or reorder what stands around them, and how they are
+// shown to an auditor. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace opelog::replay {
+
+/// Bidi controls, line separators and tags: invisible themselves, and able to change what is read.
+constexpr bool is_bidi_or_hidden(std::uint32_t p) {
+  return p == 0x061C || p == 0x200E || p == 0x200F || (p >= 0x2028 && p <= 0x202E) ||
+         (p >= 0x2066 && p <= 0x2069) || (p >= 0xE0000 && p <= 0xE007F);
+}
+
+/// Appends `p` as UTF-8; what hides becomes <U+202E>; controls and what is no character vanish.
+void append_visible(std::uint32_t p, std::string& out);
+
+}  // namespace opelog::replay

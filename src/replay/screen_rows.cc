@@ -1,0 +1,166 @@
+#include "replay/screen_rows.h"
+
+#include <algorithm>
+
+#include "replay/points.h"
+
+namespace opelog::replay {
+namespace {
+
+bool is_blank(const Cell& cell) {
+  return cell.point == 0 || (cell.point == ' ' && cell.marks[0] == 0);
+}
+
+void trim_unwritten(Row& row) {
+  while (!row.cells.empty() && row.cells.back().point == 0 && row.cells.back().width != 0) row.cells.pop_back();
+}
+
+}  // namespace
+
+bool Row::full(int columns) const {
+  const auto last = static_cast<std::size_t>(columns);
+  if (columns <= 0 || cells.size() < last) return false;
+  return cells[last - 1].width == 0 || !is_blank(cells[last - 1]);
+}
+
+void append_cells(const Row& row, std::size_t from, std::size_t to, bool keep_blanks, std::string& out) {
+  to = std::min(to, row.cells.size());
+  if (!keep_blanks)
+    while (to > from && row.cells[to - 1].width != 0 && is_blank(row.cells[to - 1])) --to;
+  for (std::size_t i = from; i < to; ++i) {
+    const Cell& cell = row.cells[i];
+    if (cell.width == 0) continue;
+    if (cell.point == 0) {
+      out += ' ';
+      continue;
+    }
+    append_visible(cell.point, out);
+    for (const char32_t mark : cell.marks)
+      if (mark != 0) append_visible(mark, out);
+  }
+}
+
+std::string row_text(const Row& row) {
+  std::string out;
+  append_cells(row, 0, row.cells.size(), false, out);
+  return out;
+}
+
+ScreenRows::ScreenRows(int rows, int cols) : cols_(cols) {
+  store_.resize(static_cast<std::size_t>(rows));
+  order_.resize(store_.size());
+  for (std::size_t i = 0; i < order_.size(); ++i) order_[i] = i;
+}
+
+// Half a wide character cannot stay.
+void ScreenRows::blank(Row& row, std::size_t c) {
+  if (c >= row.cells.size()) return;
+  if (row.cells[c].width == 0 && c > 0) row.cells[c - 1] = Cell{};
+  if (row.cells[c].width == 2 && c + 1 < row.cells.size()) row.cells[c + 1] = Cell{};
+  row.cells[c] = Cell{};
+}
+
+void ScreenRows::put(int r, int c, const char32_t* chars, int width, bool reverse, const Moment& now) {
+  if (!has(r) || c < 0 || c >= cols_ || width < 0 || chars[0] == 0) return;
+  Row& line = row(r);
+  auto at = static_cast<std::size_t>(c);
+  if (width == 0) {  // a mark with nothing to stand on: over the character before, if there is one
+    if (at == 0 || at > line.cells.size()) return;
+    --at;
+    if (line.cells[at].width == 0 && at > 0) --at;
+    for (char32_t& mark : line.cells[at].marks)
+      if (mark == 0) {
+        mark = chars[0];
+        return;
+      }
+    return;
+  }
+  const bool wide = width == 2 && c + 1 < cols_;
+  const std::size_t end = at + (wide ? 2 : 1);
+  if (line.cells.size() < end) line.cells.resize(end);
+  blank(line, at);
+  if (wide) blank(line, at + 1);
+  Cell& cell = line.cells[at];
+  cell.point = chars[0];
+  for (std::size_t i = 0; i < kCombining; ++i) {
+    if (chars[i + 1] == 0) break;
+    cell.marks[i] = chars[i + 1];
+  }
+  cell.width = wide ? 2 : 1;
+  cell.reverse = reverse;
+  if (wide) line.cells[at + 1].width = 0;
+  if (line.first_us < 0) {
+    line.first_us = now.at_us;
+    line.first_offset = now.offset;
+  }
+  line.last_us = now.at_us;
+  line.last_offset = now.offset;
+}
+
+void ScreenRows::erase(int r, int from, int to) {
+  if (!has(r)) return;
+  Row& line = row(r);
+  const int size = static_cast<int>(line.cells.size());
+  from = std::max(from, 0);
+  if (to >= cols_) {
+    to = std::max(to, size);
+    line.wrapped = false;
+  }
+  if (from == 0 && to >= size) {
+    line.cells.clear();
+    line.first_us = line.last_us = -1;
+    return;
+  }
+  for (int c = from; c < std::min(to, size); ++c) blank(line, static_cast<std::size_t>(c));
+  trim_unwritten(line);
+}
+
+void ScreenRows::scroll(int top, int bottom, int by) {
+  top = std::max(top, 0);
+  bottom = std::min(bottom, rows());
+  const int height = bottom - top;
+  if (height <= 0 || by == 0) return;
+  const int n = std::min(by > 0 ? by : -by, height);
+  const auto begin = order_.begin() + top, end = order_.begin() + bottom;
+  std::rotate(begin, by > 0 ? begin + n : end - n, end);
+  for (int i = 0; i < n; ++i) row(by > 0 ? bottom - 1 - i : top + i) = Row{};
+}
+
+void ScreenRows::shift(int r, int from, int to, int by) {
+  if (!has(r)) return;
+  Row& line = row(r);
+  from = std::max(from, 0);
+  to = std::min(to, cols_);
+  const int width = to - from;
+  if (width <= 0 || by == 0 || static_cast<int>(line.cells.size()) <= from) return;
+  const int n = std::min(by > 0 ? by : -by, width);
+  if (static_cast<int>(line.cells.size()) < to) line.cells.resize(static_cast<std::size_t>(to));
+  const auto begin = line.cells.begin() + from, end = line.cells.begin() + to;
+  if (by > 0) {
+    std::move(begin + n, end, begin);
+    std::fill(end - n, end, Cell{});
+  } else {
+    std::move_backward(begin, end - n, end);
+    std::fill(begin, begin + n, Cell{});
+  }
+  // A wide character may have been cut at the borders.
+  for (int c = std::max(from - 1, 0); c < static_cast<int>(line.cells.size()); ++c) {
+    Cell& cell = line.cells[static_cast<std::size_t>(c)];
+    const bool paired = c + 1 < static_cast<int>(line.cells.size()) &&
+                        line.cells[static_cast<std::size_t>(c) + 1].width == 0;
+    if (cell.width == 2 && !paired) cell = Cell{};
+    if (cell.width == 0 && (c == 0 || line.cells[static_cast<std::size_t>(c) - 1].width != 2)) cell = Cell{};
+  }
+  trim_unwritten(line);
+}
+
+void ScreenRows::resize(int rows, int cols) {
+  cols_ = cols;
+  std::vector<Row> store(static_cast<std::size_t>(rows));
+  for (int r = 0; r < std::min(rows, this->rows()); ++r) store[static_cast<std::size_t>(r)] = std::move(row(r));
+  store_ = std::move(store);
+  order_.resize(store_.size());
+  for (std::size_t i = 0; i < order_.size(); ++i) order_[i] = i;
+}
+
+}  // namespace opelog::replay

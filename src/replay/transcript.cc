@@ -1,0 +1,96 @@
+#include "replay/transcript.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace opelog::replay {
+namespace {
+
+// zsh marks output without a final line feed by a % (root: #) in reverse, and blanks to the row's end.
+std::size_t without_end_mark(const Row& row) {
+  std::size_t end = row.cells.size();
+  while (end > 0 && row.cells[end - 1].point == ' ') --end;
+  if (end == 0 || end == row.cells.size()) return row.cells.size();
+  const Cell& last = row.cells[end - 1];
+  return last.reverse && (last.point == '%' || last.point == '#') ? end - 1 : row.cells.size();
+}
+
+}  // namespace
+
+Transcript::Transcript(Screen& screen) : screen_(screen) {
+  screen.watch(*this);
+}
+
+void Transcript::row_left(std::uint64_t number, const Row& row) {
+  std::size_t due = 0;
+  while (due < waiting_.size() && waiting_[due].before <= number) ++due;
+  if (due > 0) {
+    end_line();
+    give_waiting(waiting_.size() - due);
+  }
+  const std::size_t end = without_end_mark(row);
+  const bool wrapped = row.wrapped && end == row.cells.size();
+  append_cells(row, 0, end, wrapped, line_.text);
+  open_ = true;
+  if (row.first_us >= 0) {
+    if (line_.begin_us < 0) {
+      line_.begin_us = row.first_us;
+      line_.begin_offset = row.first_offset;
+    }
+    line_.end_us = std::max(line_.end_us, row.last_us);
+    line_.end_offset = std::max(line_.end_offset, row.last_offset);
+  }
+  if (!wrapped) {
+    end_line();
+  } else if (line_.text.size() >= kMaxLine) {
+    end_line();
+    line_.continues = true;
+  }
+}
+
+void Transcript::end_line() {
+  if (!open_) return;
+  ready_.push_back(std::exchange(line_, TranscriptEntry{}));
+  open_ = false;
+}
+
+void Transcript::give_waiting(std::size_t keep) {
+  const auto end = waiting_.end() - static_cast<std::ptrdiff_t>(keep);
+  for (auto it = waiting_.begin(); it != end; ++it) ready_.push_back(std::move(it->entry));
+  waiting_.erase(waiting_.begin(), end);
+}
+
+void Transcript::alternate(bool entered) {
+  if (entered) {
+    entered_row_ = screen_.number(screen_.main_row());
+    entered_ = screen_.now();
+    return;
+  }
+  Waiting waiting{entered_row_, {}};
+  TranscriptEntry& entry = waiting.entry;
+  entry.kind = TranscriptEntry::Kind::kFullScreen;
+  const Moment now = screen_.now();
+  entry.begin_us = entered_.at_us;
+  entry.begin_offset = entered_.offset;
+  entry.end_us = now.at_us;
+  entry.end_offset = now.offset;
+  std::size_t size = 0;
+  for (int r = 0; r < screen_.rows() && size < kMaxLine; ++r) {
+    entry.screen.push_back(row_text(screen_.row(r)));
+    size += entry.screen.back().size();
+  }
+  while (!entry.screen.empty() && entry.screen.back().empty()) entry.screen.pop_back();
+  waiting_.push_back(std::move(waiting));
+  if (waiting_.size() > kMaxWaiting) give_waiting(kMaxWaiting);
+}
+
+std::vector<TranscriptEntry> Transcript::take() {
+  return std::exchange(ready_, {});
+}
+
+void Transcript::finish() {
+  end_line();
+  give_waiting(0);
+}
+
+}  // namespace opelog::replay

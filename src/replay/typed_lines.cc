@@ -1,0 +1,344 @@
+#include "replay/typed_lines.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace opelog::replay {
+namespace {
+
+// The column where `prompt` ends if the row's cells from `from` on begin with it, else -1.
+int column_behind(const Row& row, std::size_t from, std::string_view prompt) {
+  std::string text;
+  for (std::size_t c = from; c <= row.cells.size(); ++c) {
+    if (text.size() >= prompt.size()) return text == prompt ? static_cast<int>(c) : -1;
+    append_cells(row, c, c + 1, true, text);
+  }
+  return -1;
+}
+
+std::string whole_row(const Row& row, std::size_t from) {
+  std::string text;
+  append_cells(row, from, row.cells.size(), true, text);
+  return text;
+}
+
+void trim_end(std::string& text) {
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\n')) text.pop_back();
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+}  // namespace
+
+TypedLines::TypedLines(Screen& screen) : screen_(screen) {
+  screen.watch(*this);
+}
+
+std::uint64_t TypedLines::cursor_row() const {
+  return screen_.number(screen_.cursor().row);
+}
+
+const Row* TypedLines::find(std::uint64_t number) const {
+  const std::uint64_t top = screen_.number(0);
+  if (number >= top)
+    return number - top < static_cast<std::uint64_t>(screen_.rows()) ? &screen_.row(static_cast<int>(number - top))
+                                                                      : nullptr;
+  const auto at = std::lower_bound(kept_.begin(), kept_.end(), number,
+                                   [](const auto& kept, std::uint64_t n) { return kept.first < n; });
+  return at != kept_.end() && at->first == number ? &at->second : nullptr;
+}
+
+std::string TypedLines::before_cursor(int from) const {
+  const Position at = screen_.cursor();
+  const Row& row = screen_.row(at.row);
+  std::string text;
+  append_cells(row, static_cast<std::size_t>(from), static_cast<std::size_t>(std::max(from, at.col)), true, text);
+  return text;
+}
+
+void TypedLines::row_left(std::uint64_t number, const Row& row) {
+  if (!edit_ || number < edit_->begin.row) return;
+  kept_.emplace_back(number, row);
+  kept_cells_ += row.cells.size() + 1;
+  while (kept_cells_ > kMaxEditCells) {
+    kept_cells_ -= kept_.front().second.cells.size() + 1;
+    kept_.pop_front();
+    edit_->dropped_rows = true;
+  }
+}
+
+void TypedLines::forget_edit() {
+  edit_.reset();
+  kept_.clear();
+  kept_cells_ = 0;
+}
+
+void TypedLines::begin_edit(TypedBy by) {
+  forget_edit();
+  edit_.emplace();
+  edit_->by = by;
+  edit_->begin = edit_->text = {cursor_row(), screen_.cursor().col};
+  edit_->glyphs = screen_.glyphs();
+  edit_->ready = screen_.now();
+}
+
+void TypedLines::marked(Mark mark, int status) {
+  switch (mark) {
+    case Mark::kPromptStart:
+      return;
+    case Mark::kPromptEnd:
+      settle_pending(false);
+      if (!edit_ || edit_->by == TypedBy::kLearnedPrompt) begin_edit(TypedBy::kMarks);
+      edit_->by = TypedBy::kMarks;
+      edit_->exact = true;
+      edit_->text = {cursor_row(), screen_.cursor().col};
+      edit_->prompt = before_cursor(edit_->begin.row == edit_->text.row && edit_->bracketed ? edit_->begin.col : 0);
+      return;
+    case Mark::kOutputStart:
+      if (edit_ && !edit_->bracketed && edit_->by == TypedBy::kMarks && screen_.cursor().col > 0)
+        entered(cursor_row());
+      settle_pending(false);
+      forget_edit();
+      return;
+    case Mark::kOutputEnd:
+      settle_pending(false);
+      if (open_ && open_->status < 0) open_->status = status;
+      return;
+    case Mark::kEditBegin: {
+      settle_pending(false);
+      bracketed_seen_ = true;
+      const char step = screen_.last_step();
+      const int col = screen_.cursor().col;
+      const bool behind = col > 0 && (step == 'K' || step == 'C' || step == 'D');
+      if (!edit_ || edit_->by != TypedBy::kMarks || edit_->bracketed) begin_edit(TypedBy::kBracketedPaste);
+      edit_->bracketed = true;
+      edit_->prompt_before = behind;
+      if (behind) {
+        edit_->exact = true;
+        edit_->text = {cursor_row(), col};
+        edit_->prompt = before_cursor(0);
+        const Row& row = screen_.row(screen_.cursor().row);
+        std::size_t at = static_cast<std::size_t>(col);
+        while (at < row.cells.size() && row.cells[at].point == 0) ++at;
+        edit_->right_col = static_cast<int>(at);
+        edit_->right_prompt = whole_row(row, at);
+      }
+      return;
+    }
+    case Mark::kEditEnd:
+      if (edit_ && edit_->bracketed) end_bracketed();
+      return;
+  }
+}
+
+void TypedLines::end_bracketed() {
+  const std::uint64_t row = cursor_row();
+  if (edit_->prompt_before) {
+    entered(row);
+  } else if (screen_.last_step() == '\n' && row > edit_->begin.row) {
+    entered(row - 1);
+  } else {
+    // Ctrl-C leaves a mark and all that was typed before it; Ctrl-D ends a here-document.
+    if (open_ && ends_with(before_cursor(0), "^C") && edit_->begin.row == open_row_ + 1) open_.reset();
+    forget_edit();
+  }
+}
+
+// Finds the last place where the prompt was drawn: completion lists and Ctrl-L draw it again further down.
+void TypedLines::place_text(std::uint64_t last) {
+  if (edit_->exact) return;
+  const std::uint64_t first = std::max(edit_->waited ? edit_->text.row : edit_->begin.row, edit_->begin.row);
+  const Row* row = find(first);
+  const std::size_t from = first == edit_->begin.row ? static_cast<std::size_t>(edit_->begin.col) : 0;
+  const std::string prompt = prompts_.best(row != nullptr ? whole_row(*row, from) : "", edit_->prompt);
+  if (edit_->waited && prompt == edit_->prompt) prompts_.confirm(prompt);
+  edit_->prompt = prompt;
+  if (prompt.empty()) return;
+  for (std::uint64_t n = last + 1; n-- > first;) {
+    row = find(n);
+    if (row == nullptr) break;
+    const Row* above = n > first ? find(n - 1) : nullptr;
+    if (above != nullptr && (above->wrapped || above->full(screen_.cols()))) continue;
+    int col = n == edit_->begin.row ? column_behind(*row, static_cast<std::size_t>(edit_->begin.col), prompt) : -1;
+    if (col < 0) col = column_behind(*row, 0, prompt);
+    if (col >= 0) {
+      edit_->text = {n, col};
+      return;
+    }
+  }
+}
+
+std::string TypedLines::text_until(std::uint64_t last) const {
+  std::string text;
+  for (std::uint64_t n = edit_->text.row; n <= last && text.size() < kMaxTyped; ++n) {
+    const Row* row = find(n);
+    if (row == nullptr) continue;
+    const std::size_t from = n == edit_->text.row ? static_cast<std::size_t>(edit_->text.col) : 0;
+    std::size_t to = row->cells.size();
+    const bool joined = n < last && (row->wrapped || row->full(screen_.cols()));
+    if (n == edit_->text.row && !joined && !edit_->right_prompt.empty()) {
+      const auto right = static_cast<std::size_t>(edit_->right_col);
+      if (right < to && whole_row(*row, right) == edit_->right_prompt) to = right;
+    }
+    append_cells(*row, from, to, joined, text);
+    if (!joined && n < last) text += '\n';
+  }
+  trim_end(text);
+  return text;
+}
+
+// The edit has ended by Enter, in row `last`.
+void TypedLines::entered(std::uint64_t last) {
+  place_text(last);
+  TypedLine line;
+  line.text = text_until(last);
+  line.prompt = edit_->prompt;
+  line.by = edit_->by;
+  line.ready_us = edit_->ready.at_us;
+  line.prompt_offset = edit_->ready.offset;
+  const Moment now = screen_.now();
+  line.entered_us = now.at_us;
+  line.offset = now.offset;
+  line.cut = edit_->dropped_rows;
+  const std::uint64_t row = edit_->text.row;
+  const bool zsh = edit_->prompt_before;
+  if (zsh || edit_->by == TypedBy::kMarks) prompts_.confirm(line.prompt);
+  const bool learned = !edit_->bracketed;
+  forget_edit();
+  if (learned) {
+    pending_ = Pending{std::move(line), row, last};
+    return;
+  }
+  accept(std::move(line), row, last);
+  open_is_zsh_ = zsh;
+}
+
+void TypedLines::accept(TypedLine line, std::uint64_t row, std::uint64_t last) {
+  const bool directly = open_ && row == open_row_ + 1;
+  if (directly && is_continuation_prompt(line.prompt) && line.prompt != prompts_.first()) {
+    if (open_->text.size() < kMaxTyped) open_->text += '\n' + line.text;
+    open_->entered_us = line.entered_us;
+    open_->offset = line.offset;
+    open_->cut = open_->cut || line.cut;
+    open_row_ = last;
+    return;
+  }
+  if (directly && open_is_zsh_) open_->maybe_abandoned = true;
+  commit();
+  if (line.text.empty()) return;
+  open_ = std::move(line);
+  open_row_ = last;
+  open_is_zsh_ = false;
+}
+
+void TypedLines::commit() {
+  if (!open_) return;
+  trim_end(open_->text);
+  ready_.push_back(std::move(*open_));
+  open_.reset();
+}
+
+// Without the switches of readline a line feed may also begin a list of completions: then the same line is
+// drawn again under it.
+void TypedLines::settle_pending(bool redrawn) {
+  if (!pending_) return;
+  Pending pending = std::move(*pending_);
+  pending_.reset();
+  if (redrawn) return;
+  if (ends_with(pending.line.text, "^C")) {
+    if (open_ && pending.row == open_row_ + 1 && is_continuation_prompt(pending.line.prompt)) open_.reset();
+    return;
+  }
+  if (pending.line.by == TypedBy::kLearnedPrompt && !ends_like_prompt(pending.line.prompt, true) &&
+      prompts_.longest(pending.line.prompt) != pending.line.prompt)
+    return recur(std::move(pending.line));
+  accept(std::move(pending.line), pending.row, pending.last);
+}
+
+void TypedLines::recur(TypedLine line) {
+  if (line.text.empty() || bracketed_seen_) return;
+  const std::string prompt = line.prompt;
+  if (recurring_.count(prompt) == 0 && recurring_.size() == kMaxRecurring) recurring_.clear();
+  std::vector<TypedLine>& lines = recurring_[prompt];
+  lines.push_back(std::move(line));
+  const bool differ = std::any_of(lines.begin(), lines.end(),
+                                  [&](const TypedLine& other) { return other.text != lines.front().text; });
+  if (lines.size() > kRecurrences) lines.erase(lines.begin() + 1);
+  if (lines.size() < kRecurrences || !differ) return;
+  prompts_.confirm(prompt);
+  commit();
+  for (TypedLine& each : lines) ready_.push_back(std::move(each));
+  recurring_.erase(prompt);
+  std::stable_sort(ready_.begin(), ready_.end(),
+                   [](const TypedLine& a, const TypedLine& b) { return a.offset < b.offset; });
+}
+
+void TypedLines::line_feed() {
+  if (!edit_ || edit_->bracketed) return;
+  if (cursor_row() < edit_->text.row || !learned_stands()) return forget_edit();
+  entered(cursor_row());
+}
+
+bool TypedLines::learned_stands() const {
+  if (edit_->by == TypedBy::kMarks) return true;
+  const Row* row = find(edit_->text.row);
+  return row != nullptr && column_behind(*row, 0, edit_->prompt) == edit_->text.col;
+}
+
+void TypedLines::alternate(bool entered_it) {
+  if (!entered_it) return;
+  settle_pending(false);
+  forget_edit();
+}
+
+void TypedLines::paused() {
+  if (screen_.alternate()) return;
+  if (edit_ && (edit_->bracketed || edit_->by == TypedBy::kMarks)) {
+    if (edit_->exact || edit_->waited || screen_.glyphs() == edit_->glyphs) return;
+    const std::uint64_t row = cursor_row();
+    if (row < edit_->begin.row) return;
+    edit_->waited = true;
+    edit_->text = {row, screen_.cursor().col};
+    edit_->prompt = before_cursor(row == edit_->begin.row ? edit_->begin.col : 0);
+    return;
+  }
+  if (edit_ && learned_stands()) return;
+  begin_learned();
+}
+
+void TypedLines::begin_learned() {
+  const Position at = screen_.cursor();
+  const Row& row = screen_.row(at.row);
+  if (at.col == 0 || static_cast<int>(row.cells.size()) > at.col) return;
+  const std::string text = before_cursor(0);
+  if (text.size() > kMaxPrompt) return;
+  std::string prompt(prompts_.longest(text));
+  const bool redrawn = pending_ && !pending_->line.text.empty() && pending_->line.prompt == prompt &&
+                       text.compare(prompt.size(), pending_->line.text.size(), pending_->line.text) == 0;
+  settle_pending(redrawn);
+  if (prompt.empty()) {
+    const bool wide = !bracketed_seen_ || (open_ && open_->by == TypedBy::kLearnedPrompt);
+    if (!ends_like_prompt(text, wide) && bracketed_seen_) return;
+    prompt = text;
+    if (ends_like_prompt(text, wide)) prompts_.confirm(prompt);
+  }
+  begin_edit(TypedBy::kLearnedPrompt);
+  edit_->prompt = prompt;
+  edit_->exact = true;
+  edit_->begin.col = 0;
+  edit_->text.col = column_behind(row, 0, prompt);
+}
+
+std::vector<TypedLine> TypedLines::take() {
+  return std::exchange(ready_, {});
+}
+
+void TypedLines::finish() {
+  settle_pending(false);
+  commit();
+  forget_edit();
+}
+
+}  // namespace opelog::replay

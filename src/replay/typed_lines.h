@@ -1,0 +1,127 @@
+// TypedLines: the command lines of a session as they stood on the screen when Enter was pressed.
+//
+// A watcher of the Screen. Recordings contain no keys; but the terminal has carried out Backspace, arrows,
+// history, completion and redraws, so what stands between the prompt and the end of the edited text is what
+// was run. Where that is, is known in this order:
+//   1. OSC 133 marks, where the shell sends them;
+//   2. ESC [ ? 2004 h and l, which bash (5.1 and later) and zsh send when they begin and end editing. zsh sends
+//      the first behind its prompt, readline in front of it: there the prompt is what stands before the
+//      cursor when the terminal waits, and what other prompts looked like (KnownPrompts);
+//   3. a learned prompt (dash; bash with the switches off): a row that ends like a prompt, or one that recurs,
+//      where the terminal waited, and the line feed after it.
+// Not commands: an empty Enter, a line left by Ctrl-C or Ctrl-D. docs/transcript.md names the limits.
+// Memory: the rows of one edit, at most kMaxEditCells. Pure.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "replay/prompts.h"
+#include "replay/screen.h"
+
+namespace opelog::replay {
+
+/// Cells of a command line's rows that have left the screen, 6 MB; what is longer loses its beginning.
+constexpr std::size_t kMaxEditCells = 256 * 1024;
+/// Bytes of one command with its continuation lines.
+constexpr std::size_t kMaxTyped = 1 << 20;
+/// A row that does not end like a prompt is taken for one after so many lines typed behind it.
+constexpr std::size_t kRecurrences = 3;
+/// Such rows that are watched at a time.
+constexpr std::size_t kMaxRecurring = 64;
+
+enum class TypedBy { kMarks, kBracketedPaste, kLearnedPrompt };
+
+struct TypedLine {
+  std::string text;    ///< continuation lines and here-documents joined by line feeds
+  std::string prompt;  ///< its last row
+  TypedBy by = TypedBy::kBracketedPaste;
+  std::int64_t ready_us = 0;        ///< the prompt was shown
+  std::int64_t entered_us = 0;      ///< Enter
+  std::uint64_t prompt_offset = 0;  ///< of the output, where the prompt was shown
+  std::uint64_t offset = 0;         ///< of the output, where the command's own begins
+  int status = -1;                  ///< exit status, if OSC 133;D said it
+  bool cut = false;                 ///< its beginning was not kept
+  /// Nothing was shown between Enter and the next prompt of a zsh: it may have been left by Ctrl-C, which looks
+  /// the same there.
+  bool maybe_abandoned = false;
+};
+
+class TypedLines final : public ScreenWatcher {
+ public:
+  /// Registers itself with `screen`, which must live as long.
+  explicit TypedLines(Screen& screen);
+  TypedLines(const TypedLines&) = delete;
+  TypedLines& operator=(const TypedLines&) = delete;
+
+  /// Lines that are complete, in order of time. A line is when the next one, which might continue it, has come.
+  std::vector<TypedLine> take();
+  /// The recording is over: call it before Screen::finish().
+  void finish();
+
+  void row_left(std::uint64_t number, const Row& row) override;
+  void marked(Mark mark, int status) override;
+  void line_feed() override;
+  void alternate(bool entered) override;
+  void paused() override;
+
+ private:
+  struct Place {
+    std::uint64_t row = 0;
+    int col = 0;
+  };
+  struct Edit {
+    TypedBy by = TypedBy::kBracketedPaste;
+    bool bracketed = false;
+    bool prompt_before = false;  ///< it began behind the prompt
+    bool exact = false;          ///< `text` is known, not guessed
+    Place begin;                 ///< where the prompt begins, or where `text` does
+    Place text;                  ///< where the typed text begins
+    bool waited = false;         ///< `prompt` is what stood before the cursor when the terminal waited
+    std::string prompt;
+    int right_col = 0;  ///< zsh's right prompt on the row of `text`
+    std::string right_prompt;
+    std::uint64_t glyphs = 0;
+    Moment ready;
+    bool dropped_rows = false;
+  };
+
+  void begin_edit(TypedBy by);
+  void end_bracketed();
+  void begin_learned();
+  [[nodiscard]] bool learned_stands() const;
+  [[nodiscard]] const Row* find(std::uint64_t number) const;
+  [[nodiscard]] std::uint64_t cursor_row() const;
+  [[nodiscard]] std::string before_cursor(int from) const;
+  void place_text(std::uint64_t last);
+  [[nodiscard]] std::string text_until(std::uint64_t last) const;
+  void entered(std::uint64_t last);
+  void accept(TypedLine line, std::uint64_t row, std::uint64_t last);
+  void settle_pending(bool redrawn);
+  void commit();
+  void recur(TypedLine line);
+  void forget_edit();
+
+  Screen& screen_;
+  KnownPrompts prompts_;
+  std::optional<Edit> edit_;
+  std::deque<std::pair<std::uint64_t, Row>> kept_;  ///< rows of the edit that have left
+  std::size_t kept_cells_ = 0;
+  std::optional<TypedLine> open_;  ///< entered; the next prompt may continue it
+  std::uint64_t open_row_ = 0;     ///< where it was entered
+  bool open_is_zsh_ = false;
+  struct Pending {
+    TypedLine line;
+    std::uint64_t row, last;
+  };
+  std::optional<Pending> pending_;  ///< learned: a line feed came, perhaps only of a completion list
+  std::map<std::string, std::vector<TypedLine>> recurring_;
+  bool bracketed_seen_ = false;
+  std::vector<TypedLine> ready_;
+};
+
+}  // namespace opelog::replay
