@@ -23,7 +23,7 @@ constexpr std::size_t kMaxArgumentBytes = 8192;
 /// Where in the recording: events come up to 0.1 s late, so the place of the record is not quite theirs.
 struct ExecPlace {
   std::int64_t at_us = 0;  ///< since the session's start, by the clock of the delays
-  std::uint64_t out = 0;   ///< bytes of `.log` at that time
+  std::uint64_t out = 0;   ///< bytes of output at that time
   bool operator==(const ExecPlace&) const = default;
 };
 

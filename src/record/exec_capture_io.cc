@@ -156,6 +156,7 @@ int ExecCapture::take(std::string_view entry) {
     if (sink_.event) sink_.event(std::move(*event));
   } else {
     ++malformed_;
+    if (sink_.lost) sink_.lost(0, 1);
   }
   return ++taken_ >= kEntriesPerTurn ? -ECANCELED : 0;
 }

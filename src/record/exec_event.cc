@@ -78,7 +78,8 @@ std::optional<ProcessEvent> decode_exec(std::string_view bytes) {
   info.file = file;
   info.exe_cut = (entry.flags & OPELOG_RING_EXE_CUT) != 0;
   info.cwd_cut = (entry.flags & OPELOG_RING_DIRECTORY_CUT) != 0;
-  info.exe = upright(exe, info.exe_cut);
+  const bool bare = (entry.flags & OPELOG_RING_EXE_BARE) != 0 && !exe.empty();
+  info.exe = bare ? "/" + std::string(exe.substr(0, exe.size() - 1)) : upright(exe, info.exe_cut);
   info.cwd = upright(directory, info.cwd_cut);
   info.argv_missing = (entry.flags & OPELOG_RING_NO_ARGUMENTS) != 0;
   info.argv_cut = !info.argv_missing && entry.arguments < entry.arguments_true;

@@ -295,10 +295,15 @@ static __always_inline __u32 walk(struct workplace* place, __u64 at, struct path
     __u64 to = at + used;
     barrier_var(to);
     if (to > OPELOG_RING_ARGUMENTS + 3 * OPELOG_RING_PATH - 256) break;
-    if (bpf_probe_read_kernel(place->bytes + to, length, name) != 0) break;
-    place->bytes[to + length] = '/';
-    place->used = used + (__u32)length + 1;
-    if (parent == dentry) return place->used; /* of no file system that is mounted: a memfd */
+    /* As a string: while somebody renames it, the length may be another name's. */
+    long copied = bpf_probe_read_kernel_str(place->bytes + to, length + 1, name);
+    if (copied < 1 || copied > 256) break;
+    place->bytes[to + copied - 1] = '/';
+    place->used = used + (__u32)copied;
+    if (parent == dentry) { /* of no file system that is mounted: a memfd */
+      if (cut == OPELOG_RING_EXE_CUT) *flags |= OPELOG_RING_EXE_BARE;
+      return place->used;
+    }
     place->dentry = parent;
   }
   *flags |= cut;

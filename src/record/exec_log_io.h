@@ -16,10 +16,11 @@ namespace opelog::record {
 
 class ExecLog {
  public:
-  explicit ExecLog(format::RecordingWriter& writer) : writer_(writer) {}
+  /// Before any output.
+  explicit ExecLog(format::RecordingWriter& writer) : writer_(writer), first_line_(writer.log_bytes()) {}
 
   /// Output was recorded.
-  void output(MonoUs now) noexcept { trail_.add(now, writer_.log_bytes()); }
+  void output(MonoUs now) noexcept { trail_.add(now, writer_.log_bytes() - first_line_); }
   void take(const ProcessEvent& event, MonoUs now);
   /// So many more are missing; 0: nobody knows how many.
   void lost(std::uint64_t count, const std::string& why, MonoUs now);
@@ -31,6 +32,7 @@ class ExecLog {
  private:
   void tell_loss(MonoUs now);
   format::RecordingWriter& writer_;
+  std::uint64_t first_line_;  ///< bytes of `.log` that are no output
   OutputTrail trail_;
   std::uint64_t written_ = 0;
   std::uint64_t missing_ = 0;  ///< not yet stated

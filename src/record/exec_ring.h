@@ -21,6 +21,7 @@ enum opelog_ring_flags {
   OPELOG_RING_NO_ARGUMENTS = 1, /* they could not be read: paged out, or overwritten by another thread */
   OPELOG_RING_EXE_CUT = 2,
   OPELOG_RING_DIRECTORY_CUT = 4,
+  OPELOG_RING_EXE_BARE = 8, /* a name in no directory (memfd), which may hold slashes */
 };
 
 struct opelog_ring_head {

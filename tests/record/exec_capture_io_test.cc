@@ -436,7 +436,7 @@ TEST_F(ExecCaptureTest, DeepDirectoriesAreWholeOrSaySo) {
 }
 
 TEST_F(ExecCaptureTest, AProgramWithoutAFileHasAPath) {
-  const Fd memory(::memfd_create("op elog", MFD_CLOEXEC));
+  const Fd memory(::memfd_create("op/elog", MFD_CLOEXEC));
   {
     std::ifstream source("/bin/true", std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>(source), {}};
@@ -445,7 +445,7 @@ TEST_F(ExecCaptureTest, AProgramWithoutAFileHasAPath) {
   Held held({"/proc/self/fd/" + std::to_string(memory.get())});
   join(held);
   watch(held);
-  EXPECT_EQ(execs().at(0).exe, "/memfd:op elog");
+  EXPECT_EQ(execs().at(0).exe, "/memfd:op/elog");
 }
 
 TEST_F(ExecCaptureTest, TenThousandShortProcessesAreAllThere) {

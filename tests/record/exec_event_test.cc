@@ -92,6 +92,13 @@ TEST(ExecEvent, PathsAreTurnedUpright) {
   }
 }
 
+TEST(ExecEvent, ANameInNoDirectoryKeepsItsSlashes) {
+  RingExec entry;
+  entry.exe = "memfd:a/b/";
+  entry.entry.flags = OPELOG_RING_EXE_BARE;
+  EXPECT_EQ(exec_in(entry.bytes()).exe, "/memfd:a/b");
+}
+
 TEST(ExecEvent, ArgumentsThatAreCutOrUnreadableSaySo) {
   RingExec cut;
   cut.arguments = std::string("a\0bcd", 5);
