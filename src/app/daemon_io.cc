@@ -13,6 +13,8 @@
 #include "core/fd_io.h"
 #include "format/recording_directory_io.h"
 #include "record/account_io.h"
+#include "record/exec_capture_io.h"
+#include "record/proc_connector_io.h"
 #include "record/seqpacket_listener_io.h"
 
 namespace opelog::app {
@@ -117,6 +119,7 @@ Status Daemon::start() {
       loop_, *work_, facts_,
       record::RecordingHooks{[this](const format::RecordingWriter& w) { own_opened(w); },
                              [this](const format::RecordingWriter& w) { own_closed(w); }});
+  open_exec();
   auto logins = record::LoginServer::open(loop_, *work_, std::move(*login), facts_, *recorder_);
   if (!logins) return std::move(logins).error();
   logins_ = std::move(*logins);
@@ -173,6 +176,7 @@ int Daemon::run() {
   logins_.reset();
   recorder_.reset();
   work_.reset();
+  exec_.reset();
   guard_.reset();
   policy_watcher_.reset();
   enrolled_watcher_.reset();
@@ -182,6 +186,24 @@ int Daemon::run() {
   loop_.run();  // close callbacks, and work still under way
   state(Level::kInfo, "daemon-stop", "opelogd has stopped");
   return exit_code_;
+}
+
+// What sessions execute; without it they are recorded all the same.
+void Daemon::open_exec() {
+  const record::ExecSink sink{
+      [this](record::ProcessEvent&& event) { recorder_->executed(event); },
+      [this](std::uint64_t session, std::uint64_t count) { recorder_->events_lost(session, count); }};
+  auto capture = record::ExecCapture::open(loop_, sink);
+  if (capture) {
+    exec_ = std::move(*capture);
+  } else {
+    auto connector = record::ProcConnector::open(loop_, sink);
+    if (connector) exec_ = std::move(*connector);
+    state(Level::kWarning, connector ? "exec-degraded" : "exec-unavailable",
+          capture.error().message +
+              (connector ? "; the proc connector tells less" : "; " + connector.error().message));
+  }
+  recorder_->set_exec(exec_.get());
 }
 
 // ---- configuration
@@ -430,7 +452,9 @@ void Daemon::freeze(Reply<std::int64_t> reply) {
 
 std::string Daemon::dump() {
   std::string text = "daemon pid=" + std::to_string(::getpid()) + " policy=" + config_.policy.digest + "\n";
-  return text + logins_->describe() + recorder_->describe() + work_->describe() + guard_->describe();
+  return text + logins_->describe() + recorder_->describe() + work_->describe() +
+         (exec_ ? "exec " + exec_->describe() + "\n" : std::string("exec unavailable\n")) +
+         guard_->describe();
 }
 
 void Daemon::state(Level level, const char* event, std::string text,

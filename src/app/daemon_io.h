@@ -19,6 +19,7 @@
 #include "core/policy_file_io.h"
 #include "record/connection_watch_io.h"
 #include "record/control_server_io.h"
+#include "record/exec_source.h"
 #include "record/login_server_io.h"
 #include "record/recorder_io.h"
 #include "record/systemd_io.h"
@@ -53,6 +54,7 @@ class Daemon final : private record::ControlHandler {
   void write_fallback();
   void load_again();
   void repair_then_guard();
+  void open_exec();
   void configure_guard();
   void stop();
   void own_opened(const format::RecordingWriter& writer);
@@ -81,6 +83,7 @@ class Daemon final : private record::ControlHandler {
   Loop loop_;
   std::unique_ptr<record::UserWork> work_;
   std::unique_ptr<watch::Guard> guard_;
+  std::unique_ptr<record::ExecSource> exec_;  ///< nullptr: there is none
   std::unique_ptr<record::Recorder> recorder_;
   std::unique_ptr<record::LoginServer> logins_;
   std::unique_ptr<record::ConnectionWatcher> connections_;

@@ -331,6 +331,7 @@ void LoginServer::run(std::uint64_t id, const std::shared_ptr<Start>& start) {
     recorder_.discard(session, format::EndReason::kFailure);
     return not_started(id, *start, start->taken.error().message);
   }
+  if (it != pending_.end()) recorder_.follow(session, found.peer.pidfd.get());
   if (it == pending_.end() || !answer(*it->second, session.verdict, session.descriptors)) {
     recorder_.discard(session, format::EndReason::kShim);
     ++counts_.failed;

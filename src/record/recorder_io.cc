@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 
 #include "core/clock_io.h"
 
@@ -14,6 +15,13 @@ namespace {
 
 // Of an ambiguous prefix: what a person reads.
 constexpr std::size_t kCandidatesNamed = 5;
+
+// A session's id as exec events have it.
+std::uint64_t number_of(const std::string& id) {
+  std::uint64_t number = 0;
+  std::from_chars(id.data(), id.data() + id.size(), number, 16);
+  return number;
+}
 
 }  // namespace
 
@@ -66,10 +74,45 @@ Result<StartedSession> Recorder::prepare(const Admission& admission, const Hello
   return started;
 }
 
+void Recorder::follow(const StartedSession& session, int shim_pidfd) {
+  if (exec_ == nullptr) return;
+  const format::SessionInfo& info = session.parts.info;
+  const Status joined = exec_->join(shim_pidfd, number_of(info.id), Membership::kChildrenOnly);
+  if (joined) return;
+  (void)session.parts.writer->gap({"exec", "the session could not be followed: " + joined.error().message},
+                                  mono_now());
+  facts_({Level::kWarning,
+          "exec-unfollowed",
+          "what is executed in a session of " + info.user + " is not recorded: " + joined.error().message,
+          {{"session", info.id}, {"user", info.user}}});
+}
+
+Session* Recorder::find(std::uint64_t number) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string id(16, '0');
+  for (std::size_t i = 16; i-- > 0; number >>= 4) id[i] = kHex[number & 15];
+  const auto it = sessions_.find(id);
+  return it != sessions_.end() ? it->second.get() : nullptr;
+}
+
+void Recorder::executed(const ProcessEvent& event) {
+  if (Session* session = find(event.session)) session->executed(event);
+}
+
+void Recorder::events_lost(std::uint64_t number, std::uint64_t count) {
+  static const std::string kWhy = "more happened than could be fetched in time";
+  if (number == 0) {
+    for (const auto& [id, session] : sessions_) session->events_lost(count, kWhy);
+  } else if (Session* session = find(number)) {
+    session->events_lost(count, kWhy);
+  }
+}
+
 void Recorder::discard(StartedSession& session, format::EndReason why) {
   format::EndInfo end;
   end.reason = why;
   (void)session.parts.writer->end(end, mono_now());
+  if (exec_ != nullptr) exec_->forget(number_of(session.parts.info.id));
   if (hooks_.closed) hooks_.closed(*session.parts.writer);
   sync_.closed(*session.parts.writer);
   // To give the outer one back, and to close the inner one, may wait for their user.
@@ -80,6 +123,7 @@ void Recorder::discard(StartedSession& session, format::EndReason why) {
 
 Status Recorder::run(SessionParts parts) {
   const std::string id = parts.info.id;
+  parts.exec = exec_;
   auto session = std::make_unique<Session>(loop_, work_, buffer_, facts_, std::move(parts),
                                            [this](const std::string& which) { gone(which); });
   Session& s = *session;
@@ -104,6 +148,7 @@ Status Recorder::run(SessionParts parts) {
 void Recorder::gone(const std::string& id) {
   auto it = sessions_.find(id);
   if (it == sessions_.end()) return;
+  if (exec_ != nullptr) exec_->forget(number_of(id));
   if (hooks_.closed) hooks_.closed(it->second->writer());
   sync_.closed(it->second->writer());
   auto uid = by_uid_.find(it->second->info().uid);

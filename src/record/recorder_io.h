@@ -18,6 +18,7 @@
 #include "core/loop_io.h"
 #include "core/policy.h"
 #include "core/result.h"
+#include "record/exec_source.h"
 #include "record/outer_terminal_io.h"
 #include "record/recording_sync_io.h"
 #include "record/session_io.h"
@@ -44,6 +45,13 @@ class Recorder {
   Recorder& operator=(const Recorder&) = delete;
 
   void configure(const Policy& policy, RecordingPlace place);
+
+  /// Where exec events come from; must outlive the sessions. Its sink must call executed() and events_lost().
+  void set_exec(ExecSource* source) { exec_ = source; }
+  /// What the shim starts belongs to its session: before the shim has its verdict.
+  void follow(const StartedSession& session, int shim_pidfd);
+  void executed(const ProcessEvent& event);
+  void events_lost(std::uint64_t session, std::uint64_t count);
 
   /// Makes the session; the caller sends the verdict and then hands over the shim's connection with run().
   Result<StartedSession> prepare(const Admission& admission, const Hello& hello,
@@ -72,11 +80,13 @@ class Recorder {
 
  private:
   void gone(const std::string& id);
+  Session* find(std::uint64_t number);
 
   Loop& loop_;
   UserWork& work_;
   FactSink facts_;
   RecordingHooks hooks_;
+  ExecSource* exec_ = nullptr;
   Policy policy_;
   RecordingPlace place_;
   RelayBuffer buffer_;

@@ -41,6 +41,8 @@ Session::Session(Loop& loop, UserWork& work, RelayBuffer& buffer, FactSink facts
       on_gone_(std::move(on_gone)),
       info_(std::move(parts.info)),
       writer_(std::move(parts.writer)),
+      exec_(parts.exec),
+      exec_log_(*writer_),
       shim_(std::move(parts.shim)),
       shim_pidfd_(std::move(parts.shim_pidfd)),
       notice_(std::move(parts.notice)),
@@ -145,6 +147,8 @@ std::size_t Session::accept(int flow, std::string_view bytes) {
 
 std::size_t Session::record_output(std::string_view bytes, int stream, MonoUs now) {
   if (ended_) return bytes.size();  // only our own last words come this late
+  // What was executed before this output is recorded before it.
+  if (exec_ != nullptr) exec_->drain();
   if (stream != stream_now_) {
     auto noted = writer_->note("OPELOG_STREAM", std::to_string(stream), now);
     if (!noted)
@@ -153,6 +157,7 @@ std::size_t Session::record_output(std::string_view bytes, int stream, MonoUs no
   }
   auto taken = writer_->output(bytes, now);
   if (taken) {
+    exec_log_.output(now);
     if (machine_.holding()) post({SessionEvent::Kind::kRecordAccepted, false, 0, {}});
     if (lost_output_ > 0 && *taken == bytes.size()) {
       const format::GapInfo gap{"output", failure_, lost_output_};
@@ -415,10 +420,20 @@ void Session::close() {
   leave_at_ = mono_now() + kLeaveUs;
 }
 
+void Session::executed(const ProcessEvent& event) {
+  if (!ended_) exec_log_.take(event, mono_now());
+}
+
+void Session::events_lost(std::uint64_t count, const std::string& why) {
+  if (!ended_) exec_log_.lost(count, why, mono_now());
+}
+
 void Session::write_end() {
   if (ended_) return;
+  if (exec_ != nullptr) exec_->drain();
   ended_ = true;
   const MonoUs now = mono_now();
+  exec_log_.end(now);
   if (lost_output_ > 0) (void)writer_->gap({"output", failure_, lost_output_}, now);
   std::uint64_t held = 0;
   for (const int flow : {flow_out_, flow_err_}) held += flow >= 0 ? relay_.unrecorded(flow) : 0;

@@ -19,6 +19,8 @@
 #include "core/policy.h"
 #include "format/recording_writer_io.h"
 #include "format/session_info.h"
+#include "record/exec_log_io.h"
+#include "record/exec_source.h"
 #include "record/inner_terminal_io.h"
 #include "record/outer_terminal_io.h"
 #include "record/relay_io.h"
@@ -39,6 +41,7 @@ struct SessionParts {
   std::vector<std::uint64_t> ancestry_started;  ///< the same of each of SessionInfo::ancestry
   std::string notice;
   SessionLimits limits;
+  ExecSource* exec = nullptr;  ///< where its exec events come from; nullptr: there are none
 
   // A terminal session: the outer terminal, or where that stays the user's (`opelog rec`) our end of the pair
   // whose other end the waiter copies to it.
@@ -67,6 +70,9 @@ class Session final : private RelayOwner {
 
   void kill(const std::string& who);
   void shutdown();
+  /// What its processes did. After the end of the recording nothing is written any more.
+  void executed(const ProcessEvent& event);
+  void events_lost(std::uint64_t count, const std::string& why);
 
   [[nodiscard]] const format::SessionInfo& info() const noexcept { return info_; }
   [[nodiscard]] format::RecordingWriter& writer() noexcept { return *writer_; }
@@ -122,6 +128,8 @@ class Session final : private RelayOwner {
   Gone on_gone_;
   format::SessionInfo info_;
   std::unique_ptr<format::RecordingWriter> writer_;
+  ExecSource* exec_;
+  ExecLog exec_log_;
   Fd shim_, shim_pidfd_, shell_pidfd_;
   std::string notice_;
   std::unique_ptr<OuterTerminal> outer_;
