@@ -28,15 +28,14 @@ std::string datagram(std::uint32_t what, std::vector<std::uint32_t> body, std::u
 }
 
 TEST(ProcConnectorMessage, ForkExecAndExitAreDecoded) {
-  using Kind = ConnectorEvent::Kind;
   const std::string all = datagram(1, {8, 9, 11, 10}) + datagram(2, {12, 10}) +
                           datagram(0x80000000U, {11, 10, 256, 17, 1, 1}) + datagram(4, {1, 1, 0, 0});
   const ConnectorEvents decoded = decode_connector(all);
   EXPECT_FALSE(decoded.malformed);
   ASSERT_EQ(decoded.events.size(), 3U);
-  EXPECT_EQ(decoded.events[0], (ConnectorEvent{Kind::kFork, 5000, 10, 11, 9, 0}));
-  EXPECT_EQ(decoded.events[1], (ConnectorEvent{Kind::kExec, 5000, 10, 12, 0, 0}));
-  EXPECT_EQ(decoded.events[2], (ConnectorEvent{Kind::kExit, 5000, 10, 11, 0, 256}));
+  EXPECT_EQ(decoded.events[0], (ConnectorEvent{ConnectorEvent::Kind::kFork, 5000, 10, 11, 9, 0}));
+  EXPECT_EQ(decoded.events[1], (ConnectorEvent{ConnectorEvent::Kind::kExec, 5000, 10, 12, 0, 0}));
+  EXPECT_EQ(decoded.events[2], (ConnectorEvent{ConnectorEvent::Kind::kExit, 5000, 10, 11, 0, 256}));
   // As kernels before 4.18 send it.
   EXPECT_EQ(decode_connector(datagram(0x80000000U, {11, 10, 256, 17})).events.size(), 1U);
 }
