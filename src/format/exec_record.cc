@@ -58,6 +58,7 @@ std::string exec_value(const ExecPlace& place, const ExecInfo& info) {
   std::string argv;
   std::size_t room = kMaxArgumentBytes;
   bool argv_cut = info.argv_cut;
+  std::uint64_t bytes = 0;  // as a reader adds them up
   for (const std::string& one : info.argv) {
     if (room == 0) {
       argv_cut = true;
@@ -67,6 +68,7 @@ std::string exec_value(const ExecPlace& place, const ExecInfo& info) {
     const std::size_t kept = std::min(one.size(), room);
     append_json_string(argv, std::string_view(one).substr(0, kept));
     argv_cut = argv_cut || kept < one.size();
+    bytes += kept + 1;
     room -= std::min(room, one.size() + 1);
   }
   JsonObject json;
@@ -83,7 +85,7 @@ std::string exec_value(const ExecPlace& place, const ExecInfo& info) {
   if (info.argv_missing) add_word(missing, kArgv);
   if (info.exe_missing) add_word(missing, kExe);
   if (info.cwd_missing) add_word(missing, kCwd);
-  if (argv_cut || info.argv_missing)
+  if (info.argc != info.argv.size() || argv_cut || info.argument_bytes != bytes)
     json.number_u("argc", info.argc).number_u("argv_bytes", info.argument_bytes);
   if (!cut.empty()) json.raw("cut", "[" + cut + "]");
   if (!missing.empty()) json.raw("missing", "[" + missing + "]");

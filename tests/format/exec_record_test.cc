@@ -119,6 +119,12 @@ TEST(ExecRecord, WhatIsCutSaysSoAndKeepsTheTrueLength) {
   EXPECT_TRUE(round_trip(info).exe_cut);
 }
 
+TEST(ExecRecord, ALastArgumentWithoutItsNulKeepsItsLength) {
+  ExecInfo info = exec_of({"a", "b"});
+  info.argument_bytes = 3;
+  EXPECT_EQ(round_trip(info), info);
+}
+
 TEST(ExecRecord, WhatIsMissingSaysSo) {
   ExecInfo info = exec_of({});
   info.argv_missing = info.exe_missing = info.cwd_missing = true;

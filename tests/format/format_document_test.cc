@@ -170,6 +170,8 @@ TEST(FormatDocument, ExamplesAreWhatTheCodeWrites) {
   exec.file = exec.exe = "/usr/bin/sudo";
   exec.cwd = "/home/alice";
   exec.argv = {"sudo", "tail", "-n", "1", "a b\nc.log"};
+  exec.argc = 5;
+  exec.argument_bytes = 25;
   ExitInfo exit;
   exit.pid = 4712;
   exit.parent = 4711;

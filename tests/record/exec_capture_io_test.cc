@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -287,8 +288,9 @@ TEST_F(ExecCaptureTest, AThreadThatExecutesStaysAMember) {
   expect_all_of_session();
 }
 
-TEST_F(ExecCaptureTest, AProcessOfManyThreadsEndsOnce) {
+TEST_F(ExecCaptureTest, AProcessOfManyThreadsEndsOnceAndWithTheLast) {
   run("python3 -c 'import os, threading\n"
+      "early = threading.Thread(target=int); early.start(); early.join()\n"
       "for i in range(20): threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
       "os._exit(4)'; exit 0");
   int ends = 0;
@@ -298,6 +300,21 @@ TEST_F(ExecCaptureTest, AProcessOfManyThreadsEndsOnce) {
   }
   EXPECT_EQ(ends, 1);
   expect_all_of_session();
+}
+
+TEST_F(ExecCaptureTest, PathsLeadThroughMounts) {
+  ScratchDirectory scratch;
+  std::filesystem::create_directory(scratch / "on");
+  Held held({"/bin/true"}, [&] {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("none", (scratch / "on").c_str(), "tmpfs", 0, nullptr) != 0 ||
+        ::chdir((scratch / "on").c_str()) != 0 || ::mkdir("below", 0755) != 0 || ::chdir("below") != 0) {
+      ::_exit(97);
+    }
+  });
+  join(held);
+  watch(held);
+  EXPECT_EQ(execs().at(0).cwd, scratch / "on/below");
 }
 
 TEST_F(ExecCaptureTest, ChangedUsersStayMembers) {
@@ -495,6 +512,9 @@ TEST_F(ExecCaptureTest, LossesOfAForgottenSessionAreNobodys) {
   capture_->drain();
   EXPECT_TRUE(lost_.empty());
   EXPECT_FALSE(events_.empty());
+  // Nothing of it is kept: the number is free again.
+  const auto again = shell("exit 0");
+  join(*again);
 }
 
 TEST_F(ExecCaptureTest, SleepsWhenNothingHappensAndWakesByItself) {

@@ -5,21 +5,21 @@
 namespace opelog::record {
 namespace {
 
-using MemberEvent = ConnectorEvent::Kind;
+using EventKind = ConnectorEvent::Kind;
 using Told = ExecMembership::Step::Kind;
 
 ConnectorEvent forked(std::int64_t parent, std::int64_t child, std::uint64_t us = 0) {
-  return {MemberEvent::kFork, us * 1000, child, child, parent, 0};
+  return {EventKind::kFork, us * 1000, child, child, parent, 0};
 }
 ConnectorEvent thread_of(std::int64_t process, std::int64_t thread) {
-  return {MemberEvent::kFork, 0, process, thread, 1, 0};
+  return {EventKind::kFork, 0, process, thread, 1, 0};
 }
 ConnectorEvent executed(std::int64_t process, std::uint64_t us = 0) {
-  return {MemberEvent::kExec, us * 1000, process, process, 0, 0};
+  return {EventKind::kExec, us * 1000, process, process, 0, 0};
 }
 ConnectorEvent exited(std::int64_t process, std::uint32_t status = 0, std::uint64_t us = 0,
                       std::int64_t thread = 0) {
-  return {MemberEvent::kExit, us * 1000, process, thread == 0 ? process : thread, 0, status};
+  return {EventKind::kExit, us * 1000, process, thread == 0 ? process : thread, 0, status};
 }
 
 TEST(ExecMembership, WhatAMemberStartsIsAMember) {
