@@ -224,7 +224,9 @@ struct Screen::State final : TerminalHandler {
       if (what == 2 || (what == 0 && at.row == 0 && at.col == 0)) cleared();
       if (what == 0 && at.col == 0 && at.row > 0) main.row(at.row - 1).wrapped = false;
     }
+    const std::size_t before = wraps_from;
     moved(sequence.final);
+    if (sequence.final == 'K') wraps_from = before;  // readline: a blank, erased, then the wide character that wraps
     std::string bytes = "\x1b[";
     if (sequence.leader != 0) bytes += sequence.leader;
     for (std::size_t i = 0; i < std::min<std::size_t>(sequence.count, 2); ++i) {

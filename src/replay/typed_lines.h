@@ -121,6 +121,7 @@ class TypedLines final : public ScreenWatcher {
   std::optional<Pending> pending_;  ///< learned: a line feed came, perhaps only of a completion list
   std::map<std::string, std::vector<TypedLine>> recurring_;
   bool bracketed_seen_ = false;
+  std::uint64_t learn_from_ = 0;  ///< rows above hold a line that is known already
   std::vector<TypedLine> ready_;
 };
 
