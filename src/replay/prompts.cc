@@ -65,7 +65,8 @@ std::string_view KnownPrompts::longest_at_end(std::string_view row) const {
 
 bool is_continuation_prompt(std::string_view prompt) {
   if (prompt.size() < 2 || prompt.size() > 64 || prompt.substr(prompt.size() - 2) != "> ") return false;
-  return std::all_of(prompt.begin(), prompt.end() - 2, [](char c) { return c == ' ' || (c >= 'a' && c <= 'z'); });
+  return std::all_of(prompt.begin(), prompt.end() - 2,
+                     [](char c) { return c == ' ' || (c >= 'a' && c <= 'z'); });
 }
 
 bool ends_like_prompt(std::string_view text, bool wide) {

@@ -43,8 +43,9 @@ std::uint64_t TypedLines::cursor_row() const {
 const Row* TypedLines::find(std::uint64_t number) const {
   const std::uint64_t top = screen_.number(0);
   if (number >= top)
-    return number - top < static_cast<std::uint64_t>(screen_.rows()) ? &screen_.row(static_cast<int>(number - top))
-                                                                      : nullptr;
+    return number - top < static_cast<std::uint64_t>(screen_.rows())
+               ? &screen_.row(static_cast<int>(number - top))
+               : nullptr;
   const auto at = std::lower_bound(kept_.begin(), kept_.end(), number,
                                    [](const auto& kept, std::uint64_t n) { return kept.first < n; });
   return at != kept_.end() && at->first == number ? &at->second : nullptr;
@@ -54,7 +55,8 @@ std::string TypedLines::before_cursor(int from) const {
   const Position at = screen_.cursor();
   const Row& row = screen_.row(at.row);
   std::string text;
-  append_cells(row, static_cast<std::size_t>(from), static_cast<std::size_t>(std::max(from, at.col)), true, text);
+  append_cells(row, static_cast<std::size_t>(from), static_cast<std::size_t>(std::max(from, at.col)), true,
+               text);
   return text;
 }
 
@@ -94,7 +96,8 @@ void TypedLines::marked(Mark mark, int status) {
       edit_->by = TypedBy::kMarks;
       edit_->exact = true;
       edit_->text = {cursor_row(), screen_.cursor().col};
-      edit_->prompt = before_cursor(edit_->begin.row == edit_->text.row && edit_->bracketed ? edit_->begin.col : 0);
+      edit_->prompt =
+          before_cursor(edit_->begin.row == edit_->text.row && edit_->bracketed ? edit_->begin.col : 0);
       return;
     case Mark::kOutputStart:
       if (edit_ && !edit_->bracketed && edit_->by == TypedBy::kMarks && screen_.cursor().col > 0)
@@ -170,7 +173,8 @@ void TypedLines::place_text(std::uint64_t last) {
   const Row* row = find(first);
   if (edit_->waited && edit_->text.row > first) {
     const bool wraps = row != nullptr && (row->wrapped || row->full(screen_.cols()));
-    const bool known = row != nullptr && !prompts_.longest(whole_row(*row, static_cast<std::size_t>(edit_->begin.col))).empty();
+    const bool known = row != nullptr &&
+                       !prompts_.longest(whole_row(*row, static_cast<std::size_t>(edit_->begin.col))).empty();
     if (wraps || known) {
       edit_->waited = false;
       edit_->prompt.clear();
@@ -189,7 +193,8 @@ void TypedLines::place_text(std::uint64_t last) {
     if (row == nullptr) break;
     const Row* above = n > first ? find(n - 1) : nullptr;
     if (above != nullptr && (above->wrapped || above->full(screen_.cols()))) continue;
-    int col = n == edit_->begin.row ? column_behind(*row, static_cast<std::size_t>(edit_->begin.col), prompt) : -1;
+    int col =
+        n == edit_->begin.row ? column_behind(*row, static_cast<std::size_t>(edit_->begin.col), prompt) : -1;
     if (col < 0) col = column_behind(*row, 0, prompt);
     if (col >= 0) {
       edit_->text = {n, col};
@@ -212,8 +217,8 @@ std::string TypedLines::text_until(std::uint64_t last) const {
     }
     // zsh fills the last column with a blank where a wide character does not fit.
     const Row* next = joined && edit_->prompt_before && row->wrapped ? find(n + 1) : nullptr;
-    if (next != nullptr && !next->cells.empty() && next->cells[0].width == 2 && to >= 2 && !row->full(screen_.cols()) &&
-        row->cells[to - 1].point == ' ' && row->cells[to - 2].width == 0)
+    if (next != nullptr && !next->cells.empty() && next->cells[0].width == 2 && to >= 2 &&
+        !row->full(screen_.cols()) && row->cells[to - 1].point == ' ' && row->cells[to - 2].width == 0)
       --to;
     append_cells(*row, from, to, joined, text);
     if (!joined && n < last) text += '\n';
@@ -233,7 +238,7 @@ void TypedLines::entered(std::uint64_t last) {
   line.prompt_offset = edit_->ready.offset;
   const Moment now = screen_.now();
   line.entered_us = now.at_us;
-  line.offset = now.offset;
+  line.offset = now.offset + 1;
   line.cut = edit_->dropped_rows;
   const std::uint64_t row = edit_->text.row;
   const bool zsh = edit_->prompt_before;

@@ -26,8 +26,9 @@ Shell::Shell(Screen& screen, const std::vector<std::string>& argv, const std::st
   size.ws_row = static_cast<unsigned short>(screen.rows());
   size.ws_col = static_cast<unsigned short>(screen.cols());
   std::vector<std::string> environment = extra;
-  const bool has_term = std::any_of(extra.begin(), extra.end(),
-                                    [](const std::string& variable) { return variable.rfind("TERM=", 0) == 0; });
+  const bool has_term = std::any_of(extra.begin(), extra.end(), [](const std::string& variable) {
+    return variable.rfind("TERM=", 0) == 0;
+  });
   if (!has_term) environment.emplace_back("TERM=xterm-256color");
   environment.insert(environment.end(), {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=" + directory});
   std::vector<char*> args, variables;
@@ -104,7 +105,8 @@ bool Shell::finish() {
 }
 
 bool has_program(const std::string& program) {
-  return ::access(("/usr/bin/" + program).c_str(), X_OK) == 0 || ::access(("/bin/" + program).c_str(), X_OK) == 0;
+  return ::access(("/usr/bin/" + program).c_str(), X_OK) == 0 ||
+         ::access(("/bin/" + program).c_str(), X_OK) == 0;
 }
 
 }  // namespace opelog::replay::testing

@@ -16,7 +16,8 @@ namespace opelog::replay::testing {
 
 class Shell {
  public:
-  /// Starts `argv` in `directory`, which is also HOME. Of the environment only PATH, TERM, LC_ALL and `extra`.
+  /// Starts `argv` in `directory`, which is also HOME. Of the environment only PATH, TERM, LC_ALL and
+  /// `extra`.
   Shell(Screen& screen, const std::vector<std::string>& argv, const std::string& directory,
         const std::vector<std::string>& extra);
   ~Shell();
