@@ -93,6 +93,7 @@ struct Screen::State final : TerminalHandler {
       if (n <= kCombining) chars[n] = info.chars[n];
     long_glyph = n >= kLongGlyph;
     if (muted || !shown().has(pos.row)) return 1;
+    if (!is_other) untouched = false;
     if (pos.col == 0 && wraps_from != kNone && wraps_from != shown().identity(pos.row))
       shown().by_identity(wraps_from).wrapped = true;
     Moment now = moment();
@@ -119,6 +120,7 @@ struct Screen::State final : TerminalHandler {
         shown().shift(r, rect.start_col, rect.end_col, right);
       return 1;
     }
+    if (!is_other) untouched = false;
     if (in_text && wraps_from != kNone) shown().by_identity(wraps_from).wrapped = true;
     if (down > 0 && rect.start_row == 0 && !is_other) leave(std::min(down, rect.end_row));
     shown().scroll(rect.start_row, rect.end_row, down);
@@ -133,14 +135,24 @@ struct Screen::State final : TerminalHandler {
       ++top;
     }
   }
-  // The main screen is cleared as a whole: what it showed was seen and leaves as if scrolled off.
+  // The main screen is cleared as a whole: what it showed was seen and leaves as if scrolled off. Of its
+  // empty rows no more than there were line feeds, or a few bytes would make a screenful of lines.
   void cleared() {
     int used = 0;
     for (int r = 0; r < main.rows(); ++r)
       if (!main.row(r).cells.empty()) used = r + 1;
-    leave(used);
-    top += static_cast<std::uint64_t>(main.rows() - used);
+    std::uint64_t blanks = line_feeds - feeds_at_clear;
+    feeds_at_clear = line_feeds;
+    for (int r = 0; r < used; ++r) {
+      const bool blank = main.row(r).cells.empty();
+      if (!blank || blanks > 0)
+        for (ScreenWatcher* watcher : watchers)
+          watcher->row_left(top + static_cast<std::uint64_t>(r), main.row(r));
+      if (blank && blanks > 0) --blanks;
+    }
+    top += static_cast<std::uint64_t>(main.rows());
     main.scroll(0, main.rows(), main.rows());
+    untouched = true;
   }
 
   // Tokens.
@@ -233,7 +245,10 @@ struct Screen::State final : TerminalHandler {
       const Position at = cursor();
       const int what = sequence.param(0, 0);
       if (what == 3) return;  // the scrollback is not ours
-      if (what == 2 || (what == 0 && at.row == 0 && at.col == 0)) cleared();
+      if (what == 2 || (what == 0 && at.row == 0 && at.col == 0)) {
+        if (untouched) return;
+        cleared();
+      }
       if (what == 0 && at.col == 0 && at.row > 0) main.row(at.row - 1).wrapped = false;
     }
     const std::size_t before = wraps_from;
@@ -327,7 +342,12 @@ struct Screen::State final : TerminalHandler {
     times = std::min(times, main.cols() - at.col);
     const std::string character = last_text;
     if (character.empty()) return;
-    for (int i = 0; i < times; ++i) text(character);
+    const std::size_t at_once = character.size() == 1 ? kMaxTextPiece : 1;
+    for (std::size_t left = static_cast<std::size_t>(std::max(times, 0)); left > 0;) {
+      const std::size_t n = std::min(left, at_once);
+      text(n == 1 ? character : std::string(n, character[0]));
+      left -= n;
+    }
   }
   void escape(char intermediate, char final) override {
     if (intermediate >= '(' && intermediate <= '+') {
@@ -401,7 +421,8 @@ struct Screen::State final : TerminalHandler {
   std::string last_text;
   std::size_t wraps_from = kNone;  ///< identity of the row whose end the text has reached
   std::uint64_t top = 0;           ///< number of the main screen's first row
-  std::uint64_t glyphs = 0, line_feeds = 0;
+  std::uint64_t glyphs = 0, line_feeds = 0, feeds_at_clear = 0;
+  bool untouched = true;  ///< nothing was drawn on the main screen since it was cleared
   std::uint64_t offset = 0, fed = 0;
   std::int64_t at_us = 0;
   int main_row = 0;  ///< of the main screen's cursor when it was left

@@ -79,14 +79,12 @@ void ScreenRows::put(int r, int c, const char32_t* chars, int width, bool revers
   const bool wide = width == 2 && c + 1 < cols_;
   const std::size_t end = at + (wide ? 2 : 1);
   if (line.cells.size() < end) line.cells.resize(end);
-  blank(line, at);
+  if (line.cells[at].width != 1) blank(line, at);
   if (wide) blank(line, at + 1);
   Cell& cell = line.cells[at];
   cell.point = chars[0];
-  for (std::size_t i = 0; i < kCombining; ++i) {
-    if (chars[i + 1] == 0) break;
-    cell.marks[i] = chars[i + 1];
-  }
+  cell.marks = {};
+  for (std::size_t i = 0; i < kCombining && chars[i + 1] != 0; ++i) cell.marks[i] = chars[i + 1];
   cell.width = wide ? 2 : 1;
   cell.reverse = reverse;
   if (wide) line.cells[at + 1].width = 0;
@@ -124,7 +122,13 @@ void ScreenRows::scroll(int top, int bottom, int by) {
   const int n = std::min(by > 0 ? by : -by, height);
   const auto begin = order_.begin() + top, end = order_.begin() + bottom;
   std::rotate(begin, by > 0 ? begin + n : end - n, end);
-  for (int i = 0; i < n; ++i) row(by > 0 ? bottom - 1 - i : top + i) = Row{};
+  for (int i = 0; i < n; ++i) {
+    Row& empty = row(by > 0 ? bottom - 1 - i : top + i);
+    std::vector<Cell> cells = std::move(empty.cells);
+    cells.clear();  // keeps its memory: the next line is as long
+    empty = Row{};
+    empty.cells = std::move(cells);
+  }
 }
 
 void ScreenRows::shift(int r, int from, int to, int by) {

@@ -79,7 +79,7 @@ void TypedLines::forget_edit() {
 
 void TypedLines::begin_edit(TypedBy by) {
   forget_edit();
-  edit_.emplace();
+  edit_ = Edit{};
   edit_->by = by;
   edit_->begin = edit_->text = {cursor_row(), screen_.cursor().col};
   edit_->glyphs = screen_.glyphs();
@@ -203,9 +203,13 @@ void TypedLines::place_text(std::uint64_t last) {
   }
 }
 
-std::string TypedLines::text_until(std::uint64_t last) const {
+std::string TypedLines::text_until(std::uint64_t last, bool& cut) const {
   std::string text;
-  for (std::uint64_t n = edit_->text.row; n <= last && text.size() < kMaxTyped; ++n) {
+  for (std::uint64_t n = edit_->text.row; n <= last; ++n) {
+    if (text.size() >= kMaxTyped) {
+      cut = true;
+      break;
+    }
     const Row* row = find(n);
     if (row == nullptr) continue;
     const std::size_t from = n == edit_->text.row ? static_cast<std::size_t>(edit_->text.col) : 0;
@@ -231,7 +235,8 @@ std::string TypedLines::text_until(std::uint64_t last) const {
 void TypedLines::entered(std::uint64_t last) {
   place_text(last);
   TypedLine line;
-  line.text = text_until(last);
+  line.cut = edit_->dropped_rows;
+  line.text = text_until(last, line.cut);
   line.prompt = edit_->prompt;
   line.by = edit_->by;
   line.ready_us = edit_->ready.at_us;
@@ -239,7 +244,6 @@ void TypedLines::entered(std::uint64_t last) {
   const Moment now = screen_.now();
   line.entered_us = now.at_us;
   line.offset = now.offset + 1;
-  line.cut = edit_->dropped_rows;
   const std::uint64_t row = edit_->text.row;
   const bool zsh = edit_->prompt_before;
   if (zsh || edit_->by == TypedBy::kMarks) prompts_.confirm(line.prompt);

@@ -29,8 +29,8 @@ namespace opelog::replay {
 
 /// Cells of a command line's rows that have left the screen, 6 MB; what is longer loses its beginning.
 constexpr std::size_t kMaxEditCells = 256 * 1024;
-/// Bytes of one command with its continuation lines.
-constexpr std::size_t kMaxTyped = 1 << 20;
+/// Bytes of one command with its continuation lines: what Linux takes as one argument.
+constexpr std::size_t kMaxTyped = 128 * 1024;
 /// A row that does not end like a prompt is taken for one after so many lines typed behind it.
 constexpr std::size_t kRecurrences = 3;
 /// Such rows that are watched at a time.
@@ -47,7 +47,7 @@ struct TypedLine {
   std::uint64_t prompt_offset = 0;  ///< of the output, where the prompt was shown: its beginning or its end
   std::uint64_t offset = 0;         ///< of the output, where the command's own begins
   int status = -1;                  ///< exit status, if OSC 133;D said it
-  bool cut = false;                 ///< its beginning was not kept
+  bool cut = false;                 ///< longer than kMaxTyped or kMaxEditCells: a part is missing
   /// Nothing was shown between Enter and the next prompt of a zsh: it may have been left by Ctrl-C, which
   /// looks the same there.
   bool maybe_abandoned = false;
@@ -101,7 +101,7 @@ class TypedLines final : public ScreenWatcher {
   [[nodiscard]] std::uint64_t cursor_row() const;
   [[nodiscard]] std::string before_cursor(int from) const;
   void place_text(std::uint64_t last);
-  [[nodiscard]] std::string text_until(std::uint64_t last) const;
+  [[nodiscard]] std::string text_until(std::uint64_t last, bool& cut) const;
   void entered(std::uint64_t last);
   void accept(TypedLine line, std::uint64_t row, std::uint64_t last);
   void settle_pending(bool redrawn);

@@ -115,7 +115,7 @@ TEST(TypedLinesTable, WhatIsTooLongIsCutAndSaysSo) {
   const auto lines = typed.take();
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_TRUE(lines[0].cut);
-  EXPECT_LE(lines[0].text.size(), kMaxEditCells + 1000);
+  EXPECT_LE(lines[0].text.size(), kMaxTyped + 1000);
 }
 
 }  // namespace
