@@ -93,10 +93,16 @@ struct Screen::State final : TerminalHandler {
       if (n <= kCombining) chars[n] = info.chars[n];
     long_glyph = n >= kLongGlyph;
     if (muted || !shown().has(pos.row)) return 1;
+    if (!is_other) untouched = false;
     if (pos.col == 0 && wraps_from != kNone && wraps_from != shown().identity(pos.row))
       shown().by_identity(wraps_from).wrapped = true;
-    shown().put(pos.row, pos.col, chars.data(), info.width, reverse, moment());
-    if (info.width > 0) ++glyphs;
+    Moment now = moment();
+    if (ascii) now.offset += drawn;
+    shown().put(pos.row, pos.col, chars.data(), info.width, reverse, now);
+    if (info.width > 0) {
+      ++glyphs;
+      ++drawn;
+    }
     // The next character begins the next row if there is no room for it: of two cells, if it is a wide one.
     wraps_from = pos.col + info.width >= shown().cols() - 1 ? shown().identity(pos.row) : kNone;
     return 1;
@@ -110,9 +116,11 @@ struct Screen::State final : TerminalHandler {
   int scroll(VTermRect rect, int down, int right) {
     if (muted) return 1;
     if (right != 0) {
-      for (int r = rect.start_row; r < rect.end_row; ++r) shown().shift(r, rect.start_col, rect.end_col, right);
+      for (int r = rect.start_row; r < rect.end_row; ++r)
+        shown().shift(r, rect.start_col, rect.end_col, right);
       return 1;
     }
+    if (!is_other) untouched = false;
     if (in_text && wraps_from != kNone) shown().by_identity(wraps_from).wrapped = true;
     if (down > 0 && rect.start_row == 0 && !is_other) leave(std::min(down, rect.end_row));
     shown().scroll(rect.start_row, rect.end_row, down);
@@ -127,14 +135,24 @@ struct Screen::State final : TerminalHandler {
       ++top;
     }
   }
-  // The main screen is cleared as a whole: what it showed was seen and leaves as if scrolled off.
+  // The main screen is cleared as a whole: what it showed was seen and leaves as if scrolled off. Of its
+  // empty rows no more than there were line feeds, or a few bytes would make a screenful of lines.
   void cleared() {
     int used = 0;
     for (int r = 0; r < main.rows(); ++r)
       if (!main.row(r).cells.empty()) used = r + 1;
-    leave(used);
-    top += static_cast<std::uint64_t>(main.rows() - used);
+    std::uint64_t blanks = line_feeds - feeds_at_clear;
+    feeds_at_clear = line_feeds;
+    for (int r = 0; r < used; ++r) {
+      const bool blank = main.row(r).cells.empty();
+      if (!blank || blanks > 0)
+        for (ScreenWatcher* watcher : watchers)
+          watcher->row_left(top + static_cast<std::uint64_t>(r), main.row(r));
+      if (blank && blanks > 0) --blanks;
+    }
+    top += static_cast<std::uint64_t>(main.rows());
     main.scroll(0, main.rows(), main.rows());
+    untouched = true;
   }
 
   // Tokens.
@@ -142,6 +160,8 @@ struct Screen::State final : TerminalHandler {
     if (long_glyph) break_combining();
     last_text.assign(utf8.substr(last_character(utf8)));
     in_text = true;
+    ascii = utf8.size() > 1 && static_cast<unsigned char>(utf8.front()) < 0x80;
+    drawn = 0;
     pass(utf8);
     in_text = false;
     last_step = 0;
@@ -154,7 +174,9 @@ struct Screen::State final : TerminalHandler {
   void break_combining() {
     const Position at = cursor();
     muted = true;
-    pass("\x1b[4l\x1b[1;1H ");
+    // Anywhere but in front of the cursor, where it would be combined with.
+    pass(at.row == 0 && at.col == 1 ? "\x1b[4l\x1b[?6l\x1b[1;2H " : "\x1b[4l\x1b[?6l\x1b[1;1H ");
+    origin = false;
     muted = false;
     go(at);
     long_glyph = false;
@@ -188,8 +210,10 @@ struct Screen::State final : TerminalHandler {
   }
 
   void csi(const Csi& sequence) override {
-    if (sequence.leader == '?' && sequence.intermediate == 0 && (sequence.final == 'h' || sequence.final == 'l')) {
-      for (std::size_t i = 0; i < sequence.count; ++i) private_mode(sequence.param(i, 0), sequence.final == 'h');
+    if (sequence.leader == '?' && sequence.intermediate == 0 &&
+        (sequence.final == 'h' || sequence.final == 'l')) {
+      for (std::size_t i = 0; i < sequence.count; ++i)
+        private_mode(sequence.param(i, 0), sequence.final == 'h');
       return;
     }
     if (sequence.leader == '?' && (sequence.final == 'J' || sequence.final == 'K')) return plain(sequence);
@@ -221,10 +245,16 @@ struct Screen::State final : TerminalHandler {
       const Position at = cursor();
       const int what = sequence.param(0, 0);
       if (what == 3) return;  // the scrollback is not ours
-      if (what == 2 || (what == 0 && at.row == 0 && at.col == 0)) cleared();
+      if (what == 2 || (what == 0 && at.row == 0 && at.col == 0)) {
+        if (untouched) return;
+        cleared();
+      }
       if (what == 0 && at.col == 0 && at.row > 0) main.row(at.row - 1).wrapped = false;
     }
+    const std::size_t before = wraps_from;
     moved(sequence.final);
+    if (sequence.final == 'K')
+      wraps_from = before;  // readline: a blank, erased, then the wide character that wraps
     std::string bytes = "\x1b[";
     if (sequence.leader != 0) bytes += sequence.leader;
     for (std::size_t i = 0; i < std::min<std::size_t>(sequence.count, 2); ++i) {
@@ -260,7 +290,8 @@ struct Screen::State final : TerminalHandler {
         return;
       case 2004:
         if (!is_other)
-          for (ScreenWatcher* watcher : watchers) watcher->marked(set ? Mark::kEditBegin : Mark::kEditEnd, -1);
+          for (ScreenWatcher* watcher : watchers)
+            watcher->marked(set ? Mark::kEditBegin : Mark::kEditEnd, -1);
         return;
       default:
         return;
@@ -311,7 +342,12 @@ struct Screen::State final : TerminalHandler {
     times = std::min(times, main.cols() - at.col);
     const std::string character = last_text;
     if (character.empty()) return;
-    for (int i = 0; i < times; ++i) text(character);
+    const std::size_t at_once = character.size() == 1 ? kMaxTextPiece : 1;
+    for (std::size_t left = static_cast<std::size_t>(std::max(times, 0)); left > 0;) {
+      const std::size_t n = std::min(left, at_once);
+      text(n == 1 ? character : std::string(n, character[0]));
+      left -= n;
+    }
   }
   void escape(char intermediate, char final) override {
     if (intermediate >= '(' && intermediate <= '+') {
@@ -385,17 +421,21 @@ struct Screen::State final : TerminalHandler {
   std::string last_text;
   std::size_t wraps_from = kNone;  ///< identity of the row whose end the text has reached
   std::uint64_t top = 0;           ///< number of the main screen's first row
-  std::uint64_t glyphs = 0, line_feeds = 0;
+  std::uint64_t glyphs = 0, line_feeds = 0, feeds_at_clear = 0;
+  bool untouched = true;  ///< nothing was drawn on the main screen since it was cleared
   std::uint64_t offset = 0, fed = 0;
   std::int64_t at_us = 0;
   int main_row = 0;  ///< of the main screen's cursor when it was left
   int pushed_up = 0;
   char last_step = 0;
   bool is_other = false, reverse = false, muted = false, in_text = false, long_glyph = false, origin = false;
+  bool ascii = false;       ///< a run of it is being drawn, each byte a character
+  std::uint64_t drawn = 0;  ///< of it
 };
 
 Screen::Screen(int rows, int cols)
-    : state_(std::make_unique<State>(clamp_size(rows, 24, kMaxRows), std::max(2, clamp_size(cols, 80, kMaxCols)))) {}
+    : state_(std::make_unique<State>(clamp_size(rows, 24, kMaxRows),
+                                     std::max(2, clamp_size(cols, 80, kMaxCols)))) {}
 Screen::~Screen() = default;
 
 void Screen::watch(ScreenWatcher& watcher) {

@@ -12,7 +12,8 @@ bool is_blank(const Cell& cell) {
 }
 
 void trim_unwritten(Row& row) {
-  while (!row.cells.empty() && row.cells.back().point == 0 && row.cells.back().width != 0) row.cells.pop_back();
+  while (!row.cells.empty() && row.cells.back().point == 0 && row.cells.back().width != 0)
+    row.cells.pop_back();
 }
 
 }  // namespace
@@ -78,14 +79,12 @@ void ScreenRows::put(int r, int c, const char32_t* chars, int width, bool revers
   const bool wide = width == 2 && c + 1 < cols_;
   const std::size_t end = at + (wide ? 2 : 1);
   if (line.cells.size() < end) line.cells.resize(end);
-  blank(line, at);
+  if (line.cells[at].width != 1) blank(line, at);
   if (wide) blank(line, at + 1);
   Cell& cell = line.cells[at];
   cell.point = chars[0];
-  for (std::size_t i = 0; i < kCombining; ++i) {
-    if (chars[i + 1] == 0) break;
-    cell.marks[i] = chars[i + 1];
-  }
+  cell.marks = {};
+  for (std::size_t i = 0; i < kCombining && chars[i + 1] != 0; ++i) cell.marks[i] = chars[i + 1];
   cell.width = wide ? 2 : 1;
   cell.reverse = reverse;
   if (wide) line.cells[at + 1].width = 0;
@@ -123,7 +122,13 @@ void ScreenRows::scroll(int top, int bottom, int by) {
   const int n = std::min(by > 0 ? by : -by, height);
   const auto begin = order_.begin() + top, end = order_.begin() + bottom;
   std::rotate(begin, by > 0 ? begin + n : end - n, end);
-  for (int i = 0; i < n; ++i) row(by > 0 ? bottom - 1 - i : top + i) = Row{};
+  for (int i = 0; i < n; ++i) {
+    Row& empty = row(by > 0 ? bottom - 1 - i : top + i);
+    std::vector<Cell> cells = std::move(empty.cells);
+    cells.clear();  // keeps its memory: the next line is as long
+    empty = Row{};
+    empty.cells = std::move(cells);
+  }
 }
 
 void ScreenRows::shift(int r, int from, int to, int by) {
@@ -146,8 +151,8 @@ void ScreenRows::shift(int r, int from, int to, int by) {
   // A wide character may have been cut at the borders.
   for (int c = std::max(from - 1, 0); c < static_cast<int>(line.cells.size()); ++c) {
     Cell& cell = line.cells[static_cast<std::size_t>(c)];
-    const bool paired = c + 1 < static_cast<int>(line.cells.size()) &&
-                        line.cells[static_cast<std::size_t>(c) + 1].width == 0;
+    const bool paired =
+        c + 1 < static_cast<int>(line.cells.size()) && line.cells[static_cast<std::size_t>(c) + 1].width == 0;
     if (cell.width == 2 && !paired) cell = Cell{};
     if (cell.width == 0 && (c == 0 || line.cells[static_cast<std::size_t>(c) - 1].width != 2)) cell = Cell{};
   }
@@ -157,7 +162,8 @@ void ScreenRows::shift(int r, int from, int to, int by) {
 void ScreenRows::resize(int rows, int cols) {
   cols_ = cols;
   std::vector<Row> store(static_cast<std::size_t>(rows));
-  for (int r = 0; r < std::min(rows, this->rows()); ++r) store[static_cast<std::size_t>(r)] = std::move(row(r));
+  for (int r = 0; r < std::min(rows, this->rows()); ++r)
+    store[static_cast<std::size_t>(r)] = std::move(row(r));
   store_ = std::move(store);
   order_.resize(store_.size());
   for (std::size_t i = 0; i < order_.size(); ++i) order_[i] = i;
