@@ -113,8 +113,9 @@ Status Daemon::start() {
     return it->second.first->bytes(it->second.second);
   });
   work_ = std::make_unique<record::UserWork>(loop_);
+  sessions_work_ = std::make_unique<record::UserWork>(loop_);
   recorder_ = std::make_unique<record::Recorder>(
-      loop_, *work_, facts_,
+      loop_, *sessions_work_, facts_,
       record::RecordingHooks{[this](const format::RecordingWriter& w) { own_opened(w); },
                              [this](const format::RecordingWriter& w) { own_closed(w); }});
   auto logins = record::LoginServer::open(loop_, *work_, std::move(*login), facts_, *recorder_);
@@ -173,6 +174,7 @@ int Daemon::run() {
   logins_.reset();
   recorder_.reset();
   work_.reset();
+  sessions_work_.reset();
   guard_.reset();
   policy_watcher_.reset();
   enrolled_watcher_.reset();
@@ -327,7 +329,9 @@ void Daemon::stop() {
   recorder_->shutdown();
   stop_deadline_ = mono_now() + kStopUs;
   stop_poll_ = std::make_unique<Timer>(loop_, [this] {
-    if (recorder_->idle() || mono_now() >= stop_deadline_) loop_.stop();
+    // A login that was given up meanwhile gives its terminal back, and its recording has an end.
+    const bool idle = recorder_->idle() && work_->idle() && sessions_work_->idle();
+    if (idle || mono_now() >= stop_deadline_) loop_.stop();
   });
   stop_poll_->start(0, 10);
 }
@@ -430,7 +434,8 @@ void Daemon::freeze(Reply<std::int64_t> reply) {
 
 std::string Daemon::dump() {
   std::string text = "daemon pid=" + std::to_string(::getpid()) + " policy=" + config_.policy.digest + "\n";
-  return text + logins_->describe() + recorder_->describe() + work_->describe() + guard_->describe();
+  return text + logins_->describe() + recorder_->describe() + work_->describe() + sessions_work_->describe() +
+         guard_->describe();
 }
 
 void Daemon::state(Level level, const char* event, std::string text,
