@@ -115,8 +115,9 @@ Status Daemon::start() {
     return it->second.first->bytes(it->second.second);
   });
   work_ = std::make_unique<record::UserWork>(loop_);
+  sessions_work_ = std::make_unique<record::UserWork>(loop_);
   recorder_ = std::make_unique<record::Recorder>(
-      loop_, *work_, facts_,
+      loop_, *sessions_work_, facts_,
       record::RecordingHooks{[this](const format::RecordingWriter& w) { own_opened(w); },
                              [this](const format::RecordingWriter& w) { own_closed(w); }});
   open_exec();
@@ -176,6 +177,8 @@ int Daemon::run() {
   logins_.reset();
   recorder_.reset();
   work_.reset();
+  work_.reset();
+  sessions_work_.reset();
   exec_.reset();
   guard_.reset();
   policy_watcher_.reset();
@@ -349,7 +352,9 @@ void Daemon::stop() {
   recorder_->shutdown();
   stop_deadline_ = mono_now() + kStopUs;
   stop_poll_ = std::make_unique<Timer>(loop_, [this] {
-    if (recorder_->idle() || mono_now() >= stop_deadline_) loop_.stop();
+    // A login that was given up meanwhile gives its terminal back, and its recording has an end.
+    const bool idle = recorder_->idle() && work_->idle() && sessions_work_->idle();
+    if (idle || mono_now() >= stop_deadline_) loop_.stop();
   });
   stop_poll_->start(0, 10);
 }
@@ -452,9 +457,10 @@ void Daemon::freeze(Reply<std::int64_t> reply) {
 
 std::string Daemon::dump() {
   std::string text = "daemon pid=" + std::to_string(::getpid()) + " policy=" + config_.policy.digest + "\n";
-  return text + logins_->describe() + recorder_->describe() + work_->describe() +
+  return text + logins_->describe() + recorder_->describe() + work_->describe() + sessions_work_->describe() +
          (exec_ ? "exec " + exec_->describe() + "\n" : std::string("exec unavailable\n")) +
          guard_->describe();
+  guard_->describe();
 }
 
 void Daemon::state(Level level, const char* event, std::string text,

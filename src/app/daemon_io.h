@@ -81,7 +81,8 @@ class Daemon final : private record::ControlHandler {
   int exit_code_ = 0;
 
   Loop loop_;
-  std::unique_ptr<record::UserWork> work_;
+  /// Of logins, and of sessions: a directory server that does not answer keeps no session's terminal waiting.
+  std::unique_ptr<record::UserWork> work_, sessions_work_;
   std::unique_ptr<watch::Guard> guard_;
   std::unique_ptr<record::ExecSource> exec_;  ///< nullptr: there is none
   std::unique_ptr<record::Recorder> recorder_;

@@ -113,6 +113,7 @@ void LoginServer::accept_some() {
       Pending busy;
       busy.socket = std::move(socket);
       refuse(busy, "opelog: too many logins are waiting; try again in a moment", OPELOG_EXIT_REFUSED);
+      put_away(peer.uid, std::move(busy.socket));
       continue;
     }
     const std::uint64_t id = next_id_++;
@@ -126,6 +127,7 @@ void LoginServer::accept_some() {
       ++counts_.failed;
       state(Level::kError, "login-failed", "a login was refused: " + poll.error().message);
       refuse(*pending, kUnsettled, OPELOG_EXIT_REFUSED);
+      put_away(peer.uid, std::move(pending->socket));
       continue;
     }
     pending->poll = std::move(*poll);
@@ -383,7 +385,16 @@ void LoginServer::drop(std::uint64_t id) {
   auto uid = pending_by_uid_.find(it->second->uid);
   if (uid != pending_by_uid_.end() && --uid->second <= 0) pending_by_uid_.erase(uid);
   work_.close(it->second->uid, std::move(it->second->terminal));
+  it->second->poll.reset();
+  if (!it->second->asked) put_away(it->second->uid, std::move(it->second->socket));
   pending_.erase(it);
+}
+
+// A HELLO that nobody has read holds a terminal, and its shim may be dead: to close that is what may wait.
+void LoginServer::put_away(std::uint32_t uid, Fd socket) {
+  ::shutdown(socket.get(), SHUT_RD);  // none comes any more
+  char first = 0;
+  if (::recv(socket.get(), &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0) work_.close(uid, std::move(socket));
 }
 
 // A verdict, never silence: a shim that hears nothing takes the daemon for absent, and the policy may let it

@@ -67,6 +67,7 @@ class LoginServer {
   void refuse(Pending& pending, const std::string& message, int exit_code);
   bool answer(Pending& pending, const Verdict& verdict, const std::vector<Fd>& descriptors);
   void drop(std::uint64_t id);
+  void put_away(std::uint32_t uid, Fd socket);
   void unsettled(std::uint64_t id, const Error& why);
   void malformed(std::uint64_t id, const std::string& what);
   void expire();
