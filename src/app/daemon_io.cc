@@ -177,7 +177,6 @@ int Daemon::run() {
   logins_.reset();
   recorder_.reset();
   work_.reset();
-  work_.reset();
   sessions_work_.reset();
   exec_.reset();
   guard_.reset();
@@ -456,11 +455,10 @@ void Daemon::freeze(Reply<std::int64_t> reply) {
 }
 
 std::string Daemon::dump() {
-  std::string text = "daemon pid=" + std::to_string(::getpid()) + " policy=" + config_.policy.digest + "\n";
-  return text + logins_->describe() + recorder_->describe() + work_->describe() + sessions_work_->describe() +
+  return "daemon pid=" + std::to_string(::getpid()) + " policy=" + config_.policy.digest + "\n" +
+         logins_->describe() + recorder_->describe() + work_->describe() + sessions_work_->describe() +
          (exec_ ? "exec " + exec_->describe() + "\n" : std::string("exec unavailable\n")) +
          guard_->describe();
-  guard_->describe();
 }
 
 void Daemon::state(Level level, const char* event, std::string text,

@@ -20,8 +20,9 @@ namespace {
 using testing::Shell;
 using ::testing::Test;
 
-constexpr std::string_view kLeft = "\x1b[D", kUp = "\x1b[A", kDown = "\x1b[B", kHome = "\x01", kEnd = "\x05";
-constexpr const char* kBegin = "\x1b[?2004h";
+constexpr std::string_view kLeft = "\x1b[D", kUp = "\x1b[A", kDown = "\x1b[B", kHome = "\x01",
+                           kEndKey = "\x05";
+constexpr const char* kEditOn = "\x1b[?2004h";
 constexpr const char* kOver = "\x1b[?2004l";
 
 std::string operator+(std::string_view a, std::string_view b) {
@@ -49,8 +50,8 @@ class Typed {
   }
   void zsh() {
     over_ = kOver;
-    prompt_ = ready_ = kBegin;
-    start({"zsh", "-f", "-i"}, {"PS1=op:%~%# ", "RPROMPT=[%?]"}, {kBegin});
+    prompt_ = ready_ = kEditOn;
+    start({"zsh", "-f", "-i"}, {"PS1=op:%~%# ", "RPROMPT=[%?]"}, {kEditOn});
   }
   void dash() {
     over_ = "\n";
@@ -171,7 +172,7 @@ void common_session(Typed& t) {
               "there",
           "echo cutthere");
   t.enter(std::string(kUp), "echo cutthere");
-  t.enter(kUp + kUp + kDown + kEnd + "!", "echo cutthere!");
+  t.enter(kUp + kUp + kDown + kEndKey + "!", "echo cutthere!");
   t.enter("\x12right", "echo right");
   t.enter("cat alpi\t", "cat alpine.txt");
   t.enter("echo x > out.txt");
@@ -185,7 +186,7 @@ void common_session(Typed& t) {
   t.enter("echo " + digits(60));
   for (std::size_t n = 60; n < 72; ++n) t.enter("echo " + digits(n));
   t.enter("echo " + digits(200));
-  t.enter("cho " + digits(150) + kHome + "e" + kEnd + "Z", "echo " + digits(150) + "Z");
+  t.enter("cho " + digits(150) + kHome + "e" + kEndKey + "Z", "echo " + digits(150) + "Z");
   t.enter("echo " + digits(150) + kHome +
               "\x0b"
               "echo short",
@@ -211,11 +212,11 @@ TEST(TypedShells, BashWithMistakesHistoryAndCompletion) {
   t.bash();
   common_session(t);
   t.keys("abandoned", {"abandoned"});
-  t.keys("\x03", {"^C", kBegin});
+  t.keys("\x03", {"^C", kEditOn});
   t.enter("", "");  // bash may wait for a key before it shows the prompt
   t.part("cat <<END");
   t.part("lost");
-  t.keys("\x03", {"^C", kBegin});
+  t.keys("\x03", {"^C", kEditOn});
   t.enter("", "");
   t.keys("cat al", {"cat al"});
   t.keys("\t\t\t", {"alpine.txt", "op:~$ ", "cat alp"});  // a list, and the line once more below it
@@ -255,7 +256,7 @@ TEST(TypedShells, ZshLineThatWasLeftIsMarked) {
   t.zsh();
   t.enter("echo one");
   t.keys("not run", {"un"});
-  t.keys("\x07", {kOver, kBegin});  // Ctrl-G looks the same, and is no signal, which could come too early
+  t.keys("\x07", {kOver, kEditOn});  // Ctrl-G looks the same, and is no signal, which could come too early
   t.enter("echo two");
   const std::vector<TypedLine> lines = t.end();
   ASSERT_EQ(lines.size(), 4U);
@@ -367,9 +368,9 @@ TEST(TypedShells, MarksOfTheShellDecideWhereTheyAreSent) {
   t.keys(
       "PROMPT_COMMAND='printf \"\\e]133;D;%s\\a\" $?' PS0='\\e]133;C\\a' "
       "PS1='\\[\\e]133;A\\a\\]odd prompt: \\[\\e]133;B\\a\\]'\r",
-      {kOver, kBegin, "odd prompt: ", "B"});
+      {kOver, kEditOn, "odd prompt: ", "B"});
   const auto enter = [&](const std::string& keys, const char* command) {
-    t.keys(keys + "\r", {kOver, kBegin, "odd prompt: ", "133;B"});
+    t.keys(keys + "\r", {kOver, kEditOn, "odd prompt: ", "133;B"});
     t.expect(command);
   };
   enter("echo odd prompt: x", "echo odd prompt: x");
