@@ -17,6 +17,7 @@ namespace opelog::cli {
 void add_ls(CLI::App& app, const Context& context, int& exit);
 void add_play(CLI::App& app, const Context& context, int& exit);
 void add_show(CLI::App& app, const Context& context, int& exit);
+void add_commands(CLI::App& app, const Context& context, int& exit);
 void add_tail(CLI::App& app, const Context& context, int& exit);
 void add_status(CLI::App& app, const Context& context, int& exit);
 void add_policy(CLI::App& app, const Context& context, int& exit);

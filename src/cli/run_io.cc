@@ -71,6 +71,7 @@ int run_parsed(int argc, char** argv) {
   add_ls(app, context, exit);
   add_play(app, context, exit);
   add_show(app, context, exit);
+  add_commands(app, context, exit);
   add_tail(app, context, exit);
   add_status(app, context, exit);
   add_kill(app, context, exit);

@@ -7,13 +7,14 @@
 #include "cli/time_text.h"
 #include "core/clock_io.h"
 #include "core/fact.h"
+#include "replay/read_session_io.h"
 
 namespace opelog::cli {
 namespace {
 
 struct ShowArguments {
   std::string session;
-  bool json = false;
+  bool json = false, text = false, times = false;
 };
 
 std::string lines_of(const format::RecordingSummary& s) {
@@ -73,7 +74,40 @@ std::string lines_of(const format::RecordingSummary& s) {
   return out;
 }
 
+// The transcript, line by line; a full-screen program as its last screen in a frame.
+ExitCode print_transcript(const ShowArguments& arguments, const Context& context) {
+  auto reader = open_session(context, arguments.session);
+  if (!reader) return complain(reader.error());
+  const format::SessionInfo info = (*reader)->info();
+  if ((*reader)->native() && !info.terminal) {
+    remark("a session without a terminal has no screen: see `opelog commands`");
+    return kNo;
+  }
+  ExitCode printed = kOk;
+  const auto stamp = [&](std::int64_t at_us) {
+    if (!arguments.times) return std::string();
+    return (at_us < 0 ? std::string(8, ' ') : format_local(info.started + at_us, "%H:%M:%S")) + "  ";
+  };
+  const auto end = replay::read_transcript(**reader, [&](const replay::TranscriptEntry& entry) {
+    std::string out;
+    if (entry.kind == replay::TranscriptEntry::Kind::kLine) {
+      out = stamp(entry.end_us) + entry.text + "\n";
+    } else {
+      out =
+          stamp(entry.begin_us) + "[full screen for " + format_length(entry.end_us - entry.begin_us) + "]\n";
+      for (const std::string& row : entry.screen) out += stamp(-1) + "| " + row + "\n";
+    }
+    printed = print(out);
+    return printed == kOk;
+  });
+  if (printed != kOk) return printed;
+  if (end.outcome == format::Outcome::kCorrupt)
+    return complain({Code::kInvalid, arguments.session + ": " + end.problem, 0});
+  return end.outcome == format::Outcome::kTorn ? kNo : kOk;
+}
+
 ExitCode run_show(const ShowArguments& arguments, const Context& context) {
+  if (arguments.text) return print_transcript(arguments, context);
   const auto found = find_session(context, arguments.session);
   if (!found) return complain(found.error());
   const auto summary = format::summarise(found->directory, found->name);
@@ -92,13 +126,17 @@ void add_show(CLI::App& app, const Context& context, int& exit) {
   command->add_option("SESSION", arguments->session, "Beginning of a name or id, or a path")
       ->type_name("")
       ->required();
-  command->add_flag("--json", arguments->json,
-                    "One object; /usr/share/doc/opelog/docs/reading.md names the members");
+  auto* json = command->add_flag("--json", arguments->json,
+                                 "One object; /usr/share/doc/opelog/docs/reading.md names the members");
+  auto* text = command->add_flag("--text", arguments->text, "The transcript: what the screen said, as lines")
+                   ->excludes(json);
+  command->add_flag("--times", arguments->times, "With --text: when each line was last changed")->needs(text);
   command->footer(
       "Exit code 1 for a torn recording (neither live nor ended), 5 for a corrupt one.\n"
       "\n"
       "Examples:\n"
       "  opelog show 4f2a\n"
+      "  opelog show --text --times 4f2a | less\n"
       "  opelog show --json 3fa9 | jq .client\n"
       "  opelog show /mnt/old/bob_20240101120000_192.0.2.7.time\n");
   command->callback([arguments, &context, &exit] { exit = run_show(*arguments, context); });

@@ -1,0 +1,131 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands_io.h"
+#include "cli/find_io.h"
+#include "cli/session_commands_text.h"
+#include "cli/session_text.h"
+#include "cli/table.h"
+#include "cli/time_text.h"
+#include "core/clock_io.h"
+#include "core/fact.h"
+
+namespace opelog::cli {
+namespace {
+
+struct CommandsArguments {
+  std::string session;
+  CommandFilter filter;
+  bool json = false, csv = false;
+};
+
+// A command of several lines on one line of the table.
+std::string one_line(const std::string& text) {
+  std::string line;
+  for (const char c : text) {
+    if (c == '\n')
+      line += " \\n ";
+    else
+      line += c;
+  }
+  return printable(line);
+}
+
+ExitCode print_commands(const replay::SessionCommandList& list, const format::SessionInfo& info,
+                        const CommandFilter& filter) {
+  const auto rows = command_rows(list, info, filter);
+  Table table({{"AT", true, 0},
+               {"TIME", false, 0},
+               {"USER", false, 0},
+               {"EXIT", true, 0},
+               {"LENGTH", true, 0},
+               {"KNOWN", false, 0},
+               {"COMMAND", false, 0}});
+  for (const CommandRow& row : rows) {
+    const std::string indent(row.depth > 0 ? 2 * static_cast<std::size_t>(std::min(row.depth, 20)) : 0, ' ');
+    table.add({{format_length(row.at_us), ""},
+               {info.started == 0 ? "-" : format_local(info.started + row.at_us, "%H:%M:%S"), ""},
+               {row.user.empty() ? "-" : printable(row.user), ""},
+               {row.status, row.failed ? "31" : ""},
+               {row.end_us >= row.at_us ? format_length(row.end_us - row.at_us) : "-", ""},
+               {row.known, ""},
+               {indent + one_line(row.text), ""}});
+  }
+  return print(table.text(0, use_colour()));
+}
+
+ExitCode print_json(const replay::SessionCommandList& list, const format::SessionInfo& info,
+                    const CommandFilter& filter) {
+  std::string out = "[";
+  bool first = true;
+  std::size_t last = SIZE_MAX;
+  for (const CommandRow& row : command_rows(list, info, {filter.all, filter.failed})) {
+    if (row.command == last) continue;  // its processes are in it
+    last = row.command;
+    out += first ? "\n" : ",\n";
+    first = false;
+    out += command_json(list, row.command, info, filter.all);
+  }
+  return print(out + (first ? "]\n" : "\n]\n"));
+}
+
+// What the list cannot know is said beside it, so that no list passes for a whole one.
+void remark_what_is_missing(const replay::SessionCommandList& list, const format::RecordingReader& reader) {
+  if (list.missing > 0)
+    remark(std::to_string(list.missing) + " or more events of processes are missing; the recording says why");
+  if (list.unreadable > 0) remark(std::to_string(list.unreadable) + " notes of processes cannot be read");
+  if (list.events.empty() && reader.native())
+    remark("the recording has no events of processes: what is listed was read from the screen");
+}
+
+ExitCode run_commands(const CommandsArguments& arguments, const Context& context) {
+  auto reader = open_session(context, arguments.session);
+  if (!reader) return complain(reader.error());
+  const format::SessionInfo info = (*reader)->info();
+  const auto list = replay::read_commands(**reader);
+  ExitCode printed = kOk;
+  if (arguments.json) {
+    printed = print_json(list, info, arguments.filter);
+  } else if (arguments.csv) {
+    std::string out = csv_titles();
+    for (const CommandRow& row : command_rows(list, info, arguments.filter)) out += csv_line(row, info);
+    printed = print(out);
+  } else {
+    printed = print_commands(list, info, arguments.filter);
+  }
+  if (printed != kOk) return printed;
+  remark_what_is_missing(list, **reader);
+  if (list.outcome == format::Outcome::kCorrupt)
+    return complain({Code::kInvalid, arguments.session + ": " + list.problem, 0});
+  return list.outcome == format::Outcome::kTorn ? kNo : kOk;
+}
+
+}  // namespace
+
+void add_commands(CLI::App& app, const Context& context, int& exit) {
+  auto arguments = std::make_shared<CommandsArguments>();
+  auto* command = app.add_subcommand("commands", "What was run in a session, with exit status and place");
+  command->add_option("SESSION", arguments->session, "Beginning of a name or id, or a path")
+      ->type_name("")
+      ->required();
+  command->add_flag("-a,--all", arguments->filter.all,
+                    "Every process below its command, and what the shell ran for itself");
+  command->add_flag("--failed", arguments->filter.failed, "Only commands with an exit status that is not 0");
+  auto* json = command->add_flag("--json", arguments->json, "An array of objects");
+  command->add_flag("--csv", arguments->csv, "Comma-separated values, titles first")->excludes(json);
+  command->footer(
+      "KNOWN: both (typed, and programs ran), screen (typed, no program ran: a builtin), exec (no typed "
+      "line\n"
+      "explains it), helper (with --all: start-up files, completion). A \"?\" behind it: perhaps left by "
+      "Ctrl-C.\n"
+      "What was typed is read from the screen, which its user can forge; exec is the kernel's word.\n"
+      "AT is what `play --at` takes. Exit code 1 for a torn recording, 5 for a corrupt one.\n"
+      "\n"
+      "Examples:\n"
+      "  opelog commands 4f2a\n"
+      "  opelog commands --failed 4f2a\n"
+      "  opelog commands --all --json 4f2a | jq '.[].processes[].exe'\n");
+  command->callback([arguments, &context, &exit] { exit = run_commands(*arguments, context); });
+}
+
+}  // namespace opelog::cli

@@ -1,0 +1,161 @@
+#include "cli/session_commands_text.h"
+
+#include <algorithm>
+#include <map>
+
+#include "cli/time_text.h"
+#include "core/fact.h"
+#include "format/json_text.h"
+
+namespace opelog::cli {
+namespace {
+
+// uids of another host mean nothing here: only the session's own and root have a name.
+std::string user_of(std::uint32_t uid, const format::SessionInfo& info) {
+  if (uid == info.uid) return info.user;
+  return uid == 0 ? "root" : std::to_string(uid);
+}
+
+std::string exit_word(const replay::Command& command) {
+  if (command.signal > 0) return "SIG" + std::to_string(command.signal);
+  return command.status ? std::to_string(*command.status) : "-";
+}
+
+std::string exit_word(const replay::ExecEvent& event) {
+  if (event.signal > 0) return "SIG" + std::to_string(event.signal);
+  return event.exit_code >= 0 ? std::to_string(event.exit_code) : "-";
+}
+
+bool is_failed(const std::string& status) {
+  return status != "0" && status != "-";
+}
+
+// A command that was told of by its own process only is that process.
+bool is_itself(const replay::Command& command, const replay::ExecEvent& event) {
+  return command.known == replay::KnownBy::kExec && event.at_us == command.begin_us &&
+         event.argv == command.text;
+}
+
+// Processes of one command, children behind their parent.
+std::vector<std::pair<std::size_t, int>> tree_of(const replay::SessionCommandList& list,
+                                                 const replay::Command& command) {
+  std::multimap<std::int64_t, std::size_t> children;  // by parent's pid, in order of time
+  std::map<std::int64_t, int> depth;                  // of pids
+  std::vector<std::size_t> order = command.execs;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return list.events[a].at_us < list.events[b].at_us; });
+  std::vector<std::pair<std::size_t, int>> rows;
+  // A parent has executed something before its children, or belongs to no command: then they stand on top.
+  for (const std::size_t i : order) {
+    const replay::ExecEvent& event = list.events[i];
+    const auto parent = depth.find(event.ppid);
+    const auto self = depth.find(event.pid);
+    const int level = self != depth.end() ? self->second : parent != depth.end() ? parent->second + 1 : 1;
+    depth[event.pid] = level;
+    rows.emplace_back(i, level);
+  }
+  return rows;
+}
+
+std::string csv_field(const std::string& text) {
+  std::string field = "\"";
+  for (const char c : printable(text)) field += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return field + "\"";
+}
+
+std::string event_json(const replay::ExecEvent& event, const format::SessionInfo& info) {
+  format::JsonObject object;
+  object.number("at_us", event.at_us);
+  if (event.end_us >= 0) object.number("end_us", event.end_us);
+  object.number("pid", event.pid).number("parent", event.ppid);
+  object.text("user", user_of(event.uid, info)).number_u("uid", event.uid);
+  if (event.exit_code >= 0) object.number("exit_code", event.exit_code);
+  if (event.signal > 0) object.number("signal", event.signal);
+  object.text("text", event.argv).text("exe", event.exe).text("cwd", event.cwd);
+  return std::move(object).take();
+}
+
+}  // namespace
+
+std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, const format::SessionInfo& info,
+                                     const CommandFilter& filter) {
+  std::vector<CommandRow> rows;
+  for (std::size_t c = 0; c < list.commands.size(); ++c) {
+    const replay::Command& command = list.commands[c];
+    if (command.helper && !filter.all) continue;
+    CommandRow row;
+    row.command = c;
+    row.at_us = command.begin_us;
+    row.end_us = command.end_us;
+    row.user = command.uid ? user_of(*command.uid, info) : "";
+    row.status = exit_word(command);
+    row.failed = is_failed(row.status);
+    row.known = command.helper ? "helper" : replay::known_by_text(command.known);
+    if (command.uncertain) row.known += "?";
+    row.cwd = command.cwd;
+    row.text = command.text;
+    if (filter.failed && !row.failed) continue;
+    rows.push_back(row);
+    if (!filter.all) continue;
+    for (const auto& [i, level] : tree_of(list, command)) {
+      const replay::ExecEvent& event = list.events[i];
+      if (is_itself(command, event)) continue;
+      CommandRow process;
+      process.command = c;
+      process.depth = level;
+      process.at_us = event.at_us;
+      process.end_us = event.end_us;
+      process.user = user_of(event.uid, info);
+      process.status = exit_word(event);
+      process.failed = is_failed(process.status);
+      process.known = "exec";
+      process.cwd = event.cwd;
+      process.text = event.argv;
+      rows.push_back(std::move(process));
+    }
+  }
+  return rows;
+}
+
+std::string command_json(const replay::SessionCommandList& list, std::size_t index,
+                         const format::SessionInfo& info, bool processes) {
+  const replay::Command& command = list.commands[index];
+  format::JsonObject object;
+  object.text("session", info.id).text("text", command.text);
+  object.text("known", replay::known_by_text(command.known));
+  object.number("at_us", command.begin_us);
+  if (info.started != 0) object.number("time_us", info.started + command.begin_us);
+  if (command.end_us >= 0) object.number("end_us", command.end_us);
+  object.number_u("offset", command.offset);
+  if (command.uid) object.text("user", user_of(*command.uid, info)).number_u("uid", *command.uid);
+  if (command.status) object.number("status", *command.status);
+  if (command.signal > 0) object.number("signal", command.signal);
+  if (!command.cwd.empty()) object.text("cwd", command.cwd);
+  if (!command.exe.empty()) object.text("exe", command.exe);
+  if (command.helper) object.boolean("helper", true);
+  if (command.uncertain) object.boolean("uncertain", true);
+  if (command.cut) object.boolean("cut", true);
+  if (processes) {
+    std::string array = "[";
+    for (const auto& [i, level] : tree_of(list, command)) {
+      if (array.size() > 1) array += ',';
+      array += event_json(list.events[i], info);
+    }
+    object.raw("processes", array + "]");
+  }
+  return std::move(object).take();
+}
+
+std::string csv_titles() {
+  return "session,at,user,status,length,known,directory,depth,command\r\n";
+}
+
+std::string csv_line(const CommandRow& row, const format::SessionInfo& info) {
+  return csv_field(info.id) + ',' + csv_field(format_length(row.at_us)) + ',' + csv_field(row.user) + ',' +
+         csv_field(row.status) + ',' +
+         csv_field(row.end_us >= row.at_us ? format_length(row.end_us - row.at_us) : "") + ',' +
+         csv_field(row.known) + ',' + csv_field(row.cwd) + ',' + std::to_string(row.depth) + ',' +
+         csv_field(row.text) + "\r\n";
+}
+
+}  // namespace opelog::cli

@@ -1,0 +1,40 @@
+// How the commands of a session are told to people and to programs: `commands`. Pure.
+//
+// A command is a typed line, or a program that no line explains, with the processes that belong to it below
+// it. Nothing here may carry a control character to a terminal.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "format/session_info.h"
+#include "replay/read_session_io.h"
+
+namespace opelog::cli {
+
+struct CommandRow {
+  int depth = 0;  ///< 0: a command; else one of its processes, below the one that started it
+  std::int64_t at_us = 0, end_us = -1;
+  std::string user, status, known, cwd, text;
+  bool failed = false;      ///< with a status that is not 0
+  std::size_t command = 0;  ///< index of the command it belongs to
+};
+
+struct CommandFilter {
+  bool all = false;     ///< every process, and what the shell runs for itself
+  bool failed = false;  ///< only commands whose status is not 0
+};
+
+/// In order of time; processes behind their command, children behind their parent.
+std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, const format::SessionInfo& info,
+                                     const CommandFilter& filter);
+
+/// One object on one line; pure ASCII. `processes`: with all that belong to it.
+std::string command_json(const replay::SessionCommandList& list, std::size_t command,
+                         const format::SessionInfo& info, bool processes);
+
+/// A line of comma-separated values with LF (RFC 4180); the first line has the titles.
+std::string csv_titles();
+std::string csv_line(const CommandRow& row, const format::SessionInfo& info);
+
+}  // namespace opelog::cli
