@@ -60,6 +60,9 @@ TEST(TypedLinesTable, Bash) {
       {"Ctrl-L", {kReady + "$ ", "l", "\x1b[H\x1b[2J$ l", "s", kEnter}, {"ls"}},
       {"a list of completions", {kReady + "$ ", "cat a", "\r\naa  ab\r\n$ cat a", "b", kEnter}, {"cat ab"}},
       {"the switch never ends", {kReady + "$ ", "ls"}, {}},
+      {"output that looks like the prompt, cut in two",
+       {kReady + "$: ", "echo", kEnter + "$: x", "\r\n", kReady + "$: "},
+       {"echo"}},
       {"a stray end", {"\x1b[?2004l", "\x1b[?2004l", kReady + "$ ", "ls", kEnter}, {"ls"}},
   };
   for (const auto& c : cases) EXPECT_EQ(texts_of(c.reads), c.texts) << c.what;
