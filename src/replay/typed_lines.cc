@@ -294,7 +294,7 @@ void TypedLines::settle_pending(bool redrawn) {
     return;
   }
   if (pending.line.by == TypedBy::kLearnedPrompt && !ends_like_prompt(pending.line.prompt, true) &&
-      !prompts_.knows(pending.line.prompt))
+      !learned_.knows(pending.line.prompt))
     return recur(std::move(pending.line));
   accept(std::move(pending.line), pending.row, pending.last);
 }
@@ -309,12 +309,17 @@ void TypedLines::recur(TypedLine line) {
                                   [&](const TypedLine& other) { return other.text != lines.front().text; });
   if (lines.size() > kRecurrences) lines.erase(lines.begin() + 1);
   if (lines.size() < kRecurrences || !differ) return;
-  prompts_.confirm(prompt);
+  learn(prompt);
   commit();
   for (TypedLine& each : lines) ready_.push_back(std::move(each));
   recurring_.erase(prompt);
   std::stable_sort(ready_.begin(), ready_.end(),
                    [](const TypedLine& a, const TypedLine& b) { return a.offset < b.offset; });
+}
+
+void TypedLines::learn(const std::string& prompt) {
+  prompts_.confirm(prompt);
+  learned_.confirm(prompt);
 }
 
 void TypedLines::line_feed() {
@@ -349,7 +354,7 @@ void TypedLines::paused() {
   }
   if (edit_ && learned_stands()) {
     // What was taken for a prompt may have been the end of some output, and here comes the prompt.
-    const bool sure = ends_like_prompt(edit_->prompt, true) || prompts_.knows(edit_->prompt);
+    const bool sure = ends_like_prompt(edit_->prompt, true) || learned_.knows(edit_->prompt);
     if (sure || !ends_like_prompt(before_cursor(0), true)) return;
   }
   begin_learned();
@@ -363,13 +368,13 @@ void TypedLines::begin_learned() {
   if (std::any_of(row.cells.begin(), row.cells.end(), [](const Cell& cell) { return cell.reverse; })) return;
   const std::string text = before_cursor(0);
   if (text.size() > kMaxPrompt) return;
-  std::string prompt(prompts_.longest(text));
+  std::string prompt(learned_.longest(text));
   const bool redrawn = pending_ && !pending_->line.text.empty() && pending_->line.prompt == prompt &&
                        text.compare(prompt.size(), pending_->line.text.size(), pending_->line.text) == 0;
   settle_pending(redrawn);
   int from = 0;
   if (prompt.empty()) {  // perhaps behind output that did not end its line
-    prompt = prompts_.longest_at_end(text);
+    prompt = learned_.longest_at_end(text);
     if (!prompt.empty())
       while (from < at.col && column_behind(row, static_cast<std::size_t>(from), prompt) != at.col) ++from;
   }
@@ -377,7 +382,7 @@ void TypedLines::begin_learned() {
     const bool wide = !bracketed_seen_ || (open_ && open_->by == TypedBy::kLearnedPrompt);
     if (!ends_like_prompt(text, wide) && bracketed_seen_) return;
     prompt = text;
-    if (ends_like_prompt(text, wide)) prompts_.confirm(prompt);
+    if (ends_like_prompt(text, wide)) learn(prompt);
   }
   begin_edit(TypedBy::kLearnedPrompt);
   edit_->prompt = prompt;

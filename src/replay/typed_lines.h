@@ -107,10 +107,13 @@ class TypedLines final : public ScreenWatcher {
   void settle_pending(bool redrawn);
   void commit();
   void recur(TypedLine line);
+  void learn(const std::string& prompt);
   void forget_edit();
 
   Screen& screen_;
-  KnownPrompts prompts_;
+  KnownPrompts prompts_;  ///< all
+  /// Those of 3. alone: output that looks like another shell's prompt begins no line.
+  KnownPrompts learned_;
   std::optional<Edit> edit_;
   std::deque<std::pair<std::uint64_t, Row>> kept_;  ///< rows of the edit that have left
   std::size_t kept_cells_ = 0;

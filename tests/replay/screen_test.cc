@@ -142,6 +142,14 @@ TEST(Screen, SurvivesEverySize) {
   }
 }
 
+TEST(Screen, MarksWithoutEndDoNotPileUpInTheLibrary) {  // they would take hours
+  Screen screen(4, 10);
+  std::string marks = "e";
+  for (int i = 0; i < 500'000; ++i) marks += "\xCC\x81";
+  screen.feed(marks, 0, 0);
+  EXPECT_EQ(shown(screen), (Rows{"e\xCC\x81\xCC\x81"}));
+}
+
 TEST(Screen, KeepsTheCursorsRowWhenItShrinks) {
   Screen screen(4, 10);
   Left left;

@@ -31,7 +31,7 @@ std::vector<std::string> texts_of(const std::vector<std::string>& reads) {
 }
 
 using Texts = std::vector<std::string>;
-const std::string kBegin = "\x1b[?2004h", kEnd = "\r\n\x1b[?2004l\r";
+const std::string kReady = "\x1b[?2004h", kEnter = "\r\n\x1b[?2004l\r";
 
 TEST(TypedLinesTable, Bash) {
   const struct {
@@ -39,26 +39,31 @@ TEST(TypedLinesTable, Bash) {
     std::vector<std::string> reads;
     Texts texts;
   } cases[] = {
-      {"a command", {kBegin + "$ ", "ls", kEnd + "out\r\n", kBegin + "$ "}, {"ls"}},
-      {"Enter alone", {kBegin + "$ ", kEnd, kBegin + "$ ", "ls", kEnd}, {"ls"}},
-      {"Ctrl-C", {kBegin + "$ ", "ls^C\x1b[?2004l\r\r\n", kBegin + "$ "}, {}},
+      {"a command", {kReady + "$ ", "ls", kEnter + "out\r\n", kReady + "$ "}, {"ls"}},
+      {"Enter alone", {kReady + "$ ", kEnter, kReady + "$ ", "ls", kEnter}, {"ls"}},
+      {"Ctrl-C", {kReady + "$ ", "ls^C\x1b[?2004l\r\r\n", kReady + "$ "}, {}},
       {"Ctrl-C in a continuation",
-       {kBegin + "$ ", "cat <<E", kEnd, kBegin + "> ", "x^C\x1b[?2004l\r\r\n"},
+       {kReady + "$ ", "cat <<E", kEnter, kReady + "> ", "x^C\x1b[?2004l\r\r\n"},
        {}},
-      {"continuation", {kBegin + "$ ", "a \\", kEnd, kBegin + "> ", "b", kEnd, kBegin + "$ "}, {"a \\\nb"}},
-      {"a prompt of two rows", {kBegin + "me in ~\r\n$ ", "ls", kEnd, kBegin + "me in ~\r\n$ "}, {"ls"}},
-      {"a prompt in colour with a title", {kBegin + "\x1b]0;t\x07\x1b[32mme\x1b[0m$ ", "ls", kEnd}, {"ls"}},
-      {"everything in one read, at first sight", {kBegin + "me:~$ ls -l" + kEnd}, {"ls -l"}},
+      {"continuation",
+       {kReady + "$ ", "a \\", kEnter, kReady + "> ", "b", kEnter, kReady + "$ "},
+       {"a \\\nb"}},
+      {"a prompt of two rows", {kReady + "me in ~\r\n$ ", "ls", kEnter, kReady + "me in ~\r\n$ "}, {"ls"}},
+      {"a prompt in colour with a title", {kReady + "\x1b]0;t\x07\x1b[32mme\x1b[0m$ ", "ls", kEnter}, {"ls"}},
+      {"everything in one read, at first sight", {kReady + "me:~$ ls -l" + kEnter}, {"ls -l"}},
       {"a question of a program of the shell",
-       {kBegin + "$ ", "read x", kEnd, "Name? ", "bob\r\n", kBegin + "$ "},
+       {kReady + "$ ", "read x", kEnter, "Name? ", "bob\r\n", kReady + "$ "},
        {"read x"}},
       {"full-screen programs send the switches too",
-       {kBegin + "$ ", "vi", kEnd, "\x1b[?1049h\x1b[?2004hsecret\r\n\x1b[?2004l\x1b[?1049l", kBegin + "$ "},
+       {kReady + "$ ", "vi", kEnter, "\x1b[?1049h\x1b[?2004hsecret\r\n\x1b[?2004l\x1b[?1049l", kReady + "$ "},
        {"vi"}},
-      {"Ctrl-L", {kBegin + "$ ", "l", "\x1b[H\x1b[2J$ l", "s", kEnd}, {"ls"}},
-      {"a list of completions", {kBegin + "$ ", "cat a", "\r\naa  ab\r\n$ cat a", "b", kEnd}, {"cat ab"}},
-      {"the switch never ends", {kBegin + "$ ", "ls"}, {}},
-      {"a stray end", {"\x1b[?2004l", "\x1b[?2004l", kBegin + "$ ", "ls", kEnd}, {"ls"}},
+      {"Ctrl-L", {kReady + "$ ", "l", "\x1b[H\x1b[2J$ l", "s", kEnter}, {"ls"}},
+      {"a list of completions", {kReady + "$ ", "cat a", "\r\naa  ab\r\n$ cat a", "b", kEnter}, {"cat ab"}},
+      {"the switch never ends", {kReady + "$ ", "ls"}, {}},
+      {"output that looks like the prompt, cut in two",
+       {kReady + "$: ", "echo", kEnter + "$: x", "\r\n", kReady + "$: "},
+       {"echo"}},
+      {"a stray end", {"\x1b[?2004l", "\x1b[?2004l", kReady + "$ ", "ls", kEnter}, {"ls"}},
   };
   for (const auto& c : cases) EXPECT_EQ(texts_of(c.reads), c.texts) << c.what;
 }
@@ -96,21 +101,21 @@ TEST(TypedLinesTable, Marks) {
 }
 
 TEST(TypedLinesTable, TimesAndPlaces) {
-  const auto lines = lines_of({kBegin + "$ ", "ls", kEnd + "out\r\n"});
+  const auto lines = lines_of({kReady + "$ ", "ls", kEnter + "out\r\n"});
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_EQ(lines[0].ready_us, 1);
   EXPECT_EQ(lines[0].entered_us, 3);
-  EXPECT_EQ(lines[0].prompt_offset, kBegin.size() - 1);
-  EXPECT_EQ(lines[0].offset, kBegin.size() + 4 + kEnd.size() - 1);
+  EXPECT_EQ(lines[0].prompt_offset, kReady.size() - 1);
+  EXPECT_EQ(lines[0].offset, kReady.size() + 4 + kEnter.size() - 1);
   EXPECT_EQ(lines[0].prompt, "$ ");
 }
 
 TEST(TypedLinesTable, WhatIsTooLongIsCutAndSaysSo) {
   Screen screen(5, 100);
   TypedLines typed(screen);
-  screen.feed(kBegin + "$ ", 1, 0);
+  screen.feed(kReady + "$ ", 1, 0);
   for (std::size_t i = 0; i < 2 * kMaxEditCells; i += 1000) screen.feed(std::string(1000, 'x'), 2, 0);
-  screen.feed(kEnd, 3, 0);
+  screen.feed(kEnter, 3, 0);
   typed.finish();
   const auto lines = typed.take();
   ASSERT_EQ(lines.size(), 1U);

@@ -377,7 +377,9 @@ TEST(TypedShells, MarksOfTheShellDecideWhereTheyAreSent) {
   enter("cat al\t\t\tha.txt", "cat alpha.txt");
   enter("(exit 7)", "(exit 7)");
   const std::vector<TypedLine> lines = t.end();
-  ASSERT_EQ(lines.size(), 5U);
+  std::string all;
+  for (const TypedLine& line : lines) all += line.text + " | " + line.prompt + "\n";
+  ASSERT_EQ(lines.size(), 5U) << all;
   EXPECT_EQ(lines[1].text, "echo odd prompt: x");
   EXPECT_EQ(lines[1].by, TypedBy::kMarks);
   EXPECT_EQ(lines[1].status, 0);
