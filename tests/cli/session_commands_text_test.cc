@@ -1,0 +1,94 @@
+#include "cli/session_commands_text.h"
+
+#include <gtest/gtest.h>
+
+namespace opelog::cli {
+namespace {
+
+replay::ExecEvent process(std::int64_t pid, std::int64_t parent, const std::string& argv, std::int64_t at_us,
+                          int code) {
+  replay::ExecEvent event;
+  event.pid = pid;
+  event.ppid = parent;
+  event.argv = argv;
+  event.at_us = at_us;
+  event.end_us = at_us + 10;
+  event.exit_code = code;
+  event.uid = 1000;
+  return event;
+}
+
+// make, typed, runs cc, which runs as; then a program of the shell's own.
+replay::SessionCommandList some_commands() {
+  replay::SessionCommandList list;
+  list.events = {process(5, 4, "make", 100, 2), process(6, 5, "cc x.c", 110, 1), process(7, 6, "as", 120, 0),
+                 process(8, 4, "tput cols", 300, 0)};
+  replay::Command typed;
+  typed.text = "make";
+  typed.known = replay::KnownBy::kBoth;
+  typed.begin_us = 90;
+  typed.end_us = 200;
+  typed.status = 2;
+  typed.uid = 1000;
+  typed.execs = {0, 1, 2};
+  replay::Command helper;
+  helper.text = "tput cols";
+  helper.known = replay::KnownBy::kExec;
+  helper.begin_us = 300;
+  helper.status = 0;
+  helper.helper = true;
+  helper.execs = {3};
+  list.commands = {typed, helper};
+  return list;
+}
+
+format::SessionInfo session() {
+  format::SessionInfo info;
+  info.id = "4f2a";
+  info.user = "alice";
+  info.uid = 1000;
+  return info;
+}
+
+TEST(CommandRows, HelpersAndProcessesOnlyIfAllIsAskedFor) {
+  const auto list = some_commands();
+  const auto few = command_rows(list, session(), {});
+  ASSERT_EQ(few.size(), 1u);
+  EXPECT_EQ(few[0].text, "make");
+  EXPECT_EQ(few[0].user, "alice");
+  EXPECT_EQ(few[0].status, "2");
+  EXPECT_EQ(few[0].known, "both");
+  const auto all = command_rows(list, session(), {true, false});
+  std::string seen;
+  for (const CommandRow& row : all) seen += std::to_string(row.depth) + row.text + ";";
+  EXPECT_EQ(seen, "0make;1make;2cc x.c;3as;0tput cols;");
+  EXPECT_EQ(all.back().known, "helper");
+}
+
+TEST(CommandRows, OnlyFailedOnes) {
+  auto list = some_commands();
+  EXPECT_EQ(command_rows(list, session(), {false, true}).size(), 1u);
+  list.commands[0].status = 0;
+  EXPECT_TRUE(command_rows(list, session(), {false, true}).empty());
+  list.commands[0].status.reset();  // not known is not failed
+  EXPECT_TRUE(command_rows(list, session(), {false, true}).empty());
+  list.commands[0].status = 137;
+  list.commands[0].signal = 9;
+  EXPECT_EQ(command_rows(list, session(), {false, true}).at(0).status, "SIG9");
+}
+
+TEST(CommandRows, HostileTextStaysInItsField) {
+  auto list = some_commands();
+  list.commands[0].text = "echo \"a,b\"\x1b[2J\nnext";
+  const auto rows = command_rows(list, session(), {});
+  const std::string line = csv_line(rows.at(0), session());
+  EXPECT_EQ(line.find('\x1b'), std::string::npos);
+  EXPECT_NE(line.find("\"echo \"\"a,b\"\""), std::string::npos) << line;
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+  const std::string json = command_json(list, 0, session(), true);
+  for (const char c : json) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << static_cast<int>(c);
+  EXPECT_NE(json.find("\"processes\":[{"), std::string::npos) << json;
+}
+
+}  // namespace
+}  // namespace opelog::cli
