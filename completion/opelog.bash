@@ -21,15 +21,16 @@ _opelog() {
         esac
     done
     case $prev in
-        --config|--control) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --config|--control|-o|--output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --format) COMPREPLY=($(compgen -W "asciicast2 asciicast3 html text tlog typescript" -- "$cur")); return ;;
         --directory|--root) COMPREPLY=($(compgen -d -- "$cur")); return ;;
         -u|--user) COMPREPLY=($(compgen -u -- "$cur")); return ;;
         --group) COMPREPLY=($(compgen -g -- "$cur")); return ;;
         --parent) COMPREPLY=($(compgen -W "sshd sshd-session login su sudo" -- "$cur")); return ;;
         --since|--until) COMPREPLY=($(compgen -W "today yesterday" -- "$cur")); return ;;
-        -s|--speed|-i|--max-idle|--at|-n|--limit|--lines|--seconds|--client|--uid) return ;;
+        -s|--speed|-i|--max-idle|--at|-n|--limit|--lines|--seconds|--client|--uid|--from|--to) return ;;
     esac
-    local commands="ls play show tail status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
+    local commands="ls play show tail export status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
     local shared="--config --directory --control --help" options=""
     case $command in
         "") COMPREPLY=($(compgen -W "$commands $shared --version" -- "$cur")); return ;;
@@ -37,6 +38,7 @@ _opelog() {
         play) options="--speed --max-idle --at --follow --paused --resize --bell --raw" ;;
         show) options="--json" ;;
         tail) options="--follow --lines --raw" ;;
+        export) options="--format --output --force --from --to --input" ;;
         status) options="--json" ;;
         thaw) options="--seconds" ;;
         enroll|unenroll) options="--dry-run --root" ;;
@@ -53,7 +55,7 @@ _opelog() {
         return
     fi
     case $command in
-        play|show|tail|kill)
+        play|show|tail|export|kill)
             if [[ $cur == */* ]]; then COMPREPLY=($(compgen -f -- "$cur"))
             else COMPREPLY=($(compgen -W "$(_opelog_sessions "$directory")" -- "$cur")); fi ;;
         enroll|unenroll) COMPREPLY=($(compgen -u -- "$cur")) ;;
