@@ -40,11 +40,11 @@ LIBRARIES = {
     "CLI/": ["cli/*", *MAINS],
     "systemd/": ["record/systemd_io.cc"],
     "openssl/": ["core/sha256.cc"],
-<<<<<<< HEAD
     "bpf/": ["record/exec_capture_io.cc", "record/exec_events.bpf.c"],
-=======
     "vterm.h": ["replay/screen.cc"],
->>>>>>> replay
+    "sqlite3.h": ["index/database_io.cc"],
+    "re2/": ["index/pattern.cc"],
+    "zstd.h": ["index/line_block.cc"],
 }
 
 # Headers that a file whose name does not end in _io must not include …

@@ -18,6 +18,8 @@ void add_ls(CLI::App& app, const Context& context, int& exit);
 void add_play(CLI::App& app, const Context& context, int& exit);
 void add_show(CLI::App& app, const Context& context, int& exit);
 void add_tail(CLI::App& app, const Context& context, int& exit);
+void add_search(CLI::App& app, const Context& context, int& exit);
+void add_index(CLI::App& app, const Context& context, int& exit);
 void add_status(CLI::App& app, const Context& context, int& exit);
 void add_policy(CLI::App& app, const Context& context, int& exit);
 void add_kill(CLI::App& app, const Context& context, int& exit);
