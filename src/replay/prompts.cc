@@ -36,11 +36,12 @@ std::string KnownPrompts::best(std::string_view row, std::string_view candidate)
   for (const Known& known : known_)
     if (begins_with(row, known.text) && (found == nullptr || known.count >= found->count)) found = &known;
   if (found != nullptr && found->count > count(candidate)) return found->text;
-  if (!candidate.empty() && (known_.empty() || ends_like_prompt(candidate, true))) return std::string(candidate);
-  // A new prompt, and no pause behind it: cut where prompts end.
+  const bool whole = !candidate.empty() && candidate.back() == ' ';
+  if (whole && ends_like_prompt(candidate, true)) return std::string(candidate);
+  // A new prompt, and no pause behind it, or one in the middle of it: cut where prompts end.
   for (const std::string_view end : {"$ ", "# ", "% ", "> "}) {
     const std::size_t at = row.find(end);
-    if (at != std::string_view::npos && (candidate.empty() || at + end.size() <= candidate.size()))
+    if (at != std::string_view::npos && (!whole || at + end.size() <= candidate.size()))
       return std::string(row.substr(0, at + end.size()));
   }
   return std::string(candidate);
@@ -53,9 +54,19 @@ std::string_view KnownPrompts::longest(std::string_view row) const {
   return found;
 }
 
+std::string_view KnownPrompts::longest_at_end(std::string_view row) const {
+  std::string_view found;
+  for (const Known& known : known_)
+    if (known.text.size() > found.size() && known.text.size() <= row.size() &&
+        row.substr(row.size() - known.text.size()) == known.text)
+      found = known.text;
+  return found;
+}
+
 bool is_continuation_prompt(std::string_view prompt) {
   if (prompt.size() < 2 || prompt.size() > 64 || prompt.substr(prompt.size() - 2) != "> ") return false;
-  return std::all_of(prompt.begin(), prompt.end() - 2, [](char c) { return c == ' ' || (c >= 'a' && c <= 'z'); });
+  return std::all_of(prompt.begin(), prompt.end() - 2,
+                     [](char c) { return c == ' ' || (c >= 'a' && c <= 'z'); });
 }
 
 bool ends_like_prompt(std::string_view text, bool wide) {

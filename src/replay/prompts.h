@@ -27,6 +27,9 @@ class KnownPrompts {
   [[nodiscard]] std::string best(std::string_view row, std::string_view candidate) const;
   /// The longest confirmed prompt at the beginning of `row`, or "".
   [[nodiscard]] std::string_view longest(std::string_view row) const;
+  /// The same at the end of `row`.
+  [[nodiscard]] std::string_view longest_at_end(std::string_view row) const;
+  [[nodiscard]] bool knows(std::string_view prompt) const { return count(prompt) > 0; }
   [[nodiscard]] std::string_view first() const noexcept { return first_; }
 
  private:

@@ -95,8 +95,13 @@ struct Screen::State final : TerminalHandler {
     if (muted || !shown().has(pos.row)) return 1;
     if (pos.col == 0 && wraps_from != kNone && wraps_from != shown().identity(pos.row))
       shown().by_identity(wraps_from).wrapped = true;
-    shown().put(pos.row, pos.col, chars.data(), info.width, reverse, moment());
-    if (info.width > 0) ++glyphs;
+    Moment now = moment();
+    if (ascii) now.offset += drawn;
+    shown().put(pos.row, pos.col, chars.data(), info.width, reverse, now);
+    if (info.width > 0) {
+      ++glyphs;
+      ++drawn;
+    }
     // The next character begins the next row if there is no room for it: of two cells, if it is a wide one.
     wraps_from = pos.col + info.width >= shown().cols() - 1 ? shown().identity(pos.row) : kNone;
     return 1;
@@ -110,7 +115,8 @@ struct Screen::State final : TerminalHandler {
   int scroll(VTermRect rect, int down, int right) {
     if (muted) return 1;
     if (right != 0) {
-      for (int r = rect.start_row; r < rect.end_row; ++r) shown().shift(r, rect.start_col, rect.end_col, right);
+      for (int r = rect.start_row; r < rect.end_row; ++r)
+        shown().shift(r, rect.start_col, rect.end_col, right);
       return 1;
     }
     if (in_text && wraps_from != kNone) shown().by_identity(wraps_from).wrapped = true;
@@ -142,6 +148,8 @@ struct Screen::State final : TerminalHandler {
     if (long_glyph) break_combining();
     last_text.assign(utf8.substr(last_character(utf8)));
     in_text = true;
+    ascii = utf8.size() > 1 && static_cast<unsigned char>(utf8.front()) < 0x80;
+    drawn = 0;
     pass(utf8);
     in_text = false;
     last_step = 0;
@@ -154,7 +162,9 @@ struct Screen::State final : TerminalHandler {
   void break_combining() {
     const Position at = cursor();
     muted = true;
-    pass("\x1b[4l\x1b[1;1H ");
+    // Anywhere but in front of the cursor, where it would be combined with.
+    pass(at.row == 0 && at.col == 1 ? "\x1b[4l\x1b[?6l\x1b[1;2H " : "\x1b[4l\x1b[?6l\x1b[1;1H ");
+    origin = false;
     muted = false;
     go(at);
     long_glyph = false;
@@ -188,8 +198,10 @@ struct Screen::State final : TerminalHandler {
   }
 
   void csi(const Csi& sequence) override {
-    if (sequence.leader == '?' && sequence.intermediate == 0 && (sequence.final == 'h' || sequence.final == 'l')) {
-      for (std::size_t i = 0; i < sequence.count; ++i) private_mode(sequence.param(i, 0), sequence.final == 'h');
+    if (sequence.leader == '?' && sequence.intermediate == 0 &&
+        (sequence.final == 'h' || sequence.final == 'l')) {
+      for (std::size_t i = 0; i < sequence.count; ++i)
+        private_mode(sequence.param(i, 0), sequence.final == 'h');
       return;
     }
     if (sequence.leader == '?' && (sequence.final == 'J' || sequence.final == 'K')) return plain(sequence);
@@ -224,7 +236,10 @@ struct Screen::State final : TerminalHandler {
       if (what == 2 || (what == 0 && at.row == 0 && at.col == 0)) cleared();
       if (what == 0 && at.col == 0 && at.row > 0) main.row(at.row - 1).wrapped = false;
     }
+    const std::size_t before = wraps_from;
     moved(sequence.final);
+    if (sequence.final == 'K')
+      wraps_from = before;  // readline: a blank, erased, then the wide character that wraps
     std::string bytes = "\x1b[";
     if (sequence.leader != 0) bytes += sequence.leader;
     for (std::size_t i = 0; i < std::min<std::size_t>(sequence.count, 2); ++i) {
@@ -260,7 +275,8 @@ struct Screen::State final : TerminalHandler {
         return;
       case 2004:
         if (!is_other)
-          for (ScreenWatcher* watcher : watchers) watcher->marked(set ? Mark::kEditBegin : Mark::kEditEnd, -1);
+          for (ScreenWatcher* watcher : watchers)
+            watcher->marked(set ? Mark::kEditBegin : Mark::kEditEnd, -1);
         return;
       default:
         return;
@@ -392,10 +408,13 @@ struct Screen::State final : TerminalHandler {
   int pushed_up = 0;
   char last_step = 0;
   bool is_other = false, reverse = false, muted = false, in_text = false, long_glyph = false, origin = false;
+  bool ascii = false;       ///< a run of it is being drawn, each byte a character
+  std::uint64_t drawn = 0;  ///< of it
 };
 
 Screen::Screen(int rows, int cols)
-    : state_(std::make_unique<State>(clamp_size(rows, 24, kMaxRows), std::max(2, clamp_size(cols, 80, kMaxCols)))) {}
+    : state_(std::make_unique<State>(clamp_size(rows, 24, kMaxRows),
+                                     std::max(2, clamp_size(cols, 80, kMaxCols)))) {}
 Screen::~Screen() = default;
 
 void Screen::watch(ScreenWatcher& watcher) {

@@ -1,12 +1,12 @@
 // Screen: what a terminal showed, as rows of text, fed with the bytes of a recording.
 //
-// libvterm decides what the bytes mean (cursor, regions, tabs, modes); the cells are ours (ScreenRows), because
-// libvterm 0.1.4 neither tells which lines wrapped nor survives every input. What libvterm gets has been
-// parsed (TerminalParser) and is written anew from an allow-list, so its known faults cannot be reached
+// libvterm decides what the bytes mean (cursor, regions, tabs, modes); the cells are ours (ScreenRows),
+// because libvterm 0.1.4 neither tells which lines wrapped nor survives every input. What libvterm gets has
+// been parsed (TerminalParser) and is written anew from an allow-list, so its known faults cannot be reached
 // (screen.cc lists them). Time per byte and memory are bounded for any input by the clamped size.
 //
-// Watchers are called in the middle of feed(), with the screen as it stood at that byte. Pure. Owned, with its
-// watchers, by whoever reads the recording; neither is copied.
+// Watchers are called in the middle of feed(), with the screen as it stood at that byte. Pure. Owned, with
+// its watchers, by whoever reads the recording; neither is copied.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,8 @@ bool is_blank(const Cell& cell) {
 }
 
 void trim_unwritten(Row& row) {
-  while (!row.cells.empty() && row.cells.back().point == 0 && row.cells.back().width != 0) row.cells.pop_back();
+  while (!row.cells.empty() && row.cells.back().point == 0 && row.cells.back().width != 0)
+    row.cells.pop_back();
 }
 
 }  // namespace
@@ -146,8 +147,8 @@ void ScreenRows::shift(int r, int from, int to, int by) {
   // A wide character may have been cut at the borders.
   for (int c = std::max(from - 1, 0); c < static_cast<int>(line.cells.size()); ++c) {
     Cell& cell = line.cells[static_cast<std::size_t>(c)];
-    const bool paired = c + 1 < static_cast<int>(line.cells.size()) &&
-                        line.cells[static_cast<std::size_t>(c) + 1].width == 0;
+    const bool paired =
+        c + 1 < static_cast<int>(line.cells.size()) && line.cells[static_cast<std::size_t>(c) + 1].width == 0;
     if (cell.width == 2 && !paired) cell = Cell{};
     if (cell.width == 0 && (c == 0 || line.cells[static_cast<std::size_t>(c) - 1].width != 2)) cell = Cell{};
   }
@@ -157,7 +158,8 @@ void ScreenRows::shift(int r, int from, int to, int by) {
 void ScreenRows::resize(int rows, int cols) {
   cols_ = cols;
   std::vector<Row> store(static_cast<std::size_t>(rows));
-  for (int r = 0; r < std::min(rows, this->rows()); ++r) store[static_cast<std::size_t>(r)] = std::move(row(r));
+  for (int r = 0; r < std::min(rows, this->rows()); ++r)
+    store[static_cast<std::size_t>(r)] = std::move(row(r));
   store_ = std::move(store);
   order_.resize(store_.size());
   for (std::size_t i = 0; i < order_.size(); ++i) order_[i] = i;

@@ -1,7 +1,7 @@
 // ScreenRows: the cells of one screen (main or alternate), as rows that know when they were written.
 //
-// A row's cells end where nothing was written any more, so that erasing and scrolling cost what was drawn, not
-// what the size is. Every position is checked here: what does not lie on the screen changes nothing.
+// A row's cells end where nothing was written any more, so that erasing and scrolling cost what was drawn,
+// not what the size is. Every position is checked here: what does not lie on the screen changes nothing.
 // Memory: rows * columns cells of 24 bytes at most, plus what a larger screen left behind. Pure.
 #pragma once
 

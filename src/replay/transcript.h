@@ -23,11 +23,11 @@ constexpr std::size_t kMaxWaiting = 64;
 struct TranscriptEntry {
   enum class Kind { kLine, kFullScreen };
   Kind kind = Kind::kLine;
-  std::int64_t begin_us = -1, end_us = -1;          ///< first and last written; -1: an empty line
-  std::uint64_t begin_offset = 0, end_offset = 0;   ///< of the output, first and last byte that wrote
-  std::string text;                                 ///< the line
-  bool continues = false;                           ///< the line before was cut at kMaxLine
-  std::vector<std::string> screen;                  ///< kFullScreen: as it stood before it was left
+  std::int64_t begin_us = -1, end_us = -1;         ///< first and last written; -1: an empty line
+  std::uint64_t begin_offset = 0, end_offset = 0;  ///< of the output, first and last byte that wrote
+  std::string text;                                ///< the line
+  bool continues = false;                          ///< the line before was cut at kMaxLine
+  std::vector<std::string> screen;                 ///< kFullScreen: as it stood before it was left
 };
 
 class Transcript final : public ScreenWatcher {

@@ -43,8 +43,9 @@ std::uint64_t TypedLines::cursor_row() const {
 const Row* TypedLines::find(std::uint64_t number) const {
   const std::uint64_t top = screen_.number(0);
   if (number >= top)
-    return number - top < static_cast<std::uint64_t>(screen_.rows()) ? &screen_.row(static_cast<int>(number - top))
-                                                                      : nullptr;
+    return number - top < static_cast<std::uint64_t>(screen_.rows())
+               ? &screen_.row(static_cast<int>(number - top))
+               : nullptr;
   const auto at = std::lower_bound(kept_.begin(), kept_.end(), number,
                                    [](const auto& kept, std::uint64_t n) { return kept.first < n; });
   return at != kept_.end() && at->first == number ? &at->second : nullptr;
@@ -54,7 +55,8 @@ std::string TypedLines::before_cursor(int from) const {
   const Position at = screen_.cursor();
   const Row& row = screen_.row(at.row);
   std::string text;
-  append_cells(row, static_cast<std::size_t>(from), static_cast<std::size_t>(std::max(from, at.col)), true, text);
+  append_cells(row, static_cast<std::size_t>(from), static_cast<std::size_t>(std::max(from, at.col)), true,
+               text);
   return text;
 }
 
@@ -94,7 +96,8 @@ void TypedLines::marked(Mark mark, int status) {
       edit_->by = TypedBy::kMarks;
       edit_->exact = true;
       edit_->text = {cursor_row(), screen_.cursor().col};
-      edit_->prompt = before_cursor(edit_->begin.row == edit_->text.row && edit_->bracketed ? edit_->begin.col : 0);
+      edit_->prompt =
+          before_cursor(edit_->begin.row == edit_->text.row && edit_->bracketed ? edit_->begin.col : 0);
       return;
     case Mark::kOutputStart:
       if (edit_ && !edit_->bracketed && edit_->by == TypedBy::kMarks && screen_.cursor().col > 0)
@@ -135,9 +138,13 @@ void TypedLines::marked(Mark mark, int status) {
 
 void TypedLines::end_bracketed() {
   const std::uint64_t row = cursor_row();
+  learn_from_ = row + 1;
   if (edit_->prompt_before) {
     entered(row);
+  } else if (screen_.glyphs() == edit_->glyphs) {
+    forget_edit();
   } else if (screen_.last_step() == '\n' && row > edit_->begin.row) {
+    learn_from_ = row;
     entered(row - 1);
   } else {
     // Ctrl-C leaves a mark and all that was typed before it; Ctrl-D ends a here-document.
@@ -148,12 +155,37 @@ void TypedLines::end_bracketed() {
 
 // Finds the last place where the prompt was drawn: completion lists and Ctrl-L draw it again further down.
 void TypedLines::place_text(std::uint64_t last) {
-  if (edit_->exact) return;
-  const std::uint64_t first = std::max(edit_->waited ? edit_->text.row : edit_->begin.row, edit_->begin.row);
+  if (edit_->exact) {
+    if (!edit_->prompt_before || edit_->prompt.empty()) return;
+    for (std::uint64_t n = last; n > edit_->text.row; --n) {
+      const Row* row = find(n);
+      const Row* above = find(n - 1);
+      if (row == nullptr) return;
+      if (above != nullptr && (above->wrapped || above->full(screen_.cols()))) continue;
+      if (column_behind(*row, 0, edit_->prompt) != edit_->text.col) continue;
+      edit_->text.row = n;
+      return;
+    }
+    return;
+  }
+  // A prompt of several rows counts by its last one; but the terminal may only have waited in a wrapped line.
+  std::uint64_t first = edit_->begin.row;
   const Row* row = find(first);
+  if (edit_->waited && edit_->text.row > first) {
+    const bool wraps = row != nullptr && (row->wrapped || row->full(screen_.cols()));
+    const bool known = row != nullptr &&
+                       !prompts_.longest(whole_row(*row, static_cast<std::size_t>(edit_->begin.col))).empty();
+    if (wraps || known) {
+      edit_->waited = false;
+      edit_->prompt.clear();
+    } else {
+      first = edit_->text.row;
+      row = find(first);
+    }
+  }
   const std::size_t from = first == edit_->begin.row ? static_cast<std::size_t>(edit_->begin.col) : 0;
   const std::string prompt = prompts_.best(row != nullptr ? whole_row(*row, from) : "", edit_->prompt);
-  if (edit_->waited && prompt == edit_->prompt) prompts_.confirm(prompt);
+  if ((edit_->waited && prompt == edit_->prompt) || ends_like_prompt(prompt, true)) prompts_.confirm(prompt);
   edit_->prompt = prompt;
   if (prompt.empty()) return;
   for (std::uint64_t n = last + 1; n-- > first;) {
@@ -161,7 +193,8 @@ void TypedLines::place_text(std::uint64_t last) {
     if (row == nullptr) break;
     const Row* above = n > first ? find(n - 1) : nullptr;
     if (above != nullptr && (above->wrapped || above->full(screen_.cols()))) continue;
-    int col = n == edit_->begin.row ? column_behind(*row, static_cast<std::size_t>(edit_->begin.col), prompt) : -1;
+    int col =
+        n == edit_->begin.row ? column_behind(*row, static_cast<std::size_t>(edit_->begin.col), prompt) : -1;
     if (col < 0) col = column_behind(*row, 0, prompt);
     if (col >= 0) {
       edit_->text = {n, col};
@@ -182,6 +215,11 @@ std::string TypedLines::text_until(std::uint64_t last) const {
       const auto right = static_cast<std::size_t>(edit_->right_col);
       if (right < to && whole_row(*row, right) == edit_->right_prompt) to = right;
     }
+    // zsh fills the last column with a blank where a wide character does not fit.
+    const Row* next = joined && edit_->prompt_before && row->wrapped ? find(n + 1) : nullptr;
+    if (next != nullptr && !next->cells.empty() && next->cells[0].width == 2 && to >= 2 &&
+        !row->full(screen_.cols()) && row->cells[to - 1].point == ' ' && row->cells[to - 2].width == 0)
+      --to;
     append_cells(*row, from, to, joined, text);
     if (!joined && n < last) text += '\n';
   }
@@ -200,7 +238,7 @@ void TypedLines::entered(std::uint64_t last) {
   line.prompt_offset = edit_->ready.offset;
   const Moment now = screen_.now();
   line.entered_us = now.at_us;
-  line.offset = now.offset;
+  line.offset = now.offset + 1;
   line.cut = edit_->dropped_rows;
   const std::uint64_t row = edit_->text.row;
   const bool zsh = edit_->prompt_before;
@@ -252,7 +290,7 @@ void TypedLines::settle_pending(bool redrawn) {
     return;
   }
   if (pending.line.by == TypedBy::kLearnedPrompt && !ends_like_prompt(pending.line.prompt, true) &&
-      prompts_.longest(pending.line.prompt) != pending.line.prompt)
+      !prompts_.knows(pending.line.prompt))
     return recur(std::move(pending.line));
   accept(std::move(pending.line), pending.row, pending.last);
 }
@@ -284,7 +322,8 @@ void TypedLines::line_feed() {
 bool TypedLines::learned_stands() const {
   if (edit_->by == TypedBy::kMarks) return true;
   const Row* row = find(edit_->text.row);
-  return row != nullptr && column_behind(*row, 0, edit_->prompt) == edit_->text.col;
+  return row != nullptr &&
+         column_behind(*row, static_cast<std::size_t>(edit_->begin.col), edit_->prompt) == edit_->text.col;
 }
 
 void TypedLines::alternate(bool entered_it) {
@@ -298,26 +337,38 @@ void TypedLines::paused() {
   if (edit_ && (edit_->bracketed || edit_->by == TypedBy::kMarks)) {
     if (edit_->exact || edit_->waited || screen_.glyphs() == edit_->glyphs) return;
     const std::uint64_t row = cursor_row();
-    if (row < edit_->begin.row) return;
+    if (row < edit_->begin.row || screen_.cursor().col == 0) return;
     edit_->waited = true;
     edit_->text = {row, screen_.cursor().col};
     edit_->prompt = before_cursor(row == edit_->begin.row ? edit_->begin.col : 0);
     return;
   }
-  if (edit_ && learned_stands()) return;
+  if (edit_ && learned_stands()) {
+    // What was taken for a prompt may have been the end of some output, and here comes the prompt.
+    const bool sure = ends_like_prompt(edit_->prompt, true) || prompts_.knows(edit_->prompt);
+    if (sure || !ends_like_prompt(before_cursor(0), true)) return;
+  }
   begin_learned();
 }
 
 void TypedLines::begin_learned() {
   const Position at = screen_.cursor();
   const Row& row = screen_.row(at.row);
-  if (at.col == 0 || static_cast<int>(row.cells.size()) > at.col) return;
+  if (at.col == 0 || static_cast<int>(row.cells.size()) > at.col || cursor_row() < learn_from_) return;
+  // zsh's mark for output without a line feed looks like a prompt: "# " in reverse.
+  if (std::any_of(row.cells.begin(), row.cells.end(), [](const Cell& cell) { return cell.reverse; })) return;
   const std::string text = before_cursor(0);
   if (text.size() > kMaxPrompt) return;
   std::string prompt(prompts_.longest(text));
   const bool redrawn = pending_ && !pending_->line.text.empty() && pending_->line.prompt == prompt &&
                        text.compare(prompt.size(), pending_->line.text.size(), pending_->line.text) == 0;
   settle_pending(redrawn);
+  int from = 0;
+  if (prompt.empty()) {  // perhaps behind output that did not end its line
+    prompt = prompts_.longest_at_end(text);
+    if (!prompt.empty())
+      while (from < at.col && column_behind(row, static_cast<std::size_t>(from), prompt) != at.col) ++from;
+  }
   if (prompt.empty()) {
     const bool wide = !bracketed_seen_ || (open_ && open_->by == TypedBy::kLearnedPrompt);
     if (!ends_like_prompt(text, wide) && bracketed_seen_) return;
@@ -327,8 +378,8 @@ void TypedLines::begin_learned() {
   begin_edit(TypedBy::kLearnedPrompt);
   edit_->prompt = prompt;
   edit_->exact = true;
-  edit_->begin.col = 0;
-  edit_->text.col = column_behind(row, 0, prompt);
+  edit_->begin.col = from;
+  edit_->text.col = column_behind(row, static_cast<std::size_t>(from), prompt);
 }
 
 std::vector<TypedLine> TypedLines::take() {

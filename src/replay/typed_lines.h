@@ -4,10 +4,12 @@
 // history, completion and redraws, so what stands between the prompt and the end of the edited text is what
 // was run. Where that is, is known in this order:
 //   1. OSC 133 marks, where the shell sends them;
-//   2. ESC [ ? 2004 h and l, which bash (5.1 and later) and zsh send when they begin and end editing. zsh sends
+//   2. ESC [ ? 2004 h and l, which bash (5.1 and later) and zsh send when they begin and end editing. zsh
+//   sends
 //      the first behind its prompt, readline in front of it: there the prompt is what stands before the
 //      cursor when the terminal waits, and what other prompts looked like (KnownPrompts);
-//   3. a learned prompt (dash; bash with the switches off): a row that ends like a prompt, or one that recurs,
+//   3. a learned prompt (dash; bash with the switches off): a row that ends like a prompt, or one that
+//   recurs,
 //      where the terminal waited, and the line feed after it.
 // Not commands: an empty Enter, a line left by Ctrl-C or Ctrl-D. docs/transcript.md names the limits.
 // Memory: the rows of one edit, at most kMaxEditCells. Pure.
@@ -42,12 +44,12 @@ struct TypedLine {
   TypedBy by = TypedBy::kBracketedPaste;
   std::int64_t ready_us = 0;        ///< the prompt was shown
   std::int64_t entered_us = 0;      ///< Enter
-  std::uint64_t prompt_offset = 0;  ///< of the output, where the prompt was shown
+  std::uint64_t prompt_offset = 0;  ///< of the output, where the prompt was shown: its beginning or its end
   std::uint64_t offset = 0;         ///< of the output, where the command's own begins
   int status = -1;                  ///< exit status, if OSC 133;D said it
   bool cut = false;                 ///< its beginning was not kept
-  /// Nothing was shown between Enter and the next prompt of a zsh: it may have been left by Ctrl-C, which looks
-  /// the same there.
+  /// Nothing was shown between Enter and the next prompt of a zsh: it may have been left by Ctrl-C, which
+  /// looks the same there.
   bool maybe_abandoned = false;
 };
 
@@ -58,7 +60,8 @@ class TypedLines final : public ScreenWatcher {
   TypedLines(const TypedLines&) = delete;
   TypedLines& operator=(const TypedLines&) = delete;
 
-  /// Lines that are complete, in order of time. A line is when the next one, which might continue it, has come.
+  /// Lines that are complete, in order of time. A line is when the next one, which might continue it, has
+  /// come.
   std::vector<TypedLine> take();
   /// The recording is over: call it before Screen::finish().
   void finish();
@@ -121,6 +124,7 @@ class TypedLines final : public ScreenWatcher {
   std::optional<Pending> pending_;  ///< learned: a line feed came, perhaps only of a completion list
   std::map<std::string, std::vector<TypedLine>> recurring_;
   bool bracketed_seen_ = false;
+  std::uint64_t learn_from_ = 0;  ///< rows above hold a line that is known already
   std::vector<TypedLine> ready_;
 };
 

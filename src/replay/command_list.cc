@@ -1,0 +1,190 @@
+#include "replay/command_list.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "replay/command_words.h"
+
+namespace opelog::replay {
+namespace {
+
+struct Process {
+  std::size_t command;
+  bool own;  ///< the line's shell started it, nothing that the line started
+  bool shell;
+  bool subshell = false;  ///< forked by a shell and never executed anything: known only by its children
+};
+
+class Joiner {
+ public:
+  Joiner(const std::vector<TypedLine>& lines, const std::vector<ExecEvent>& events)
+      : lines_(lines), events_(events) {
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const TypedLine& line = lines[i];
+      Command command;
+      command.text = line.text;
+      command.begin_us = line.entered_us;
+      command.offset = line.offset;
+      command.prompt_offset = line.prompt_offset;
+      command.line = i;
+      command.cut = line.cut;
+      commands_.push_back(std::move(command));
+    }
+    own_.resize(commands_.size());
+  }
+
+  std::vector<Command> join() {
+    std::vector<std::size_t> order(events_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return events_[a].at_us < events_[b].at_us; });
+    for (const std::size_t i : order) place(i);
+    for (std::size_t c = 0; c < commands_.size(); ++c) describe(c);
+    std::vector<Command> result;
+    for (std::size_t c = 0; c < commands_.size(); ++c)
+      if (!left_by_control_c(c)) result.push_back(std::move(commands_[c]));
+    std::stable_sort(result.begin(), result.end(),
+                     [](const Command& a, const Command& b) { return a.begin_us < b.begin_us; });
+    return result;
+  }
+
+ private:
+  // When the line began to run, as the kernel's clock may have it.
+  [[nodiscard]] std::int64_t began(std::size_t line) const {
+    return std::max(lines_[line].ready_us, lines_[line].entered_us - kClockSlackUs);
+  }
+
+  void place(std::size_t i) {
+    const ExecEvent& event = events_[i];
+    const auto alive = [&](std::int64_t pid) -> const Process* {
+      const auto it = processes_.find(pid);
+      if (it == processes_.end()) return nullptr;
+      const std::int64_t end = ends_[pid];
+      return end >= 0 && end < event.at_us ? nullptr : &it->second;
+    };
+    Process process{0, false, is_interactive_shell(event.argv)};
+    const Process* same = alive(event.pid);
+    const Process* parent = alive(event.ppid);
+    if (same != nullptr && !same->shell) {  // it executes another program
+      process.command = same->command;
+      process.own = same->own;
+    } else if (same == nullptr && parent != nullptr && !parent->shell) {
+      process.command = parent->command;
+      process.own = parent->subshell;
+    } else {
+      process.command = started(i);
+      process.own = true;
+      shell_seen_ = shell_seen_ || process.shell;
+      // With the shells known, an unknown parent is a part in parentheses, a loop in the background and the
+      // like.
+      if (same == nullptr && parent == nullptr && shell_seen_ && !process.shell) {
+        processes_[event.ppid] = Process{process.command, true, false, true};
+        ends_[event.ppid] = -1;
+      }
+    }
+    commands_[process.command].execs.push_back(i);
+    if (process.own) own_[process.command].push_back(i);
+    processes_[event.pid] = process;
+    ends_[event.pid] = event.end_us;
+  }
+
+  // The command of a process that a shell started.
+  std::size_t started(std::size_t i) {
+    const ExecEvent& event = events_[i];
+    while (line_ < lines_.size() && began(line_) <= event.at_us) ++line_;
+    const bool typed = line_ > 0;
+    const bool at_next_prompt = line_ < lines_.size() && event.at_us >= lines_[line_].ready_us;
+    if (typed && !at_next_prompt) return line_ - 1;
+    Command command;
+    command.text = event.argv;
+    command.begin_us = event.at_us;
+    command.offset = command.prompt_offset = event.offset;
+    command.known = KnownBy::kExec;
+    command.helper = !lines_.empty();
+    commands_.push_back(std::move(command));
+    own_.emplace_back();
+    return commands_.size() - 1;
+  }
+
+  // Which of the line's own processes its exit status comes from; nullopt: none of them.
+  [[nodiscard]] std::optional<std::size_t> main_process(std::size_t c) const {
+    const std::vector<std::size_t>& own = own_[c];
+    if (own.empty()) return std::nullopt;
+    if (commands_[c].known == KnownBy::kExec) return own.back();
+    const std::vector<std::string> words = command_words(commands_[c].text);
+    if (words.empty()) return own.back();
+    for (auto it = own.rbegin(); it != own.rend(); ++it)
+      if (program_name(events_[*it].argv) == words.back()) return *it;
+    if (is_builtin(words.back())) return std::nullopt;
+    return own.back();
+  }
+
+  void describe(std::size_t c) {
+    Command& command = commands_[c];
+    const std::vector<std::size_t>& own = own_[c];
+    if (command.line && !own.empty()) command.known = KnownBy::kBoth;
+    const std::optional<std::size_t> main = main_process(c);
+    if (!own.empty()) {
+      const ExecEvent& shown = events_[main.value_or(own.front())];
+      command.uid = shown.uid;
+      command.cwd = shown.cwd;
+      command.exe = shown.exe;
+    }
+    if (main) {
+      const ExecEvent& event = events_[*main];
+      command.end_us = event.end_us;
+      command.signal = event.signal;
+      if (event.signal != 0) {
+        command.status = 128 + event.signal;
+      } else if (event.exit_code >= 0) {
+        command.status = event.exit_code;
+      }
+    }
+    if (!command.line) return;
+    const std::size_t line = *command.line;
+    if (lines_[line].status >= 0) command.status = lines_[line].status;
+    if (command.end_us < 0 && !main && line + 1 < lines_.size()) command.end_us = lines_[line + 1].ready_us;
+    command.uncertain = lines_[line].maybe_abandoned && own.empty();
+  }
+
+  // With exec events at hand a line that started nothing and is no builtin was not run.
+  [[nodiscard]] bool left_by_control_c(std::size_t c) const {
+    const Command& command = commands_[c];
+    if (!command.uncertain || events_.empty()) return false;
+    const std::vector<std::string> words = command_words(command.text);
+    return !words.empty() && std::none_of(words.begin(), words.end(), [](const std::string& word) {
+      return is_builtin(word) || is_closing(word);
+    });
+  }
+
+  const std::vector<TypedLine>& lines_;
+  const std::vector<ExecEvent>& events_;
+  std::vector<Command> commands_;
+  std::vector<std::vector<std::size_t>> own_;  ///< by command
+  std::map<std::int64_t, Process> processes_;
+  std::map<std::int64_t, std::int64_t> ends_;
+  bool shell_seen_ = false;
+  std::size_t line_ = 0;  ///< the first line that has not begun
+};
+
+}  // namespace
+
+const char* known_by_text(KnownBy known) noexcept {
+  switch (known) {
+    case KnownBy::kScreen:
+      return "screen";
+    case KnownBy::kExec:
+      return "exec";
+    case KnownBy::kBoth:
+      return "both";
+  }
+  return "";
+}
+
+std::vector<Command> join_commands(const std::vector<TypedLine>& lines,
+                                   const std::vector<ExecEvent>& events) {
+  return Joiner(lines, events).join();
+}
+
+}  // namespace opelog::replay

@@ -1,0 +1,60 @@
+// join_commands(): what was typed and what was executed, as one list.
+//
+// Invariants: every typed line and every exec event is in exactly one command (a line that Ctrl-C left, as
+// far as the exec events can tell, in none); commands are in order of time; each says how it is known. A
+// process belongs to the line after which its shell started it, with all that it starts, also when that goes
+// on in the background; a shell that reads from the terminal (bash, su's, sudo's) hands its children to the
+// lines typed into it. Time O((lines + events) log). Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "replay/typed_lines.h"
+
+namespace opelog::replay {
+
+/// A program that was executed in the session.
+struct ExecEvent {
+  std::int64_t at_us = 0;    ///< since the recording's start
+  std::int64_t end_us = -1;  ///< -1: not known, or still running
+  std::int64_t pid = 0, ppid = 0;
+  std::uint32_t uid = 0;
+  std::string argv;  ///< words joined by blanks
+  std::string exe;
+  std::string cwd;
+  int exit_code = -1;        ///< -1: not known
+  int signal = 0;            ///< that ended it
+  std::uint64_t offset = 0;  ///< of the output at that moment
+};
+
+/// The relay records an Enter's echo a little after the kernel has seen what it started.
+constexpr std::int64_t kClockSlackUs = 20'000;
+
+enum class KnownBy { kScreen, kExec, kBoth };
+const char* known_by_text(KnownBy known) noexcept;  ///< "screen", "exec", "both"
+
+struct Command {
+  std::string text;  ///< as typed; of an exec alone: argv
+  KnownBy known = KnownBy::kScreen;
+  std::int64_t begin_us = 0;  ///< Enter, or the exec
+  std::int64_t end_us = -1;   ///< its process ended; of a builtin: the next prompt; -1: not known
+  std::uint64_t offset = 0;   ///< of the output, where its own begins
+  std::uint64_t prompt_offset = 0;
+  std::optional<int> status;  ///< as the shell would say it: 128 + signal
+  int signal = 0;
+  std::optional<std::uint32_t> uid;
+  std::string cwd, exe;             ///< of its process, "" if none is known
+  std::optional<std::size_t> line;  ///< index of the typed line
+  std::vector<std::size_t> execs;   ///< indices of the exec events, the line's own and their descendants
+  bool helper = false;              ///< run by the shell for itself: start-up files, completion, the prompt
+  bool uncertain = false;           ///< perhaps left by Ctrl-C (TypedLine::maybe_abandoned)
+  bool cut = false;
+};
+
+/// `lines` in order of time. Exec events in any order.
+std::vector<Command> join_commands(const std::vector<TypedLine>& lines, const std::vector<ExecEvent>& events);
+
+}  // namespace opelog::replay

@@ -1,0 +1,209 @@
+#include "replay/command_words.h"
+
+#include <algorithm>
+#include <array>
+
+namespace opelog::replay {
+namespace {
+
+constexpr std::size_t kMaxWords = 1000;
+
+template <std::size_t N>
+bool is_one_of(std::string_view word, const std::array<std::string_view, N>& list) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+constexpr std::array<std::string_view, 14> kOpening{
+    "if", "then", "elif", "else", "while", "until", "do", "time", "!", "{", "(", "exec", "nohup", "command"};
+constexpr std::array<std::string_view, 5> kClosing{"done", "fi", "esac", "}", ")"};
+constexpr std::array<std::string_view, 60> kBuiltins{
+    ".",     ":",        "[",      "[[",      "alias",   "autoload", "bg",       "bind",     "bindkey",
+    "break", "builtin",  "caller", "cd",      "chdir",   "compgen",  "complete", "continue", "declare",
+    "dirs",  "disown",   "echo",   "emulate", "enable",  "eval",     "exit",     "export",   "false",
+    "fc",    "fg",       "float",  "getopts", "hash",    "help",     "history",  "integer",  "jobs",
+    "kill",  "let",      "local",  "logout",  "popd",    "print",    "printf",   "pushd",    "pwd",
+    "read",  "readonly", "return", "set",     "setopt",  "shift",    "shopt",    "source",   "test",
+    "times", "trap",     "true",   "type",    "typeset", "ulimit"};
+constexpr std::array<std::string_view, 9> kMoreBuiltins{"umask",  "unalias", "unset", "unsetopt", "wait",
+                                                        "whence", "where",   "which", "zmodload"};
+constexpr std::array<std::string_view, 12> kShells{"sh",   "bash", "dash", "zsh", "ksh",   "mksh",
+                                                   "fish", "ash",  "tcsh", "csh", "rbash", "busybox"};
+
+bool is_assignment(std::string_view word) {
+  const std::size_t equals = word.find('=');
+  if (equals == std::string_view::npos || equals == 0) return false;
+  return std::all_of(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(equals), [](char c) {
+    return c == '_' || c == '+' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  });
+}
+
+std::string base_name(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
+}
+
+// Cuts the text into words and separators.
+class Words {
+ public:
+  explicit Words(std::string_view text) : text_(text) {}
+  std::vector<std::string> read() {
+    while (at_ < text_.size() && found_.size() < kMaxWords) step();
+    end_word();
+    return std::move(found_);
+  }
+
+ private:
+  void step() {
+    const char c = text_[at_];
+    if (c == '\'' || c == '"' || c == '`') return quoted(c);
+    if (c == '\\') {
+      if (at_ + 1 < text_.size() && text_[at_ + 1] != '\n') word_ += text_[at_ + 1];
+      at_ += 2;
+      return;
+    }
+    if (c == '$' && at_ + 1 < text_.size() && (text_[at_ + 1] == '(' || text_[at_ + 1] == '{'))
+      return nested();
+    if (c == '#' && word_.empty()) {
+      while (at_ < text_.size() && text_[at_] != '\n') ++at_;
+      return;
+    }
+    ++at_;
+    switch (c) {
+      case ' ':
+      case '\t':
+        return end_word();
+      case '\n':
+        end_command();
+        if (here_document_) at_ = text_.size();
+        return;
+      case ';':
+      case '|':
+        return end_command();
+      case '&':
+        if (!word_.empty() && (word_.back() == '>' || word_.back() == '<')) {
+          word_ += c;
+          return;
+        }
+        if (at_ < text_.size() && text_[at_] == '>') return;
+        return end_command();
+      case '(':
+        end_word();
+        fresh_ = true;
+        return;
+      case ')':
+        end_command();
+        found_.emplace_back(")");
+        return;
+      case '<':
+        if (at_ < text_.size() && text_[at_] == '<' && (at_ + 1 >= text_.size() || text_[at_ + 1] != '<'))
+          here_document_ = true;
+        [[fallthrough]];
+      case '>':
+        if (!word_.empty() && word_.back() != '<' && word_.back() != '>' &&
+            !std::all_of(word_.begin(), word_.end(), [](char d) { return d >= '0' && d <= '9'; }))
+          end_word();
+        word_ += c;
+        return;
+      default:
+        word_ += c;
+    }
+  }
+  void quoted(char quote) {
+    ++at_;
+    while (at_ < text_.size() && text_[at_] != quote) {
+      if (text_[at_] == '\\' && quote != '\'') ++at_;
+      if (at_ < text_.size()) word_ += text_[at_++];
+    }
+    ++at_;
+    if (word_.empty()) word_ = ' ';
+  }
+  void nested() {
+    const char open = text_[at_ + 1], close = open == '(' ? ')' : '}';
+    std::size_t depth = 0;
+    for (; at_ < text_.size(); ++at_) {
+      word_ += text_[at_];
+      if (text_[at_] == open) ++depth;
+      if (text_[at_] == close && --depth == 0) {
+        ++at_;
+        return;
+      }
+    }
+  }
+  void end_word() {
+    std::string word = std::move(word_);
+    word_.clear();
+    if (word.empty()) return;
+    if (target_) {  // of a redirection
+      target_ = false;
+      return;
+    }
+    const std::size_t redirect = word.find_first_of("<>");
+    if (redirect != std::string::npos && redirect <= 2) {
+      target_ = word.find_last_of("<>&") == word.size() - 1;
+      return;
+    }
+    if (!fresh_) return;
+    if (is_assignment(word) || is_one_of(word, kOpening)) return;
+    if (word == "for" || word == "case" || word == "select" || word == "function") {
+      fresh_ = false;
+      return;
+    }
+    found_.push_back(base_name(word));
+    fresh_ = false;
+  }
+  void end_command() {
+    end_word();
+    fresh_ = true;
+    target_ = false;
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::string word_;
+  std::vector<std::string> found_;
+  bool fresh_ = true;  ///< the next word is a command
+  bool target_ = false;
+  bool here_document_ = false;
+};
+
+}  // namespace
+
+std::vector<std::string> command_words(std::string_view text) {
+  return Words(text).read();
+}
+
+bool is_builtin(std::string_view word) {
+  return is_one_of(word, kBuiltins) || is_one_of(word, kMoreBuiltins);
+}
+
+bool is_closing(std::string_view word) {
+  return is_one_of(word, kClosing);
+}
+
+std::string program_name(std::string_view argv) {
+  std::string name = base_name(argv.substr(0, argv.find(' ')));
+  if (name.size() > 1 && name[0] == '-') name.erase(0, 1);
+  return name;
+}
+
+bool is_interactive_shell(std::string_view argv) {
+  if (!is_one_of(program_name(argv), kShells)) return false;
+  std::size_t at = argv.find(' ');
+  bool skip = false;
+  while (at != std::string_view::npos) {
+    const std::size_t begin = at + 1;
+    at = argv.find(' ', begin);
+    const std::string_view word = argv.substr(begin, at == std::string_view::npos ? at : at - begin);
+    if (word.empty()) continue;
+    if (skip) {
+      skip = false;
+      continue;
+    }
+    if (word[0] != '-' && word[0] != '+') return false;
+    if (word.size() > 1 && word[1] != '-' && word.find('c') != std::string_view::npos) return false;
+    skip = word == "--rcfile" || word == "--init-file" || word == "-o" || word == "+o" || word == "-O";
+  }
+  return true;
+}
+
+}  // namespace opelog::replay

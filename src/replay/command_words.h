@@ -1,0 +1,28 @@
+// What the text of a command line says about the programs it starts; enough to tell which process' exit
+// status is the line's. Not a shell: aliases, functions and expansions are unknown to it. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace opelog::replay {
+
+/// The first word of each simple command, without its directory: "FOO=1 /bin/ls -l | wc" gives ls, wc.
+/// Keywords count when they end something ("done", "fi", "esac", "}", ")"), and are skipped when they begin
+/// it. Bodies of here-documents do not count. At most 1000 words.
+std::vector<std::string> command_words(std::string_view text);
+
+/// Whether bash, zsh or dash do it themselves.
+bool is_builtin(std::string_view word);
+/// "done", "fi", "esac", "}", ")".
+bool is_closing(std::string_view word);
+
+/// Whether `argv` starts a shell that reads commands from the terminal: "-bash", "zsh -i"; not "sh x.sh", "sh
+/// -c x".
+bool is_interactive_shell(std::string_view argv);
+
+/// The first word without directory and leading '-' of a login shell.
+std::string program_name(std::string_view argv);
+
+}  // namespace opelog::replay

@@ -1,0 +1,170 @@
+#include "replay/command_list.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace opelog::replay {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000;
+
+TypedLine typed_at(std::int64_t seconds, const char* text) {
+  TypedLine line;
+  line.text = text;
+  line.ready_us = seconds * kSecond - kSecond / 2;
+  line.entered_us = seconds * kSecond;
+  line.offset = static_cast<std::uint64_t>(seconds) * 100;
+  return line;
+}
+
+ExecEvent exec_at(std::int64_t us, std::int64_t pid, std::int64_t ppid, const char* argv, int exit_code = 0,
+                  std::int64_t takes_us = 1000) {
+  ExecEvent event;
+  event.at_us = us;
+  event.end_us = takes_us < 0 ? -1 : us + takes_us;
+  event.pid = pid;
+  event.ppid = ppid;
+  event.uid = 1000;
+  event.argv = argv;
+  event.exe = "/usr/bin/x";
+  event.cwd = "/home";
+  event.exit_code = takes_us < 0 ? -1 : exit_code;
+  return event;
+}
+
+const ExecEvent kLoginShell = exec_at(1, 10, 1, "-bash", 0, -1);
+
+TEST(CommandList, ALineAndItsProcessAreOneCommand) {
+  const auto commands = join_commands({typed_at(1, "ls -l"), typed_at(2, "cd /tmp")},
+                                      {kLoginShell, exec_at(kSecond + 500, 11, 10, "ls --color -l", 2)});
+  ASSERT_EQ(commands.size(), 3U);
+  EXPECT_EQ(commands[0].text, "-bash");
+  EXPECT_TRUE(commands[0].helper);
+  EXPECT_EQ(commands[1].text, "ls -l");
+  EXPECT_EQ(commands[1].known, KnownBy::kBoth);
+  EXPECT_EQ(commands[1].status, 2);
+  EXPECT_EQ(commands[1].cwd, "/home");
+  EXPECT_EQ(commands[1].uid, 1000U);
+  EXPECT_EQ(commands[1].begin_us, kSecond);
+  EXPECT_EQ(commands[1].end_us, kSecond + 1500);
+  EXPECT_EQ(commands[2].known, KnownBy::kScreen);
+  EXPECT_FALSE(commands[2].status);
+}
+
+TEST(CommandList, AnExecSeenShortlyBeforeTheEchoOfEnterBelongsToIt) {
+  const auto commands = join_commands({typed_at(1, "true; true"), typed_at(2, "ls")},
+                                      {exec_at(2 * kSecond - 5000, 11, 10, "ls")});
+  ASSERT_EQ(commands.size(), 2U);
+  EXPECT_EQ(commands[0].known, KnownBy::kScreen);
+  EXPECT_EQ(commands[1].known, KnownBy::kBoth);
+}
+
+TEST(CommandList, WhatRunsAtThePromptIsAHelper) {
+  const auto commands = join_commands(
+      {typed_at(1, "ls"), typed_at(2, "git status")},
+      {exec_at(kSecond + 1, 11, 10, "ls"), exec_at(kSecond * 2 - kSecond / 4, 12, 10, "git --list-cmds=main"),
+       exec_at(2 * kSecond + 1, 13, 10, "git status")});
+  ASSERT_EQ(commands.size(), 3U);
+  EXPECT_EQ(commands[1].text, "git --list-cmds=main");
+  EXPECT_EQ(commands[1].known, KnownBy::kExec);
+  EXPECT_TRUE(commands[1].helper);
+  EXPECT_EQ(commands[2].execs.size(), 1U);
+}
+
+TEST(CommandList, APipelinesStatusIsItsLastCommands) {
+  const std::int64_t t = kSecond;
+  const auto status = [&](const char* text, const std::vector<ExecEvent>& events) {
+    return join_commands({typed_at(1, text), typed_at(5, "true")}, events).front().status;
+  };
+  EXPECT_EQ(status("cat x | wc", {exec_at(t + 2, 12, 10, "wc", 0), exec_at(t + 3, 11, 10, "cat x", 1)}), 0);
+  EXPECT_EQ(status("make && ls", {exec_at(t + 2, 12, 10, "make", 2)}), 2);
+  EXPECT_EQ(status("ls; cd x", {exec_at(t + 2, 12, 10, "ls", 2)}), std::nullopt);
+  EXPECT_EQ(status("ll", {exec_at(t + 2, 12, 10, "ls -l", 2)}), 2);
+  EXPECT_EQ(status("for i in 1 2; do test.sh $i; done",
+                   {exec_at(t + 2, 12, 10, "test.sh 1", 1), exec_at(t + 9, 13, 10, "test.sh 2", 4)}),
+            4);
+}
+
+TEST(CommandList, ASignalIsAStatusAsTheShellSaysIt) {
+  ExecEvent killed = exec_at(kSecond + 1, 11, 10, "sleep 100", -1);
+  killed.signal = 9;
+  const auto commands = join_commands({typed_at(1, "sleep 100")}, {killed});
+  EXPECT_EQ(commands[0].status, 137);
+  EXPECT_EQ(commands[0].signal, 9);
+}
+
+TEST(CommandList, TheStatusThatTheShellMarkedWins) {
+  TypedLine line = typed_at(1, "ls; (exit 3)");
+  line.status = 3;
+  EXPECT_EQ(join_commands({line}, {exec_at(kSecond + 1, 11, 10, "ls", 0)})[0].status, 3);
+}
+
+TEST(CommandList, AScriptsProcessesBelongToItsLineAlsoInTheBackground) {
+  std::vector<ExecEvent> events{kLoginShell, exec_at(kSecond + 1, 11, 10, "bash ./job.sh", 0, 50 * kSecond)};
+  for (int i = 0; i < 200; ++i) events.push_back(exec_at(kSecond + 10 + i * 100'000, 100 + i, 11, "date"));
+  events.push_back(exec_at(5 * kSecond + 1, 12, 10, "ls"));
+  const auto commands = join_commands({typed_at(1, "./job.sh &"), typed_at(5, "ls")}, events);
+  ASSERT_EQ(commands.size(), 3U);
+  EXPECT_EQ(commands[1].execs.size(), 201U);
+  EXPECT_EQ(commands[2].execs.size(), 1U);
+}
+
+TEST(CommandList, ALoopInTheBackgroundIsKnownByItsUnknownParent) {
+  const auto commands = join_commands(
+      {typed_at(1, "while sleep 1; do date; done &"), typed_at(5, "ls")},
+      {kLoginShell, exec_at(kSecond + 1, 12, 11, "sleep 1"), exec_at(2 * kSecond, 13, 11, "date"),
+       exec_at(5 * kSecond + 1, 14, 11, "sleep 1"), exec_at(5 * kSecond + 2, 15, 10, "ls")});
+  ASSERT_EQ(commands.size(), 3U);
+  EXPECT_EQ(commands[1].execs.size(), 3U);
+  EXPECT_EQ(commands[2].execs.size(), 1U);
+}
+
+TEST(CommandList, LinesTypedIntoANestedShellAreTheirOwn) {
+  const auto commands =
+      join_commands({typed_at(1, "sudo -i"), typed_at(3, "id"), typed_at(5, "exit"), typed_at(6, "ls")},
+                    {kLoginShell, exec_at(kSecond + 1, 11, 10, "sudo -i", 0, 5 * kSecond),
+                     exec_at(kSecond + 9, 12, 11, "-bash", 0, 5 * kSecond),
+                     exec_at(3 * kSecond + 1, 13, 12, "id"), exec_at(6 * kSecond + 1, 14, 10, "ls")});
+  ASSERT_EQ(commands.size(), 5U);
+  EXPECT_EQ(commands[1].execs.size(), 2U);
+  EXPECT_EQ(commands[1].status, 0);
+  EXPECT_EQ(commands[2].text, "id");
+  EXPECT_EQ(commands[2].known, KnownBy::kBoth);
+  EXPECT_EQ(commands[3].known, KnownBy::kScreen);
+  EXPECT_EQ(commands[4].execs.size(), 1U);
+}
+
+TEST(CommandList, AProgramThatExecutesAnotherIsOneProcess) {
+  const auto commands = join_commands({typed_at(1, "env ls")}, {exec_at(kSecond + 1, 11, 10, "env ls", 3),
+                                                                exec_at(kSecond + 2, 11, 10, "ls", 3)});
+  ASSERT_EQ(commands.size(), 1U);
+  EXPECT_EQ(commands[0].execs.size(), 2U);
+  EXPECT_EQ(commands[0].status, 3);
+}
+
+TEST(CommandList, WithoutATerminalEachProcessOfTheShellIsACommand) {
+  const auto commands =
+      join_commands({}, {exec_at(1, 10, 1, "bash -c make x", 2, kSecond), exec_at(5, 11, 10, "make x", 2)});
+  ASSERT_EQ(commands.size(), 1U);
+  EXPECT_EQ(commands[0].text, "bash -c make x");
+  EXPECT_EQ(commands[0].known, KnownBy::kExec);
+  EXPECT_FALSE(commands[0].helper);
+  EXPECT_EQ(commands[0].status, 2);
+  EXPECT_EQ(commands[0].execs.size(), 2U);
+}
+
+TEST(CommandList, ExecEventsTellWhetherALineWasLeftByControlC) {
+  TypedLine left = typed_at(1, "make install"), cd = typed_at(2, "cd x"), touch = typed_at(3, "touch x");
+  left.maybe_abandoned = cd.maybe_abandoned = touch.maybe_abandoned = true;
+  const auto commands = join_commands({left, cd, touch}, {exec_at(3 * kSecond + 1, 11, 10, "touch x")});
+  ASSERT_EQ(commands.size(), 2U);
+  EXPECT_EQ(commands[0].text, "cd x");
+  EXPECT_TRUE(commands[0].uncertain);
+  EXPECT_EQ(commands[1].text, "touch x");
+  EXPECT_FALSE(commands[1].uncertain);
+  EXPECT_EQ(join_commands({left}, {}).size(), 1U);
+  EXPECT_STREQ(known_by_text(commands[1].known), "both");
+}
+
+}  // namespace
+}  // namespace opelog::replay
