@@ -86,10 +86,10 @@ std::string hit_json(const index::IndexedSession& session, const index::Hit& hit
   json.number_u("match_begin", hit.match.begin).number_u("match_size", hit.match.size);
   if (hit.is_command) {
     const auto& command = hit.command;
-    json.text("command", command.text).text("known", index::known_word(command.known));
+    json.text("command", command.text).text("known", replay::known_by_text(command.known));
     command.status ? json.number("exit", *command.status) : json.raw("exit", "null");
     command.end_us >= 0 ? json.number("end_us", command.end_us) : json.raw("end_us", "null");
-    json.text("cwd", command.cwd).text("as_user", command.user);
+    json.boolean("process", command.owner != 0).text("cwd", command.cwd).text("as_user", command.user);
   }
   json.text("play", play_line(directory, session.name, hit.at_us));
   return std::move(json).take();

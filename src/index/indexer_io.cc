@@ -196,7 +196,7 @@ class Indexer {
     StoreSink sink(
         store_, session,
         [&](std::uint64_t bytes) -> Status {
-          if (batched_ + bytes < kBatchBytes) {
+          if (batched_ + bytes < options_.batch_bytes) {
             batched_ += bytes;
             return {};
           }
@@ -238,7 +238,7 @@ class Indexer {
   Status batch(std::uint64_t bytes, bool session_done) {
     batched_ += bytes;
     if (session_done) ++batched_sessions_;
-    if (batched_ < kBatchBytes && batched_sessions_ < kBatchSessions) return {};
+    if (batched_ < options_.batch_bytes && batched_sessions_ < kBatchSessions) return {};
     batched_ = batched_sessions_ = 0;
     if (auto done = store_.commit(); !done) return done;
     return store_.begin();

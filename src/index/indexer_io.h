@@ -28,6 +28,7 @@ struct IndexProgress {
 struct IndexOptions {
   std::string directory, index;
   bool rebuild = false;
+  std::uint64_t batch_bytes = kBatchBytes;
   std::function<void(const IndexProgress&)> progress;  ///< may be empty
   std::function<void(const std::string&)> remark;      ///< what somebody should know; may be empty
 };

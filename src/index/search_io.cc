@@ -1,7 +1,9 @@
 #include "index/search_io.h"
 
 #include <algorithm>
+#include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "index/database_io.h"
@@ -53,9 +55,15 @@ class SessionHits {
   }
 
   bool flush() {
-    std::stable_sort(hits_.begin(), hits_.end(),
-                     [](const Hit& a, const Hit& b) { return a.at_us < b.at_us; });
-    drop_typed_lines();
+    // Lines have their times in milliseconds; within one the place decides, and the command comes before its
+    // output.
+    std::stable_sort(hits_.begin(), hits_.end(), [](const Hit& a, const Hit& b) {
+      const auto key = [](const Hit& hit) {
+        return std::tuple(hit.at_us / kUsPerMs, hit.offset, hit.is_command ? 0 : 1);
+      };
+      return key(a) < key(b);
+    });
+    drop_repetitions();
     bytes_ = 0;
     for (const Hit& hit : std::exchange(hits_, {}))
       if (!sink_(session_, hit)) return false;
@@ -77,15 +85,20 @@ class SessionHits {
 
   // Of each typed command the line on which it was typed: the last one that holds it and begins before its
   // output.
-  void drop_typed_lines() {
+  void drop_repetitions() {
     std::vector<std::size_t> lines;
     for (std::size_t i = 0; i < hits_.size(); ++i)
       if (!hits_[i].is_command) lines.push_back(i);
     std::stable_sort(lines.begin(), lines.end(),
                      [this](std::size_t a, std::size_t b) { return hits_[a].offset < hits_[b].offset; });
     std::vector<bool> dropped(hits_.size());
+    std::unordered_set<std::int64_t> numbers;
+    for (const Hit& hit : hits_)
+      if (hit.is_command) numbers.insert(hit.command.number);
+    for (std::size_t i = 0; i < hits_.size(); ++i)
+      dropped[i] = hits_[i].is_command && numbers.count(hits_[i].command.owner) > 0;
     for (const Hit& hit : hits_) {
-      if (!hit.is_command || hit.command.known != Known::kScreen) continue;
+      if (!hit.is_command || hit.command.known == replay::KnownBy::kExec) continue;
       auto at =
           std::upper_bound(lines.begin(), lines.end(), hit.offset,
                            [this](std::uint64_t offset, std::size_t i) { return offset < hits_[i].offset; });
@@ -154,7 +167,7 @@ struct Search::State {
     // One state of the index for all questions; writers go on.
     if (auto begun = database->execute("BEGIN"); !begun) return begun;
     static constexpr const char* kCommand =
-        "SELECT text, at_us, end_us, status, known, place, prompt, user, cwd FROM command WHERE ";
+        "SELECT text, at_us, end_us, status, known, place, number, owner, user, cwd FROM command WHERE ";
     const struct {
       Statement& to;
       std::string sql;
@@ -226,11 +239,12 @@ struct Search::State {
     command.at_us = row.number(1);
     command.end_us = row.null(2) ? -1 : row.number(2);
     if (!row.null(3)) command.status = static_cast<int>(row.number(3));
-    command.known = row.number(4) == 0 ? Known::kScreen : Known::kExec;
+    command.known = static_cast<replay::KnownBy>(std::clamp<std::int64_t>(row.number(4), 0, 2));
     command.offset = static_cast<std::uint64_t>(row.number(5));
-    command.prompt_offset = static_cast<std::uint64_t>(row.number(6));
-    command.user = row.text(7);
-    command.cwd = row.text(8);
+    command.number = row.number(6);
+    command.owner = row.number(7);
+    command.user = row.text(8);
+    command.cwd = row.text(9);
     return command;
   }
 

@@ -4,7 +4,7 @@
 // Nothing is written. plan() says which sessions there are; session() gives one session's hits in order of
 // time. An index that turns out to be damaged is left (problem() says so) and the recordings are read.
 // Memory: 16 bytes for each block that may match, and the hits of one session up to kMaxKeptHits. What an
-// operator typed stands on his screen too: the line of a command that is a hit is no second hit.
+// operator typed stands on his screen too, and its process was executed: they are no second hits.
 #pragma once
 
 #include <cstdint>

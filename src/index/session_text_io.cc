@@ -88,9 +88,9 @@ class SessionText {
   void take() {
     if (screen_) {
       for (const auto& entry : screen_->transcript.take()) give(entry);
-      for (const auto& typed : screen_->typed.take()) {
+      for (auto& typed : screen_->typed.take()) {
         drawn_ += typed.text.size();
-        if (!stream_) commands_.typed(typed);
+        if (!stream_) commands_.typed(std::move(typed));
       }
     }
     give_commands();
