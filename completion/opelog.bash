@@ -21,7 +21,7 @@ _opelog() {
         esac
     done
     case $prev in
-        --config|--control) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --config|--control|--index) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --directory|--root) COMPREPLY=($(compgen -d -- "$cur")); return ;;
         -u|--user) COMPREPLY=($(compgen -u -- "$cur")); return ;;
         --group) COMPREPLY=($(compgen -g -- "$cur")); return ;;
@@ -29,7 +29,7 @@ _opelog() {
         --since|--until) COMPREPLY=($(compgen -W "today yesterday" -- "$cur")); return ;;
         -s|--speed|-i|--max-idle|--at|-n|--limit|--lines|--seconds|--client|--uid) return ;;
     esac
-    local commands="ls play show tail status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
+    local commands="ls play show tail search index status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
     local shared="--config --directory --control --help" options=""
     case $command in
         "") COMPREPLY=($(compgen -W "$commands $shared --version" -- "$cur")); return ;;
@@ -37,6 +37,8 @@ _opelog() {
         play) options="--speed --max-idle --at --follow --paused --resize --bell --raw" ;;
         show) options="--json" ;;
         tail) options="--follow --lines --raw" ;;
+        search) options="--word --regex --ignore-case --commands --text --user --since --until --client --limit --index --scan --all --json" ;;
+        index) options="--index --rebuild --quiet --json" ;;
         status) options="--json" ;;
         thaw) options="--seconds" ;;
         enroll|unenroll) options="--dry-run --root" ;;
