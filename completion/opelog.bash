@@ -21,7 +21,7 @@ _opelog() {
         esac
     done
     case $prev in
-        --config|--control|-o|--output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --config|--control|--index|-o|--output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --format) COMPREPLY=($(compgen -W "asciicast2 asciicast3 html text tlog typescript" -- "$cur")); return ;;
         --directory|--root) COMPREPLY=($(compgen -d -- "$cur")); return ;;
         -u|--user) COMPREPLY=($(compgen -u -- "$cur")); return ;;
@@ -30,15 +30,18 @@ _opelog() {
         --since|--until) COMPREPLY=($(compgen -W "today yesterday" -- "$cur")); return ;;
         -s|--speed|-i|--max-idle|--at|-n|--limit|--lines|--seconds|--client|--uid|--from|--to) return ;;
     esac
-    local commands="ls play show tail export status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
+    local commands="ls play show commands tail search index export status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
     local shared="--config --directory --control --help" options=""
     case $command in
         "") COMPREPLY=($(compgen -W "$commands $shared --version" -- "$cur")); return ;;
         ls) options="--user --since --until --client --live --limit --reverse --json" ;;
         play) options="--speed --max-idle --at --follow --paused --resize --bell --raw" ;;
-        show) options="--json" ;;
+        show) options="--json --text --times" ;;
+        commands) options="--all --failed --json --csv" ;;
         tail) options="--follow --lines --raw" ;;
         export) options="--format --output --force --from --to --input" ;;
+        search) options="--word --regex --ignore-case --commands --text --user --since --until --client --limit --index --scan --all --json" ;;
+        index) options="--index --rebuild --quiet --json" ;;
         status) options="--json" ;;
         thaw) options="--seconds" ;;
         enroll|unenroll) options="--dry-run --root" ;;

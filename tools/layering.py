@@ -28,6 +28,11 @@ MAY_INCLUDE = {
 # Single headers beyond the table: what two programs must agree on byte by byte.
 MAY_ALSO_INCLUDE = {"shim": ["record/login_protocol.h"]}
 
+# Files of a room that may include everything -> rooms they must stay clear of: what interprets an operator's bytes, and what brings
+# a terminal emulator or a database, is no part of the daemon. tests/tools looks at what it links.
+MUST_NOT_INCLUDE = {"app/opelogd.cc": ["replay", "index", "cli"], "app/daemon_io.*": ["replay", "index", "cli"],
+                    "app/config_io.*": ["replay", "index", "cli"]}
+
 # The mains: they compose, and may speak to the terminal and the environment they are started in.
 MAINS = ["app/opelogd.cc", "app/opelog.cc"]
 
@@ -42,6 +47,9 @@ LIBRARIES = {
     "openssl/": ["core/sha256.cc"],
     "bpf/": ["record/exec_capture_io.cc", "record/exec_events.bpf.c"],
     "vterm.h": ["replay/screen.cc"],
+    "sqlite3.h": ["index/database_io.cc"],
+    "re2/": ["index/pattern.cc"],
+    "zstd.h": ["index/line_block.cc"],
 }
 
 # Headers that a file whose name does not end in _io must not include …
@@ -90,6 +98,9 @@ def check_include(path, room, name):
     """The violation of including `name` from `path` (ROOM/FILE), or None."""
     head = name.split("/", 1)[0]
     if "/" in name and head in MAY_INCLUDE:
+        for pattern, rooms in MUST_NOT_INCLUDE.items():
+            if head in rooms and may([pattern], path):
+                return f"the daemon may not include {name}"
         allowed = MAY_INCLUDE[room]
         if head == room or allowed is None or head in allowed or name in MAY_ALSO_INCLUDE.get(room, []):
             return None

@@ -3,9 +3,9 @@
 #include <memory>
 #include <optional>
 
-#include "cli/client_filter.h"
 #include "cli/commands_io.h"
 #include "cli/local_time_io.h"
+#include "cli/session_filter.h"
 #include "cli/session_text.h"
 #include "cli/table.h"
 #include "core/clock_io.h"
@@ -15,72 +15,39 @@
 namespace opelog::cli {
 namespace {
 
-/// A name's time is the recording host's local time: a day's slack before the header is asked, in any zone.
-constexpr std::int64_t kZoneSlackUs = 26 * 3600 * kUsPerS;
 constexpr std::size_t kIdShown =
     10;  ///< hex digits on a terminal: 100,000 sessions collide in 1 of 200 lists
 
 struct LsOptions {
-  std::vector<std::string> users;
-  std::string since, until, client;
+  FilterWords filter;
   bool live = false, json = false, reverse = false;
   std::size_t limit = 0;
 };
-
-struct Filter {
-  std::vector<std::string> users;
-  std::optional<WallUs> since, until;
-  std::optional<AddressRange> client;
-  bool live = false;
-};
-
-bool has_user(const Filter& filter, const std::string& user) {
-  return filter.users.empty() ||
-         std::find(filter.users.begin(), filter.users.end(), user) != filter.users.end();
-}
 
 struct Candidate {
   std::string name;
   std::string time;  ///< digits from the name, "" if it has another form
 };
 
-// "20261122140509"
-std::optional<WallUs> name_time(const std::string& digits, const Calendar& calendar) {
-  if (digits.size() != 14 || digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
-  return parse_when(digits.substr(0, 4) + '-' + digits.substr(4, 2) + '-' + digits.substr(6, 2) + ' ' +
-                        digits.substr(8, 2) + ':' + digits.substr(10, 2) + ':' + digits.substr(12, 2),
-                    0, calendar);
-}
-
 // What the name alone can rule out, so that most files of a big directory are never opened.
-std::vector<Candidate> candidates(const std::vector<std::string>& names, const Filter& filter) {
+std::vector<Candidate> candidates(const std::vector<std::string>& names, const SessionFilter& filter) {
   const Calendar calendar = local_calendar();
   std::vector<Candidate> kept;
   kept.reserve(names.size());
   for (const auto& name : names) {
+    if (!name_may_meet(filter, name, calendar)) continue;
     const auto parts = format::parse_name(name);
-    if (!parts) {
-      kept.push_back({name, ""});
-      continue;
-    }
-    if (!has_user(filter, parts->user)) continue;
-    if (filter.since || filter.until) {
-      const auto when = name_time(parts->time, calendar);
-      if (when && filter.since && *when + kZoneSlackUs < *filter.since) continue;
-      if (when && filter.until && *when - kZoneSlackUs > *filter.until) continue;
-    }
-    kept.push_back({name, parts->time});
+    kept.push_back({name, parts ? parts->time : ""});
   }
   std::stable_sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
   return kept;
 }
 
-bool wanted(const Filter& filter, const format::RecordingSummary& summary) {
-  if (!has_user(filter, summary.info.user)) return false;
-  if (filter.live && summary.state != format::RecordingState::kLive) return false;
+bool wanted(const SessionFilter& filter, bool live, const format::RecordingSummary& summary) {
+  if (live && summary.state != format::RecordingState::kLive) return false;
   if (filter.since && summary.info.started < *filter.since) return false;
   if (filter.until && summary.info.started > *filter.until) return false;
-  return !filter.client || client_matches(*filter.client, summary.info.client);
+  return meets_who(filter, summary.info.user, summary.info.client);
 }
 
 // Of a session that goes on: until now, not to its last record.
@@ -127,31 +94,9 @@ ExitCode show_json(const std::vector<format::RecordingSummary>& list) {
   return print(out + (list.empty() ? "]\n" : "\n]\n"));
 }
 
-std::optional<std::string> read_filter(const LsOptions& options, Filter& filter) {
-  filter.users = options.users;
-  filter.live = options.live;
-  const WallUs now = wall_now();
-  const Calendar calendar = local_calendar();
-  const auto when = [&](const std::string& text, std::optional<WallUs>& target) {
-    if (text.empty()) return true;
-    target = parse_when(text, now, calendar);
-    return target.has_value();
-  };
-  static constexpr const char* kForms =
-      ": not a time; write 2026-11-22, '2026-11-22 14:05', 14:05, today, yesterday or '2h ago'";
-  if (!when(options.since, filter.since)) return "--since " + options.since + kForms;
-  if (!when(options.until, filter.until)) return "--until " + options.until + kForms;
-  if (!options.client.empty()) {
-    filter.client = parse_client_filter(options.client);
-    if (!filter.client)
-      return "--client " + options.client + ": neither an address nor a range like 192.0.2.0/24";
-  }
-  return std::nullopt;
-}
-
 ExitCode run_ls(const LsOptions& options, const Context& context) {
-  Filter filter;
-  if (const auto wrong = read_filter(options, filter)) {
+  SessionFilter filter;
+  if (const auto wrong = read_filter(options.filter, wall_now(), local_calendar(), filter)) {
     remark(*wrong);
     return kUsage;
   }
@@ -170,7 +115,7 @@ ExitCode run_ls(const LsOptions& options, const Context& context) {
       worst = complain(summary.error());
       continue;
     }
-    if (!wanted(filter, *summary)) continue;
+    if (!wanted(filter, options.live, *summary)) continue;
     list.push_back(std::move(*summary));
     if (options.limit > 0 && list.size() == options.limit) break;
   }
@@ -186,12 +131,14 @@ ExitCode run_ls(const LsOptions& options, const Context& context) {
 void add_ls(CLI::App& app, const Context& context, int& exit) {
   auto options = std::make_shared<LsOptions>();
   auto* command = app.add_subcommand("ls", "List recordings: who, from where, when, how long, how it ended");
-  command->add_option("-u,--user", options->users, "Only of this user; may be given several times")
+  command->add_option("-u,--user", options->filter.users, "Only of this user; may be given several times")
       ->type_name("USER")
       ->allow_extra_args(false);
-  command->add_option("--since", options->since, "Only sessions begun then or later")->type_name("TIME");
-  command->add_option("--until", options->until, "Only sessions begun then or earlier")->type_name("TIME");
-  command->add_option("--client", options->client, "Only from this address or range")
+  command->add_option("--since", options->filter.since, "Only sessions begun then or later")
+      ->type_name("TIME");
+  command->add_option("--until", options->filter.until, "Only sessions begun then or earlier")
+      ->type_name("TIME");
+  command->add_option("--client", options->filter.client, "Only from this address or range")
       ->type_name("ADDRESS[/BITS]");
   command->add_flag("--live", options->live, "Only sessions that go on now");
   command->add_option("-n,--limit", options->limit, "Only the newest N")

@@ -20,6 +20,7 @@ constexpr const char* kFooter =
     "  opelog ls --since today            who was here today\n"
     "  opelog play 4f2a                   replay the one session whose id or name begins so\n"
     "  opelog tail -f 3fa9                watch a live session\n"
+    "  opelog search 'rm -rf' -u alice    what was typed, run and shown, in all sessions\n"
     "  opelog doctor                      is everything in order?\n"
     "\n"
     "Exit codes: 0 done, 1 no or something found, 2 usage, 3 not found, 4 denied, 5 invalid, 6 daemon not\n"
@@ -74,6 +75,8 @@ int run_parsed(int argc, char** argv) {
   add_commands(app, context, exit);
   add_tail(app, context, exit);
   add_export(app, context, exit);
+  add_search(app, context, exit);
+  add_index(app, context, exit);
   add_status(app, context, exit);
   add_kill(app, context, exit);
   add_policy(app, context, exit);

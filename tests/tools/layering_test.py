@@ -51,6 +51,11 @@ class GoodTreesPass(unittest.TestCase):
 
 
 class EachViolationIsNamed(unittest.TestCase):
+    def test_the_daemon_stays_clear_of_what_reads_recordings(self):
+        for path in ("app/opelogd.cc", "app/daemon_io.cc", "app/config_io.h"):
+            self.assert_violation(path, '#include "index/indexer_io.h"\n', 1, "the daemon may not include index/indexer_io.h")
+        self.assert_violation("index/search_io.cc", "#include <sqlite3.h>\n", 1, "only in index/database_io.cc")
+
     def assert_violation(self, path, text, line, words):
         rc, out = run({path: text})
         self.assertEqual(rc, 1, out)

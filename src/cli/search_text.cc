@@ -1,0 +1,98 @@
+#include "cli/search_text.h"
+
+#include <algorithm>
+
+#include "cli/time_text.h"
+#include "core/fact.h"
+#include "format/json_text.h"
+
+namespace opelog::cli {
+namespace {
+
+constexpr const char* kMatchColour = "\x1B[1;31m";
+constexpr char kSafeWord[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+
+bool inside_character(const std::string& text, std::size_t at) {
+  return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U;
+}
+
+std::string quoted(const std::string& word) {
+  if (!word.empty() && word.find_first_not_of(kSafeWord) == std::string::npos) return word;
+  const bool plain = std::all_of(word.begin(), word.end(),
+                                 [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; });
+  std::string out = plain ? "'" : "$'";
+  static constexpr char kHex[] = "0123456789abcdef";
+  for (const char c : word) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (plain && c == '\'')
+      out += "'\\''";
+    else if (plain)
+      out += c;
+    else if (byte < 0x20 || byte >= 0x7F || c == '\'' || c == '\\')
+      (((out += "\\x") += kHex[byte >> 4U]) += kHex[byte & 15U]);
+    else
+      out += c;
+  }
+  return out + "'";
+}
+
+}  // namespace
+
+std::string excerpt(const std::string& line, index::Match match, bool colour) {
+  const std::size_t begin = std::min(match.begin, line.size());
+  const std::size_t end = std::min(begin + match.size, line.size());
+  std::size_t from = begin > kAround ? begin - kAround : 0;
+  std::size_t shown_end = std::min(end, begin + 4 * kAround);
+  std::size_t to = std::min(shown_end + kAround, line.size());
+  while (inside_character(line, from)) ++from;
+  while (inside_character(line, shown_end)) ++shown_end;
+  while (inside_character(line, to)) ++to;
+  std::string out = from > 0 ? "..." : "";
+  out += printable(std::string_view(line).substr(from, begin - from));
+  const std::string found = printable(std::string_view(line).substr(begin, shown_end - begin));
+  out += colour && !found.empty() ? kMatchColour + found + "\x1B[0m" : found;
+  out += printable(std::string_view(line).substr(shown_end, to - shown_end));
+  return to < line.size() ? out + "..." : out;
+}
+
+std::string play_line(const std::string& directory, const std::string& name, std::int64_t at_us) {
+  std::string out = "opelog play ";
+  if (!directory.empty()) out += "--directory " + quoted(directory) + " ";
+  if (!name.empty() && name[0] == '-') out += "-- ";
+  return out + quoted(name) + " --at " + format_length(at_us - at_us % kUsPerS);
+}
+
+std::string hit_text(const index::IndexedSession& session, const index::Hit& hit,
+                     const std::string& directory, bool colour,
+                     const std::function<std::string(WallUs)>& local) {
+  std::string out = session.started == 0 ? "-" : local(session.started + hit.at_us);
+  out += " " + printable(session.user) + (session.user_claimed ? "?" : "") + "  ";
+  if (hit.is_command) out += "$ ";
+  out += excerpt(hit.line, hit.match, colour);
+  if (hit.is_command && hit.command.status && *hit.command.status != 0)
+    out += "  (exit " + std::to_string(*hit.command.status) + ")";
+  return out + "\n    " + printable(play_line(directory, session.name, hit.at_us)) + "\n";
+}
+
+std::string hit_json(const index::IndexedSession& session, const index::Hit& hit,
+                     const std::string& directory) {
+  format::JsonObject json;
+  json.text("session", session.name).text("id", session.id).text("user", session.user);
+  json.boolean("user_claimed", session.user_claimed).text("client", session.client);
+  session.started != 0 ? json.text("time", format_utc(session.started + hit.at_us))
+                       : json.raw("time", "null");
+  json.number("at_us", hit.at_us).number_u("offset", hit.offset);
+  json.text("kind", hit.is_command ? "command" : "text").text("line", hit.line);
+  json.number_u("match_begin", hit.match.begin).number_u("match_size", hit.match.size);
+  if (hit.is_command) {
+    const auto& command = hit.command;
+    json.text("command", command.text).text("known", replay::known_by_text(command.known));
+    command.status ? json.number("exit", *command.status) : json.raw("exit", "null");
+    command.end_us >= 0 ? json.number("end_us", command.end_us) : json.raw("end_us", "null");
+    json.boolean("process", command.owner != 0).text("cwd", command.cwd).text("as_user", command.user);
+  }
+  json.text("play", play_line(directory, session.name, hit.at_us));
+  return std::move(json).take();
+}
+
+}  // namespace opelog::cli

@@ -1,0 +1,110 @@
+#include "index/line_block.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+
+#include "core/clock.h"
+
+namespace opelog::index {
+namespace {
+
+// Text compresses to a quarter at either; this one at 300 MB/s.
+constexpr int kCompression = 3;
+
+void append_number(std::uint64_t value, std::string& out) {
+  for (; value >= 128; value >>= 7U) out += static_cast<char>(value | 128U);
+  out += static_cast<char>(value);
+}
+
+std::uint64_t zigzag(std::int64_t value) {
+  return (static_cast<std::uint64_t>(value) << 1U) ^ static_cast<std::uint64_t>(value >> 63);
+}
+std::int64_t unzigzag(std::uint64_t value) {
+  return static_cast<std::int64_t>((value >> 1U) ^ (0 - (value & 1U)));
+}
+
+bool take_number(std::string_view& from, std::uint64_t& value) {
+  value = 0;
+  for (unsigned shift = 0; shift < 64; shift += 7) {
+    if (from.empty()) return false;
+    const auto byte = static_cast<unsigned char>(from.front());
+    from.remove_prefix(1);
+    value |= static_cast<std::uint64_t>(byte & 127U) << shift;
+    if (byte < 128) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void LineBlock::add(std::int64_t at_us, std::uint64_t offset, std::string_view text) {
+  places_.push_back({at_us / kUsPerMs, offset, text_.size(), text.size()});
+  text_ += text;
+  std::replace(text_.end() - static_cast<std::ptrdiff_t>(text.size()), text_.end(), '\n', ' ');
+  text_ += '\n';
+}
+
+TextLine LineBlock::line(std::size_t i) const {
+  const Place& place = places_[i];
+  return {place.at_ms * kUsPerMs, place.offset, std::string_view(text_).substr(place.begin, place.size)};
+}
+
+void LineBlock::clear() {
+  text_.clear();
+  places_.clear();
+}
+
+// Number of lines, then for each the differences to what one expects after the line before; then the text.
+std::string LineBlock::pack() const {
+  std::string plain;
+  append_number(places_.size(), plain);
+  Place before;
+  for (const Place& place : places_) {
+    append_number(zigzag(place.at_ms - before.at_ms), plain);
+    append_number(zigzag(static_cast<std::int64_t>(place.offset - before.offset - before.size)), plain);
+    before = place;
+  }
+  plain += text_;
+  std::string packed(ZSTD_compressBound(plain.size()), '\0');
+  const std::size_t size =
+      ZSTD_compress(packed.data(), packed.size(), plain.data(), plain.size(), kCompression);
+  packed.resize(ZSTD_isError(size) != 0 ? 0 : size);
+  return packed;
+}
+
+std::optional<LineBlock> LineBlock::unpack(std::string_view packed) {
+  const auto size = ZSTD_getFrameContentSize(packed.data(), packed.size());
+  if (size > kMaxBlockBytes) return std::nullopt;  // the two error values are larger
+  std::string plain(size, '\0');
+  if (ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size()) != size) return std::nullopt;
+  std::string_view left = plain;
+  std::uint64_t lines = 0;
+  if (!take_number(left, lines) || lines > size) return std::nullopt;
+  LineBlock block;
+  block.places_.resize(lines);
+  for (Place& place : block.places_) {
+    std::uint64_t at = 0, offset = 0;
+    if (!take_number(left, at) || !take_number(left, offset)) return std::nullopt;
+    place.at_ms = unzigzag(at);  // differences, until the sizes are known
+    place.offset = static_cast<std::uint64_t>(unzigzag(offset));
+  }
+  block.text_ = left;
+  Place before;
+  std::size_t begin = 0;
+  for (Place& place : block.places_) {
+    const std::size_t end = block.text_.find('\n', begin);
+    if (end == std::string::npos) return std::nullopt;
+    place.begin = begin;
+    place.size = end - begin;
+    place.at_ms = static_cast<std::int64_t>(static_cast<std::uint64_t>(place.at_ms) +
+                                            static_cast<std::uint64_t>(before.at_ms));
+    place.offset += before.offset + before.size;
+    before = place;
+    begin = end + 1;
+  }
+  if (begin != block.text_.size()) return std::nullopt;
+  return block;
+}
+
+}  // namespace opelog::index

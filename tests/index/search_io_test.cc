@@ -1,0 +1,163 @@
+#include "index/search_io.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "support_io.h"
+
+namespace opelog::index {
+namespace {
+
+using testing::Archive;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// What bash writes for one command: prompt, echo, output.
+std::string typed_in_bash(const std::string& command, const std::string& output) {
+  return "\x1B[?2004halice@web1:~$ " + command + "\r\n\x1B[?2004l\r" + output;
+}
+
+void end_recording(format::RecordingWriter& writer) {
+  ASSERT_TRUE(writer.end({}, 9 * kUsPerS));
+}
+
+TEST(Search, ATypedCommandIsOneHitAndNotItsLineOrItsProcessToo) {
+  Archive archive;
+  auto writer = archive.begin("alice", 0, typed_in_bash("frobnicate /srv", "frobnicate: done\r\n"));
+  format::ExecInfo exec;
+  exec.pid = 7;
+  exec.parent = 5;
+  exec.argv = {"frobnicate", "--colour", "/srv"};
+  ASSERT_TRUE(writer->note(format::kOpelogExec, format::exec_value({kUsPerS, 60}, exec), kUsPerS));
+  format::ExitInfo exit;
+  exit.pid = 7;
+  exit.exit_code = 3;
+  ASSERT_TRUE(writer->note(format::kOpelogExit, format::exit_value({kUsPerS, 60}, exit), kUsPerS));
+  Archive::add(*writer, typed_in_bash("exit", ""), 2 * kUsPerS);
+  end_recording(*writer);
+  archive.update();
+  for (const bool from_index : {true, false}) {
+    EXPECT_THAT(archive.find("frobnicate", from_index),
+                ElementsAre("alice$frobnicate /srv", "alice:frobnicate: done"))
+        << from_index;
+    EXPECT_THAT(archive.find("--colour", from_index), ElementsAre("alice$frobnicate --colour /srv"));
+  }
+}
+
+TEST(Search, TheIndexAndTheRecordingsSayTheSame) {
+  Archive archive;
+  for (int day = 0; day < 5; ++day) {
+    std::string text;
+    for (int i = 0; i < 700; ++i)
+      text += "day " + std::to_string(day) + " line " + std::to_string(i) + "\r\n";
+    archive.make(day % 2 == 0 ? "alice" : "bob", day,
+                 text + typed_in_bash("date", "") + typed_in_bash("exit", ""));
+  }
+  archive.update();
+  for (const auto& [kind, pattern] : {std::pair{PatternKind::kSubstring, "line 69"},
+                                      {PatternKind::kSubstring, "y"},
+                                      {PatternKind::kSubstring, "e 1"},
+                                      {PatternKind::kWord, "date"},
+                                      {PatternKind::kRegex, "day [13].*(77|88)$"},
+                                      {PatternKind::kRegex, "[5-6]{3}"}}) {
+    const auto indexed = archive.find(pattern, true, kind);
+    EXPECT_FALSE(indexed.empty()) << pattern;
+    EXPECT_EQ(indexed, archive.find(pattern, false, kind)) << pattern;
+  }
+}
+
+TEST(Search, WhatIsNewerThanTheIndexIsReadWhereThatIsCheap) {
+  Archive archive;
+  archive.make("alice", 0, "old needle\r\n");
+  auto live = archive.begin("bob", 1, "live needle\r\n");
+  archive.update();
+  archive.make("carol", 2, "new needle\r\n");
+  Archive::add(*live, "later needle\r\n", 2 * kUsPerS);
+  auto large = archive.begin("dave", 3, "large needle\r\n");
+  ASSERT_EQ(::truncate((archive.file(large->name()) + ".log").c_str(), static_cast<off_t>(kCheapBytes + 1)),
+            0);
+  EXPECT_THAT(archive.find("needle"),
+              ElementsAre("alice:old needle", "bob:live needle", "bob:later needle", "carol:new needle"));
+  EXPECT_EQ(archive.left_out, 1U) << "and that is stated";
+}
+
+TEST(Search, TimesAndSessionsAreFiltered) {
+  Archive archive;
+  auto writer = archive.begin("alice", 0, "first needle\r\n");
+  Archive::add(*writer, "second needle\r\n", 100 * kUsPerS);
+  ASSERT_TRUE(writer->end({}, 200 * kUsPerS));
+  archive.make("bob", 1, "third needle\r\n");
+  archive.update();
+  const WallUs begin = format::testing::sample_info().started;
+  const auto count = [&](std::optional<WallUs> since, std::optional<WallUs> until, bool alice_only,
+                         bool indexed) {
+    SearchRequest request;
+    request.directory = archive.directory();
+    request.index = indexed ? archive.index() : "";
+    request.since = since;
+    request.until = until;
+    if (alice_only)
+      request.session_wanted = [](const IndexedSession& session) { return session.user == "alice"; };
+    Search search(std::move(request), std::move(*Pattern::compile(PatternKind::kSubstring, "needle", false)));
+    int found = 0;
+    const auto plan = search.plan();
+    for (const auto& planned : *plan)
+      EXPECT_TRUE(search.session(planned, [&](const auto&, const auto&) { return ++found > 0; }));
+    return found;
+  };
+  for (const bool indexed : {true, false}) {
+    EXPECT_EQ(count({}, {}, false, indexed), 3);
+    EXPECT_EQ(count({}, {}, true, indexed), 2);
+    EXPECT_EQ(count(begin + 50 * kUsPerS, {}, true, indexed), 1) << "of a session that began before";
+    EXPECT_EQ(count({}, begin + 50 * kUsPerS, false, indexed), 1);
+    EXPECT_EQ(count(begin + 300 * kUsPerS, {}, false, indexed), 1);
+  }
+}
+
+TEST(Search, ASinkThatHasEnoughStopsIt) {
+  Archive archive;
+  std::string text;
+  for (int i = 0; i < 2000; ++i) text += "needle\r\n";
+  archive.make("alice", 0, text);
+  archive.update();
+  for (const bool indexed : {true, false}) {
+    SearchRequest request;
+    request.directory = archive.directory();
+    if (indexed) request.index = archive.index();
+    Search search(std::move(request), std::move(*Pattern::compile(PatternKind::kSubstring, "needle", false)));
+    const auto plan = search.plan();
+    ASSERT_EQ(plan->size(), 1U);
+    int found = 0;
+    const auto more = search.session(plan->front(), [&](const auto&, const auto&) { return ++found < 3; });
+    ASSERT_TRUE(more);
+    EXPECT_FALSE(*more);
+    EXPECT_EQ(found, 3);
+  }
+}
+
+TEST(Search, AReaderWhoMayNotWriteReads) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+  Archive archive;
+  archive.make("alice", 0, "some needle\r\n");
+  archive.update();
+  const auto folder = std::filesystem::path(archive.index()).parent_path();
+  ::chmod(folder.c_str(), 0755);
+  ::chmod(archive.directory().c_str(), 0755);
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) ::chmod(entry.path().c_str(), 0644);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(2);
+    const auto found = archive.find("some needle");
+    ::_exit(archive.problem.empty() && found.size() == 1 ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "-wal and -shm are there for him";
+}
+
+}  // namespace
+}  // namespace opelog::index
