@@ -16,7 +16,7 @@ namespace opelog::cli {
 namespace {
 
 /// Between two lines of progress.
-constexpr MonoUs kProgressUs = kUsPerS / 5;
+constexpr MonoUs kIndexProgressUs = kUsPerS / 5;
 
 struct IndexArguments {
   std::string index;
@@ -67,7 +67,7 @@ ExitCode run_index(const IndexArguments& arguments, const Context& context) {
   MonoUs told = begun;
   if (shown) {
     options.progress = [&told](const index::IndexProgress& progress) {
-      if (mono_now() - told < kProgressUs) return;
+      if (mono_now() - told < kIndexProgressUs) return;
       told = mono_now();
       (void)write_all(STDERR_FILENO, "\r" + std::to_string(progress.sessions) + " of " +
                                          std::to_string(progress.all_sessions) + " sessions, " +

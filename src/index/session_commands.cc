@@ -9,15 +9,6 @@ std::string cut_command(const std::string& text) {
   return text.substr(0, kMaxCommandBytes);
 }
 
-std::string joined(const std::vector<std::string>& argv) {
-  std::string text;
-  for (const auto& word : argv) {
-    if (!text.empty()) text += ' ';
-    text += word;
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string SessionCommands::user_of(std::uint32_t uid) const {
@@ -31,32 +22,7 @@ void SessionCommands::typed(replay::TypedLine line) {
 }
 
 void SessionCommands::note(const std::string& name, const std::string& value) {
-  const format::Note note{name, value, false};
-  if (auto exec = format::decode_exec(note)) {
-    replay::ExecEvent event;
-    event.at_us = exec->place.at_us;
-    event.offset = exec->place.out;
-    event.pid = exec->info.pid;
-    event.ppid = exec->info.parent;
-    event.uid = exec->info.euid;
-    event.argv = exec->info.argv.empty() ? exec->info.file : joined(exec->info.argv);
-    event.exe = std::move(exec->info.exe);
-    event.cwd = std::move(exec->info.cwd);
-    const std::size_t size = sizeof(event) + event.argv.size() + event.exe.size() + event.cwd.size();
-    running_[event.pid] = events_.size();
-    events_.push_back(std::move(event));
-    added(size);
-    return;
-  }
-  const auto exit = format::decode_exit(note);
-  if (!exit) return;
-  const auto found = running_.find(exit->info.pid);
-  if (found == running_.end()) return;
-  auto& event = events_[found->second];
-  event.end_us = exit->place.at_us;
-  event.exit_code = exit->info.exit_code.value_or(-1);
-  event.signal = exit->info.signal.value_or(0);
-  running_.erase(found);
+  if (executed_.note(name, value)) added(sizeof(replay::ExecEvent) + value.size());
 }
 
 void SessionCommands::added(std::size_t bytes) {
@@ -69,7 +35,7 @@ std::vector<SessionCommand> SessionCommands::take() {
 }
 
 void SessionCommands::finish() {
-  for (const auto& command : replay::join_commands(lines_, events_)) {
+  for (const auto& command : replay::join_commands(lines_, executed_.events())) {
     SessionCommand row;
     row.text = cut_command(command.text);
     row.at_us = command.begin_us;
@@ -83,7 +49,7 @@ void SessionCommands::finish() {
     const std::int64_t owner = row.number;
     ready_.push_back(std::move(row));
     for (const std::size_t i : command.execs) {
-      const auto& event = events_[i];
+      const auto& event = executed_.events()[i];
       if (event.argv == command.text) continue;
       SessionCommand part;
       part.text = cut_command(event.argv);
@@ -102,8 +68,7 @@ void SessionCommands::finish() {
     }
   }
   lines_.clear();
-  events_.clear();
-  running_.clear();
+  executed_ = {};
   bytes_ = 0;
 }
 

@@ -9,12 +9,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
-#include "format/exec_record.h"
 #include "format/session_info.h"
 #include "replay/command_list.h"
+#include "replay/exec_events.h"
 #include "replay/typed_lines.h"
 
 namespace opelog::index {
@@ -53,8 +52,7 @@ class SessionCommands {
   std::string user_;
   std::uint32_t uid_;
   std::vector<replay::TypedLine> lines_;
-  std::vector<replay::ExecEvent> events_;
-  std::unordered_map<std::int64_t, std::size_t> running_;  ///< pid: its last event
+  replay::ExecEvents executed_;
   std::size_t bytes_ = 0;
   std::int64_t numbered_ = 0;
   std::vector<SessionCommand> ready_;

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "format/exec_record.h"
 #include "support_io.h"
 
 namespace opelog::index {
