@@ -43,6 +43,8 @@ std::string texts_of(const std::string& lines, ExportFormat format) {
 void check_elements(const std::string& page) {
   static const char* const kOurs[] = {"!DOCTYPE html>",
                                       "html lang=\"en\">",
+                                      "html>",
+                                      "a>",
                                       "head>",
                                       "meta ",
                                       "title>",

@@ -114,6 +114,14 @@ TEST(Asciicast, AFloodWithoutDelaysKeepsOrderAndTimesNeverDrift) {
   EXPECT_EQ(output, all);
 }
 
+TEST(Asciicast, NothingStandsBehindTheExit) {
+  ExportEvent end = of_kind(Kind::kEnd, 2);
+  end.exit_status = 0;
+  const auto lines = lines_of(export_all(ExportFormat::kAsciicast3, {shown(1, "\xE3"), end}).main);
+  EXPECT_EQ(lines.at(1), "[0.000000,\"o\",\"\xEF\xBF\xBD\"]");
+  EXPECT_EQ(lines.at(2), "[0.000002,\"x\",\"0\"]");
+}
+
 TEST(Asciicast, AnUnknownSizeAndNoEventsAreStillAFile) {
   ExportHeader header;
   AsciicastWriter writer(2);

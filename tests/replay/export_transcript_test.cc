@@ -39,6 +39,13 @@ TEST(ExportTranscript, ALineBeyondTheLimitStaysOneLine) {
   EXPECT_EQ(text, std::string(3 * kMaxLine, 'a') + "\nb\n");
 }
 
+TEST(ExportTranscript, ALineThatEndsAtTheLimitEndsThere) {
+  const std::string line(820 * 80, 'a');  // the row with which it reaches kMaxLine is its last
+  ASSERT_GE(line.size(), kMaxLine);
+  EXPECT_EQ(export_all(ExportFormat::kText, {shown(0, line + "\r\nb")}).main, line + "\nb\n");
+  EXPECT_EQ(export_all(ExportFormat::kText, {shown(0, line)}).main, line + "\n");
+}
+
 TEST(ExportTranscript, HostileBytesLeaveNoControl) {
   std::vector<ExportEvent> events;
   for (const auto& piece : testing::hostile_pieces()) events.push_back(shown(0, piece));

@@ -104,6 +104,19 @@ TEST(Exporter, AFloodIsHeldInBoundsAndNothingGoesBackInTime) {
   for (std::size_t i = 1; i < lines.size(); ++i) EXPECT_EQ(lines[i].substr(0, 9), "[0.001000") << i;
 }
 
+TEST(Exporter, WhatIsTooLateStandsWhereItCame) {
+  ExportOptions options;
+  options.format = ExportFormat::kHtml;
+  Exporter exporter(options, testing::export_header().info);
+  ExportBytes out;
+  for (const Event& event :
+       {read_exec(0, 0, 7, 1, {"-bash"}, 0), read_output(9000000, "x"), read_output(10000000, "y"),
+        read_exec(10000000, 3000000, 8, 7, {"late"}), read_output(20000000, "z")})
+    exporter.take(event, out);
+  exporter.finish(out);
+  EXPECT_NE(out.main.find("<time>0:00:09</time><span>late<"), std::string::npos) << out.main;
+}
+
 TEST(Exporter, InputOnlyWhereItIsAskedFor) {
   Event input = read_output(5, "pw");
   input.kind = Event::Kind::kInput;
