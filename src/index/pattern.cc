@@ -87,6 +87,7 @@ struct Pattern::State {
   PatternKind kind = PatternKind::kSubstring;
   std::string literal;                   ///< kSubstring and kWord, if the case counts
   std::unique_ptr<re2::RE2> expression;  ///< otherwise
+  bool over_lines = false;  ///< `expression` finds in many lines at once what it finds in one of them
   std::string query;
 
   [[nodiscard]] std::optional<Match> next(std::string_view line, std::size_t from) const {
@@ -122,6 +123,8 @@ Result<Pattern> Pattern::compile(PatternKind kind, const std::string& text, bool
   state->expression = std::make_unique<RE2>(source, options_of(any_case));
   if (!state->expression->ok())
     return Error{Code::kInvalid, "the pattern is no regular expression: " + state->expression->error(), 0};
+  // Anchors and escapes may look at where a line ends; never_nl sees to the rest.
+  state->over_lines = kind != PatternKind::kRegex || source.find_first_of("^$\\(") == std::string::npos;
   state->query = kind == PatternKind::kRegex ? query_of(source, any_case) : trigram_query(text, true);
   return Pattern(std::move(state));
 }
@@ -142,7 +145,9 @@ std::optional<Match> Pattern::find(std::string_view line, std::size_t from) cons
 }
 
 bool Pattern::may_match(std::string_view text) const {
-  return state_->expression || text.find(state_->literal) != std::string_view::npos;
+  if (!state_->expression) return text.find(state_->literal) != std::string_view::npos;
+  if (!state_->over_lines) return true;
+  return state_->expression->Match({text.data(), text.size()}, 0, text.size(), RE2::UNANCHORED, nullptr, 0);
 }
 
 const std::string& Pattern::query() const noexcept {

@@ -51,6 +51,18 @@ TEST(Pattern, WhatIsNoPatternIsRefusedWithAReason) {
             0U);
 }
 
+TEST(Pattern, AQuickLookAtManyLinesMissesNone) {
+  const std::string text = "first\nsecond one\nthird\n";
+  for (const char* pattern : {"d o", "[a-z]+$", "^second", "t.?$", "first", "d[^x]*one", "(?:^third)"}) {
+    const auto compiled = Pattern::compile(PatternKind::kRegex, pattern, false);
+    ASSERT_TRUE(compiled);
+    EXPECT_TRUE(compiled->may_match(text)) << pattern;
+  }
+  EXPECT_FALSE(Pattern::compile(PatternKind::kRegex, "one[0-9]", false)->may_match(text));
+  EXPECT_FALSE(Pattern::compile(PatternKind::kSubstring, "FOURTH", true)->may_match(text));
+  EXPECT_TRUE(Pattern::compile(PatternKind::kSubstring, "SECOND", true)->may_match(text));
+}
+
 TEST(Pattern, WhatBlowsUpABacktrackerIsLinear) {
   // Years in PCRE; the test would not end.
   EXPECT_EQ(
