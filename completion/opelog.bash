@@ -30,7 +30,7 @@ _opelog() {
         --since|--until) COMPREPLY=($(compgen -W "today yesterday" -- "$cur")); return ;;
         -s|--speed|-i|--max-idle|--at|-n|--limit|--lines|--seconds|--client|--uid|--from|--to) return ;;
     esac
-    local commands="ls play show commands tail search index export status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
+    local commands="ls play show commands report tail search index export status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
     local shared="--config --directory --control --help" options=""
     case $command in
         "") COMPREPLY=($(compgen -W "$commands $shared --version" -- "$cur")); return ;;
@@ -38,6 +38,7 @@ _opelog() {
         play) options="--speed --max-idle --at --follow --paused --resize --bell --raw" ;;
         show) options="--json --text --times" ;;
         commands) options="--all --failed --json --csv" ;;
+        report) options="--user --since --until --client --command --failed --status --by --json --csv" ;;
         tail) options="--follow --lines --raw" ;;
         export) options="--format --output --force --from --to --input" ;;
         search) options="--word --regex --ignore-case --commands --text --user --since --until --client --limit --index --scan --all --json" ;;

@@ -18,6 +18,7 @@ void add_ls(CLI::App& app, const Context& context, int& exit);
 void add_play(CLI::App& app, const Context& context, int& exit);
 void add_show(CLI::App& app, const Context& context, int& exit);
 void add_commands(CLI::App& app, const Context& context, int& exit);
+void add_report(CLI::App& app, const Context& context, int& exit);
 void add_tail(CLI::App& app, const Context& context, int& exit);
 void add_export(CLI::App& app, const Context& context, int& exit);
 void add_search(CLI::App& app, const Context& context, int& exit);

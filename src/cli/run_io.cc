@@ -73,6 +73,7 @@ int run_parsed(int argc, char** argv) {
   add_play(app, context, exit);
   add_show(app, context, exit);
   add_commands(app, context, exit);
+  add_report(app, context, exit);
   add_tail(app, context, exit);
   add_export(app, context, exit);
   add_search(app, context, exit);
