@@ -310,10 +310,7 @@ for i in range(6):
         os.execv('/usr/bin/opelog-shell', ['-opelog-shell', '-c', 'exit 0'])
     shims.append(child)
     ends.append((master, slave))
-for child in shims:
-    while b'unix_stream' not in (where := open('/proc/%d/wchan' % child, 'rb').read()) and b'recv' not in where and b'wait' not in where:
-        time.sleep(0.01)
-time.sleep(0.5)
+time.sleep(1)  # each has sent its question and waits
 for i, (_, slave) in enumerate(ends):
     file = '/tmp/slow.%d' % i
     slow.append(subprocess.Popen([*sys.argv[1:], 'write', file], stdin=slave))
