@@ -46,7 +46,7 @@ endif()
 # everyday work, where one changed source should cost one source; and there a forgotten include shows.
 option(OPELOG_UNITY "Compile several sources of a room as one" OFF)
 # Several units for a large room, for the sake of a second core.
-set(CMAKE_UNITY_BUILD_BATCH_SIZE 9)
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 24)
 if(OPELOG_UNITY)
   # g++ takes every source but the main one for a header there.
   target_compile_options(opelog_options INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)

@@ -139,7 +139,7 @@ class Indexer {
     return {};
   }
 
-  Status one(const std::string& name, IndexedSession before) {
+  Status one(const std::string& name, const IndexedSession& before) {
     const FilesStamp stamp = stamp_of(options_.directory, name);
     const bool known = before.row != 0;
     const bool was_live = known && before.state == "live";

@@ -41,7 +41,7 @@ void ExportReadable::event(const ExportEvent& event, ExportBytes& out) {
   }
 }
 
-void ExportReadable::give(std::vector<TranscriptEntry> entries, ExportBytes& out) {
+void ExportReadable::give(const std::vector<TranscriptEntry>& entries, ExportBytes& out) {
   for (const TranscriptEntry& e : entries) {
     // An empty line has no time: it stands with the one before.
     if (e.begin_us >= 0) line_us_ = e.begin_us;

@@ -39,7 +39,7 @@ class ExportReadable : public ExportWriter {
   [[nodiscard]] std::int64_t from_us() const noexcept { return from_us_; }
 
  private:
-  void give(std::vector<TranscriptEntry> entries, ExportBytes& out);
+  void give(const std::vector<TranscriptEntry>& entries, ExportBytes& out);
 
   std::unique_ptr<Screen> screen_;
   std::unique_ptr<Transcript> transcript_;
