@@ -22,8 +22,9 @@ namespace opelog::record {
 
 class UserWork {
  public:
-  /// More than one user's logins and sessions ask for at once, few enough that many users find a thread.
-  static constexpr int kThreads = 16;
+  /// Enough for what one user's logins, or sessions, ask for at once; few enough that many users find a
+  /// thread. There are two of these objects: units/opelogd.service reckons with both (TasksMax).
+  static constexpr int kThreads = 8;
 
   explicit UserWork(Loop& loop);
   ~UserWork();

@@ -111,17 +111,22 @@ static void give_back_terminal(const struct waiter* w) {
   call3(__NR_ioctl, OPELOG_WAITER_USER, kTcsets, (long)settings);
 }
 
-/* Nobody records: say so, ask the shell to end, and see to it that it does. */
+/* A terminal that the daemon has taken is its alone to open; it may have died before it gave it back. */
+static void let_others_open(const struct waiter* w) {
+  if (w->terminal && !w->own_terminal) call2(__NR_ioctl, OPELOG_WAITER_USER, kNotExclusive);
+}
+
+/* Nobody records: ask the shell to end, say so, and see to it that it does. */
 static __attribute__((noreturn)) void end_session(const struct waiter* w, int say) {
   static const char text[] = "\r\nopelog: the recorder is gone; this session ends\r\n";
   if (w->terminal) {
-    if (w->own_terminal) give_back_terminal(w);
-    if (say) call3(__NR_write, OPELOG_WAITER_USER, (long)text, sizeof text - 1);
     kill_process(-w->shell, kSigHup);
     kill_process(-w->shell, kSigCont);
   }
   kill_process(w->shell, kSigHup);
   kill_process(w->shell, kSigCont);
+  if (w->own_terminal) give_back_terminal(w);
+  if (w->terminal && say) call3(__NR_write, OPELOG_WAITER_USER, (long)text, sizeof text - 1);
   struct time_spec left = {kGraceSeconds, 0}; /* the kernel writes back what remains of it */
   struct poll_entry entry = {w->signals, kPollIn, 0};
   while (ended_status(w) < 0) {
@@ -131,6 +136,7 @@ static __attribute__((noreturn)) void end_session(const struct waiter* w, int sa
   }
   if (w->terminal) kill_process(-w->shell, kSigKill);
   kill_process(w->shell, kSigKill);
+  let_others_open(w);
   leave(OPELOG_EXIT_UNAVAILABLE);
 }
 
@@ -239,6 +245,7 @@ static __attribute__((noreturn)) void wait_for_shell(struct waiter* w) {
           give_back_terminal(w);
         else
           go_on_copying();
+        let_others_open(w);
         leave_like(status);
       }
     }

@@ -48,6 +48,7 @@ enum {
   kDontWait = 0x40,
   kNoSignal = 0x4000,
   kNoHang = 1,
+  kNotExclusive = 0x540d, /* TIOCNXCL */
   kTcsets = 0x5402,
   kGetForeground = 0x540f, /* TIOCGPGRP */
   kGetSize = 0x5413,       /* TIOCGWINSZ */

@@ -3,6 +3,7 @@
 
 import os
 import select
+import signal
 import socket
 import sys
 import time
@@ -291,6 +292,32 @@ for process in slow:
     process.kill()
 '''
 
+# A login whose terminal is being taken, which somebody is within a write to; says what became of it when told.
+BEING_TAKEN = r'''
+import fcntl, os, subprocess, sys, termios, time
+master, slave = os.openpty()
+slow = subprocess.Popen([*sys.argv[1:], 'write', '/tmp/slow.x'], stdin=slave)
+while not os.path.exists('/tmp/slow.x'):
+    time.sleep(0.01)
+if os.fork() == 0:
+    os.setsid()
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    for fd, to in enumerate((slave, slave, os.open('/dev/null', os.O_RDWR))):
+        os.dup2(to, fd)
+    os.closerange(3, 50)
+    os.execv('/usr/bin/opelog-shell', ['-opelog-shell', '-c', 'exit 0'])
+print('up', flush=True)
+sys.stdin.readline()
+slow.kill()
+sys.stdin.readline()
+try:
+    os.close(fcntl.ioctl(master, 0x5441, os.O_RDWR | os.O_NOCTTY))  # TIOCGPTPEER
+    opens = 'opens'
+except OSError as error:
+    opens = error.strerror
+print(opens, os.fstat(slave).st_uid == os.getuid(), bool(termios.tcgetattr(master)[3] & termios.ECHO), flush=True)
+'''
+
 # Opens the terminal again and again, and writes to it once it can.
 WRITE_LATER = r'''
 import os, signal, sys, time
@@ -465,9 +492,10 @@ class SlowMemory(OwnFileSystem):
 class KeptWaiting(OwnFileSystem):
     """Rows 2 and 9: who keeps the daemon's calls on his terminals waiting uses up what is his, gets no shell for it, and others are
     served."""
-    policy = OwnFileSystem.policy.replace("action: record\n", "action: record\n    on_start_failure: pass\n") + "limits: { login_timeout: 3s, max_pending_logins: 64 }\n"
+    policy = OwnFileSystem.policy.replace("action: record\n", "action: record\n    input: true\n    on_start_failure: pass\n") + "limits: { login_timeout: 3s, max_pending_logins: 64 }\n"
 
     def test_logins_whose_terminals_cannot_be_taken(self):
+        running = self.log_in()
         self.host.write("/tmp/logins.py", KEPT_LOGINS.encode())
         logins = self.host.popen("python3", "/tmp/logins.py", *SLOWLY, user="opelogtest-a", stdin=-1, stdout=-1)
         self.addCleanup(self.host.sh, "kill -9 $(cat /tmp/slow.*)")
@@ -475,13 +503,37 @@ class KeptWaiting(OwnFileSystem):
         self.assertLess(len(os.listdir(f"/proc/{self.host.daemon.pid}/task")), 16 + 10)
         self.assertIn("user-work uid=", self.dump())
         self.assert_others_are_served()
+        running.send("echo al''ive\r")  # his own session does not wait for them either
+        running.expect(r"\nalive\r\n")
         logins.popen.stdin.close()
         logins.wait()
+        self.assertEqual(self.log_out(running), 0)
         sandbox.wait_until(lambda: "user-work" not in self.dump(), "all is let go of")
         self.assertEqual(self.host.ssh("opelogtest-a", "echo again").out, b"again\n")
 
     def dump(self):
         return self.host.opelog("dump", check=True).text
+
+
+class StoppedWhileTaking(OwnFileSystem):
+    """Row 15: a stop while a terminal is being taken gives it back and ends the recording."""
+
+    def test_terminal_and_recording(self):
+        self.host.write("/tmp/taken.py", BEING_TAKEN.encode())
+        login = self.host.popen("python3", "/tmp/taken.py", *SLOWLY, user="opelogtest-a", stdin=-1, stdout=-1)
+        self.assertEqual(login.popen.stdout.readline(), b"up\n")
+        [recording] = self.new_recordings(1, "opelogtest-a", ended=False)
+        daemon = self.host.daemon
+        os.kill(daemon.pid, signal.SIGTERM)
+        daemon.wait_log("daemon-stopping")
+        login.popen.stdin.write(b"\n")
+        login.popen.stdin.flush()
+        daemon.wait_log("daemon-stop:")
+        self.assertTrue(recording.ended())
+        login.popen.stdin.write(b"\n")
+        login.popen.stdin.flush()
+        self.assertEqual(login.popen.stdout.readline(), b"opens True True\n")
+        login.wait()
 
 
 class ControlSocket(scene.Scene):

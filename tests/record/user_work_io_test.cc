@@ -56,7 +56,7 @@ TEST(UserWork, OfOneUserSoManyRunAtOnceAndTheRestFollows) {
     while (!others) loop.run_once(true);
     EXPECT_EQ(kept.running, UserWork::kThreads);
     EXPECT_EQ(work.count_of(kAnothers), 0u);
-    EXPECT_EQ(work.describe(), "user-work uid=5000 running=16 waiting=5\n");
+    EXPECT_EQ(work.describe(), "user-work uid=5000 running=8 waiting=5\n");
     kept.leave.set_value();
     while (done < UserWork::kThreads + 5) loop.run_once(true);
     EXPECT_EQ(work.count_of(kHis), 0u);
