@@ -36,7 +36,8 @@ bool TerminalQuestions::ask_echo(int master, std::function<void(bool)> answer) {
   return asking_echo_;
 }
 
-void TerminalQuestions::ask_size(std::function<int()> outer, std::function<void(TerminalSize)> answer) {
+void TerminalQuestions::ask_size(const std::function<int()>& outer,
+                                 const std::function<void(TerminalSize)>& answer) {
   if (asking_size_) {
     size_owed_ = true;
     return;
@@ -54,7 +55,7 @@ void TerminalQuestions::ask_size(std::function<int()> outer, std::function<void(
       });
 }
 
-void TerminalQuestions::set_size(std::function<int()> master, TerminalSize size) {
+void TerminalQuestions::set_size(const std::function<int()>& master, TerminalSize size) {
   wanted_ = size;
   size_inner(master);
 }

@@ -26,9 +26,9 @@ class TerminalQuestions {
   /// Does the program on the pty let the terminal echo what is typed now? False: it cannot be asked.
   bool ask_echo(int master, std::function<void(bool)> answer);
   /// `outer`: the descriptor, asked for anew each time; -1 once it is closed. No answer if it has no size.
-  void ask_size(std::function<int()> outer, std::function<void(TerminalSize)> answer);
+  void ask_size(const std::function<int()>& outer, const std::function<void(TerminalSize)>& answer);
   /// The size inside; of several the last counts.
-  void set_size(std::function<int()> master, TerminalSize size);
+  void set_size(const std::function<int()>& master, TerminalSize size);
   /// As it was made.
   void size_is(TerminalSize size) noexcept { wanted_ = set_ = size; }
 
