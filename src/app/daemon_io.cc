@@ -112,13 +112,13 @@ Status Daemon::start() {
     if (it == live_.end()) return std::nullopt;
     return it->second.first->bytes(it->second.second);
   });
-  work_ = std::make_unique<record::UserWork>(loop_);
+  logins_work_ = std::make_unique<record::UserWork>(loop_);
   sessions_work_ = std::make_unique<record::UserWork>(loop_);
   recorder_ = std::make_unique<record::Recorder>(
       loop_, *sessions_work_, facts_,
       record::RecordingHooks{[this](const format::RecordingWriter& w) { own_opened(w); },
                              [this](const format::RecordingWriter& w) { own_closed(w); }});
-  auto logins = record::LoginServer::open(loop_, *work_, std::move(*login), facts_, *recorder_);
+  auto logins = record::LoginServer::open(loop_, *logins_work_, std::move(*login), facts_, *recorder_);
   if (!logins) return std::move(logins).error();
   logins_ = std::move(*logins);
   connections_ =
@@ -173,7 +173,7 @@ int Daemon::run() {
   connections_.reset();
   logins_.reset();
   recorder_.reset();
-  work_.reset();
+  logins_work_.reset();
   sessions_work_.reset();
   guard_.reset();
   policy_watcher_.reset();
@@ -330,7 +330,7 @@ void Daemon::stop() {
   stop_deadline_ = mono_now() + kStopUs;
   stop_poll_ = std::make_unique<Timer>(loop_, [this] {
     // A login that was given up meanwhile gives its terminal back, and its recording has an end.
-    const bool idle = recorder_->idle() && work_->idle() && sessions_work_->idle();
+    const bool idle = recorder_->idle() && logins_work_->idle() && sessions_work_->idle();
     if (idle || mono_now() >= stop_deadline_) loop_.stop();
   });
   stop_poll_->start(0, 10);
@@ -434,8 +434,8 @@ void Daemon::freeze(Reply<std::int64_t> reply) {
 
 std::string Daemon::dump() {
   std::string text = "daemon pid=" + std::to_string(::getpid()) + " policy=" + config_.policy.digest + "\n";
-  return text + logins_->describe() + recorder_->describe() + work_->describe() + sessions_work_->describe() +
-         guard_->describe();
+  return text + logins_->describe() + recorder_->describe() + logins_work_->describe() +
+         sessions_work_->describe() + guard_->describe();
 }
 
 void Daemon::state(Level level, const char* event, std::string text,
