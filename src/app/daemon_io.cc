@@ -114,14 +114,14 @@ Status Daemon::start() {
     if (it == live_.end()) return std::nullopt;
     return it->second.first->bytes(it->second.second);
   });
-  work_ = std::make_unique<record::UserWork>(loop_);
+  logins_work_ = std::make_unique<record::UserWork>(loop_);
   sessions_work_ = std::make_unique<record::UserWork>(loop_);
   recorder_ = std::make_unique<record::Recorder>(
       loop_, *sessions_work_, facts_,
       record::RecordingHooks{[this](const format::RecordingWriter& w) { own_opened(w); },
                              [this](const format::RecordingWriter& w) { own_closed(w); }});
   open_exec();
-  auto logins = record::LoginServer::open(loop_, *work_, std::move(*login), facts_, *recorder_);
+  auto logins = record::LoginServer::open(loop_, *logins_work_, std::move(*login), facts_, *recorder_);
   if (!logins) return std::move(logins).error();
   logins_ = std::move(*logins);
   connections_ =
@@ -176,7 +176,7 @@ int Daemon::run() {
   connections_.reset();
   logins_.reset();
   recorder_.reset();
-  work_.reset();
+  logins_work_.reset();
   sessions_work_.reset();
   exec_.reset();
   guard_.reset();
@@ -352,7 +352,7 @@ void Daemon::stop() {
   stop_deadline_ = mono_now() + kStopUs;
   stop_poll_ = std::make_unique<Timer>(loop_, [this] {
     // A login that was given up meanwhile gives its terminal back, and its recording has an end.
-    const bool idle = recorder_->idle() && work_->idle() && sessions_work_->idle();
+    const bool idle = recorder_->idle() && logins_work_->idle() && sessions_work_->idle();
     if (idle || mono_now() >= stop_deadline_) loop_.stop();
   });
   stop_poll_->start(0, 10);
@@ -455,8 +455,9 @@ void Daemon::freeze(Reply<std::int64_t> reply) {
 }
 
 std::string Daemon::dump() {
-  return "daemon pid=" + std::to_string(::getpid()) + " policy=" + config_.policy.digest + "\n" +
-         logins_->describe() + recorder_->describe() + work_->describe() + sessions_work_->describe() +
+  std::string text = "daemon pid=" + std::to_string(::getpid()) + " policy=" + config_.policy.digest + "\n";
+  return text + logins_->describe() + recorder_->describe() + logins_work_->describe() +
+         sessions_work_->describe() +
          (exec_ ? "exec " + exec_->describe() + "\n" : std::string("exec unavailable\n")) +
          guard_->describe();
 }

@@ -82,7 +82,7 @@ class Daemon final : private record::ControlHandler {
 
   Loop loop_;
   /// Of logins, and of sessions: a directory server that does not answer keeps no session's terminal waiting.
-  std::unique_ptr<record::UserWork> work_, sessions_work_;
+  std::unique_ptr<record::UserWork> logins_work_, sessions_work_;
   std::unique_ptr<watch::Guard> guard_;
   std::unique_ptr<record::ExecSource> exec_;  ///< nullptr: there is none
   std::unique_ptr<record::Recorder> recorder_;

@@ -1,6 +1,6 @@
 // The name service: who a uid is, and which groups he is in.
 //
-// Every call may block for as long as the name service likes (LDAP): use run_work. Nothing is cached: nscd
+// Every call may block for as long as the name service likes (LDAP): use a thread. Nothing is cached: nscd
 // and sssd do that. Answers are bounded: a record of at most kMaxRecord bytes, at most kMaxGroups groups.
 #pragma once
 

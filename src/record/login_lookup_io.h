@@ -19,7 +19,7 @@ HostFacts read_host_facts();
 /// Fills what is to be found.
 void look_up(LoginLookup& lookup);
 
-/// The terminal that came with a login. Even to close it may wait for its user: drop_apart().
+/// The terminal that came with a login. Even to close it may wait for its user: UserWork::drop().
 struct LoginTerminal {
   // given:
   Fd given;  ///< invalid: a login without one, or whose stays the user's

@@ -40,7 +40,7 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
 
 /// The last step, of a login whose terminal came along: takes that out of the user's hands, and kills the
 /// descriptors the shim could show a refusal on. Waits for whoever is within a write(2) to it, for as long as
-/// he likes: on a thread (run_work).
+/// he likes: on a thread (UserWork).
 Status take_terminal(StartedSession& session);
 
 }  // namespace opelog::record

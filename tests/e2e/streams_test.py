@@ -87,12 +87,16 @@ def start(*command):
         os.execv("/usr/bin/opelog-shell", ["opelog-shell", "--rec", "--", *command])
     return pid
 pid = start("sh", "-c", "read line; echo got $line")
+text = b""
+def read_until(end):
+    global text
+    while not text.endswith(end):
+        text += ours.recv(100)
 ours.sendall(b"word\n")
+read_until(b"word\n")  # what it wrote may come after its end: the daemon passes it on
 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 theirs.sendall(b"mine\n")
-text = b""
-while not text.endswith(b"mine\n"):
-    text += ours.recv(100)
+read_until(b"mine\n")
 print(text.decode().replace("\n", "|"), flush=True)
 ours.sendall(b"back\n")
 print(theirs.recv(100).decode().strip(), flush=True)

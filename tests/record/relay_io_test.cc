@@ -401,50 +401,47 @@ TEST(OuterSocket, WhatNobodyReadsInsideDoesNotHideThatItIsDrained) {
   ASSERT_TRUE(turn(s.loop, [&] { return s.owner.drains == 1; }));
 }
 
-TEST(Relay, AHangUpShowsThoughInputIsHeld) {
+// One flow from an outer end, of which the owner takes nothing.
+struct HeldInput {
+  HeldInput(Fd outer, EndpointKind kind) {
+    const int o = *relay.add_endpoint(std::move(outer), kind);
+    const int i = *relay.add_endpoint(std::move(inner.ours), EndpointKind::kSocket);
+    in = relay.add_flow(o, i, FlowRole::kInput);
+    relay.start();
+    owner.allowance = 0;
+  }
+  // Types, goes away, and that is told, once.
+  void end_shows(Fd outside) {
+    ASSERT_EQ(::write(outside.get(), "x\n", 2), 2);
+    ASSERT_TRUE(turn(loop, [&] { return relay.unrecorded(in) > 0; }));
+    EXPECT_EQ(owner.gone, 0);
+    outside.reset();
+    EXPECT_TRUE(turn(loop, [&] { return owner.gone > 0; }));
+    const int told = owner.gone;
+    turn(
+        loop, [] { return false; }, 20);
+    EXPECT_EQ(owner.gone, told);
+  }
   Loop loop;
   RelayBuffer buffer;
   Owner owner;
   Relay relay{loop, buffer, owner};
+  Pair inner = socket_pair();
+  int in = 0;
+};
+
+TEST(Relay, AHangUpShowsThoughInputIsHeld) {
   int master = -1, slave = -1;
   ASSERT_EQ(::openpty(&master, &slave, nullptr, nullptr, nullptr), 0);
   Fd outside(master);
-  Pair inner = socket_pair();
-  const int o = *relay.add_endpoint(Fd(slave), EndpointKind::kOuterTerminal);
-  const int i = *relay.add_endpoint(std::move(inner.ours), EndpointKind::kSocket);
-  const int in = relay.add_flow(o, i, FlowRole::kInput);
-  relay.start();
-  owner.allowance = 0;
-  ASSERT_EQ(::write(outside.get(), "x\n", 2), 2);
-  ASSERT_TRUE(turn(loop, [&] { return relay.unrecorded(in) > 0; }));
-  EXPECT_EQ(owner.gone, 0);
-  outside.reset();
-  EXPECT_TRUE(turn(loop, [&] { return owner.gone > 0; }));
-  const int told = owner.gone;
-  turn(
-      loop, [] { return false; }, 20);
-  EXPECT_EQ(owner.gone, told);
+  HeldInput held(Fd(slave), EndpointKind::kOuterTerminal);
+  held.end_shows(std::move(outside));
 }
 
 TEST(Relay, TheOtherEndOfAnOuterSocketShowsThoughInputIsHeld) {
-  Loop loop;
-  RelayBuffer buffer;
-  Owner owner;
-  Relay relay{loop, buffer, owner};
-  Pair outer = socket_pair(), inner = socket_pair();
-  const int o = *relay.add_endpoint(std::move(outer.ours), EndpointKind::kOuterSocket);
-  const int i = *relay.add_endpoint(std::move(inner.ours), EndpointKind::kSocket);
-  const int in = relay.add_flow(o, i, FlowRole::kInput);
-  relay.start();
-  owner.allowance = 0;
-  ASSERT_EQ(::write(outer.theirs.get(), "x", 1), 1);
-  ASSERT_TRUE(turn(loop, [&] { return relay.unrecorded(in) > 0; }));
-  outer.theirs.reset();
-  EXPECT_TRUE(turn(loop, [&] { return owner.gone > 0; }));
-  const int told = owner.gone;
-  turn(
-      loop, [] { return false; }, 20);
-  EXPECT_EQ(owner.gone, told);
+  Pair outer = socket_pair();
+  HeldInput held(std::move(outer.ours), EndpointKind::kOuterSocket);
+  held.end_shows(std::move(outer.theirs));
 }
 
 TEST(Relay, AMasterIsClosedByItsOwnerEvenIfItCannotBeWatched) {
