@@ -35,7 +35,7 @@ target_compile_definitions(opelog_options INTERFACE _GNU_SOURCE OPELOG_VERSION="
 set(OPELOG_TEST_PREFIX "" CACHE STRING "Put before every test's name, so that two builds' tests can be told apart")
 set(OPELOG_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
 if(OPELOG_SANITIZE)
-  add_compile_options(-fsanitize=${OPELOG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  add_compile_options(-fsanitize=${OPELOG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${OPELOG_SANITIZE})
 endif()
 if(OPELOG_BUILD_FUZZERS)

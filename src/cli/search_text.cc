@@ -26,9 +26,7 @@ std::string quoted(const std::string& word) {
     const auto byte = static_cast<unsigned char>(c);
     if (plain && c == '\'')
       out += "'\\''";
-    else if (plain)
-      out += c;
-    else if (byte < 0x20 || byte >= 0x7F || c == '\'' || c == '\\')
+    else if (!plain && (byte < 0x20 || byte >= 0x7F || c == '\'' || c == '\\'))
       (((out += "\\x") += kHex[byte >> 4U]) += kHex[byte & 15U]);
     else
       out += c;

@@ -126,7 +126,7 @@ class Indexer {
         before = std::move(found->second);
         known_.erase(found);
       }
-      if (auto done = one(name, std::move(before)); !done) return done;
+      if (auto done = one(name, before); !done) return done;
       ++progress_.sessions;
     }
     tell(0);

@@ -60,7 +60,7 @@ void ExportReadable::finish(ExportBytes& out) {
   std::vector<TranscriptEntry> last = transcript_->take();
   // The rows below the last text are the screen's, not the session's.
   while (!last.empty() && last.back().begin_us < 0 && last.back().text.empty()) last.pop_back();
-  give(std::move(last), out);
+  give(last, out);
   for (const ExportEvent& event : held_) between(event, out);
   held_.clear();
   foot(end_.get(), out);
