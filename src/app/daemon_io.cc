@@ -124,9 +124,15 @@ Status Daemon::start() {
   auto logins = record::LoginServer::open(loop_, *logins_work_, std::move(*login), facts_, *recorder_);
   if (!logins) return std::move(logins).error();
   logins_ = std::move(*logins);
-  connections_ =
-      std::make_unique<record::ConnectionWatcher>(loop_, facts_, [this](const record::Connection& serving) {
-        return recorder_->descends_from(serving.pid, serving.started);
+  if (unrecorded_) logins_->set_claims(unrecorded_.get());
+  connections_ = std::make_unique<record::ConnectionWatcher>(
+      loop_, facts_,
+      [this](const record::Connection& serving) {
+        return recorder_->descends_from(serving.pid, serving.started) ||
+               (unrecorded_ && unrecorded_->started_by(serving.pid));
+      },
+      [this](const std::vector<record::LoginServerProcess>& servers) {
+        if (unrecorded_) unrecorded_->watch(servers);
       });
   auto server = record::ControlServer::start(loop_, std::move(*control), config_.file_group, *this, facts_);
   if (!server) return std::move(server).error();
@@ -175,6 +181,7 @@ int Daemon::run() {
   control_.reset();
   connections_.reset();
   logins_.reset();
+  unrecorded_.reset();
   recorder_.reset();
   logins_work_.reset();
   sessions_work_.reset();
@@ -192,9 +199,18 @@ int Daemon::run() {
 
 // What sessions execute; without it they are recorded all the same.
 void Daemon::open_exec() {
-  const record::ExecSink sink{
-      [this](record::ProcessEvent&& event) { recorder_->executed(event); },
-      [this](std::uint64_t session, std::uint64_t count) { recorder_->events_lost(session, count); }};
+  const record::ExecSink sink{[this](record::ProcessEvent&& event) {
+                                if (event.session > record::kLastBegun)
+                                  recorder_->executed(event);
+                                else if (unrecorded_)
+                                  unrecorded_->executed(std::move(event));
+                              },
+                              [this](std::uint64_t session, std::uint64_t count) {
+                                if (session == 0 || session > record::kLastBegun)
+                                  recorder_->events_lost(session, count);
+                                if (session <= record::kLastBegun && unrecorded_)
+                                  unrecorded_->events_lost(session, count);
+                              }};
   auto capture = record::ExecCapture::open(loop_, sink);
   if (capture) {
     exec_ = std::move(*capture);
@@ -206,6 +222,7 @@ void Daemon::open_exec() {
               (connector ? "; the proc connector tells less" : "; " + connector.error().message));
   }
   recorder_->set_exec(exec_.get());
+  if (exec_) unrecorded_ = std::make_unique<record::UnrecordedLogins>(loop_, facts_, *recorder_, *exec_);
 }
 
 // ---- configuration
@@ -216,7 +233,9 @@ void Daemon::apply(Config config) {
   for (const std::string& warning : config_.warnings) state(Level::kWarning, "policy-warning", warning);
   recorder_->configure(p, {-1, config_.file_group, config_.tty_group, paths_.utmp});
   connections_->configure(p);
-  logins_->configure({p, config_.policy.digest, config_.enrolled, paths_.shim});
+  const record::LoginConfig logins{p, config_.policy.digest, config_.enrolled, paths_.shim};
+  if (unrecorded_) unrecorded_->configure(logins);
+  logins_->configure(logins);
   if (!log_to_stderr_ && (p.log.target != log_config_.target || p.log.file != log_config_.file)) {
     if (auto log = Log::open(p.log, "opelogd", {}, config_.file_group)) {
       log_ = std::move(*log);
@@ -348,6 +367,7 @@ void Daemon::stop() {
   record::notify_stopping();
   state(Level::kInfo, "daemon-stopping", "ending " + std::to_string(recorder_->count()) + " sessions");
   logins_->stop();
+  if (unrecorded_) unrecorded_->shutdown();
   recorder_->shutdown();
   stop_deadline_ = mono_now() + kStopUs;
   stop_poll_ = std::make_unique<Timer>(loop_, [this] {
@@ -377,7 +397,8 @@ record::StatusAnswer Daemon::status() {
   answer.refused_total = counts.refused;
   answer.passed_total = counts.passed;
   answer.failed_total = counts.failed;
-  answer.unrecorded_total = counts.unrecorded + connections_->stated();
+  answer.unrecorded_total =
+      counts.unrecorded + connections_->stated() + (unrecorded_ ? unrecorded_->total() : 0);
   const watch::GuardStatus guard = guard_->status();
   answer.guard.flagged = guard.flagged_total;
   answer.guard.findings = guard.findings;
@@ -393,6 +414,10 @@ record::StatusAnswer Daemon::status() {
     answer.degraded.push_back(
         {"ssh connections that carry no session, so nothing of them is recorded: " + std::to_string(open),
          "see connection-unrecorded in the log, and /usr/share/doc/opelog/docs/login-hooks.md"});
+  if (unrecorded_ && unrecorded_->recorded() > 0)
+    answer.degraded.push_back({"logins that never passed opelog-shell, only what they execute is recorded: " +
+                                   std::to_string(unrecorded_->recorded()),
+                               "see terminal-unrecorded in the log, and run: opelog doctor"});
   if (!policy_error_.empty())
     answer.degraded.push_back({"the policy file is rejected, the old policy stays: " + policy_error_,
                                "correct it; check with: opelog policy check"});
@@ -432,7 +457,10 @@ std::vector<record::SessionRow> Daemon::sessions() {
 }
 
 Result<std::string> Daemon::kill(const std::string& session) {
-  return recorder_->kill(session, "root");
+  auto ended = recorder_->kill(session, "root");
+  if (!ended && ended.error().code == Code::kNotFound && unrecorded_)
+    return unrecorded_->kill(session, "root");
+  return ended;
 }
 
 void Daemon::reload(Reply<std::string> reply) {
@@ -457,7 +485,7 @@ void Daemon::freeze(Reply<std::int64_t> reply) {
 std::string Daemon::dump() {
   std::string text = "daemon pid=" + std::to_string(::getpid()) + " policy=" + config_.policy.digest + "\n";
   return text + logins_->describe() + recorder_->describe() + logins_work_->describe() +
-         sessions_work_->describe() +
+         sessions_work_->describe() + (unrecorded_ ? unrecorded_->describe() : std::string()) +
          (exec_ ? "exec " + exec_->describe() + "\n" : std::string("exec unavailable\n")) +
          guard_->describe();
 }

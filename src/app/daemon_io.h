@@ -23,6 +23,7 @@
 #include "record/login_server_io.h"
 #include "record/recorder_io.h"
 #include "record/systemd_io.h"
+#include "record/unrecorded_logins_io.h"
 #include "watch/guard_io.h"
 
 namespace opelog::app {
@@ -86,6 +87,7 @@ class Daemon final : private record::ControlHandler {
   std::unique_ptr<watch::Guard> guard_;
   std::unique_ptr<record::ExecSource> exec_;  ///< nullptr: there is none
   std::unique_ptr<record::Recorder> recorder_;
+  std::unique_ptr<record::UnrecordedLogins> unrecorded_;  ///< nullptr: without exec events
   std::unique_ptr<record::LoginServer> logins_;
   std::unique_ptr<record::ConnectionWatcher> connections_;
   std::unique_ptr<record::ControlServer> control_;

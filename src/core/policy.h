@@ -25,6 +25,12 @@ enum class OnFailure {
 /// What to do when a login cannot be recorded from its start.
 enum class OnRefuse { kRefuse, kPass };
 
+/// What to do with a login that never asked to be recorded, once exec events show it.
+enum class OnUnrecorded {
+  kRecord,  ///< record what it executes
+  kEnd,     ///< that, and kill it
+};
+
 struct UidRange {
   std::uint32_t first = 0;
   std::uint32_t last = 0;  ///< inclusive
@@ -63,6 +69,7 @@ struct Rule {
   std::string notice;           ///< shown at the start of a recorded terminal; for kRefuse the reason
   OnRefuse on_start_failure = OnRefuse::kRefuse;
   OnFailure on_write_failure = OnFailure::kHold;
+  OnUnrecorded on_unrecorded = OnUnrecorded::kRecord;
   int line = 0;  ///< where in the file it stands, for messages
   bool operator==(const Rule&) const = default;
 };

@@ -73,6 +73,11 @@ constexpr Field<Rule> kRule[] = {
            n, {{"hold", OnFailure::kHold}, {"cut", OnFailure::kCut}, {"continue", OnFailure::kContinue}},
            rule.on_write_failure);
      }},
+    {"on_unrecorded",
+     [](Reader& r, const YamlNode& n, Rule& rule) {
+       r.word<OnUnrecorded>(n, {{"record", OnUnrecorded::kRecord}, {"end", OnUnrecorded::kEnd}},
+                            rule.on_unrecorded);
+     }},
 };
 
 void read_rules(Reader& r, const YamlNode& node, Policy& p) {

@@ -99,6 +99,7 @@ std::optional<LineBlock> LineBlock::unpack(std::string_view packed) {
     place.size = end - begin;
     place.at_ms = static_cast<std::int64_t>(static_cast<std::uint64_t>(place.at_ms) +
                                             static_cast<std::uint64_t>(before.at_ms));
+    if (place.at_ms > INT64_MAX / kUsPerMs || place.at_ms < INT64_MIN / kUsPerMs) return std::nullopt;
     place.offset += before.offset + before.size;
     before = place;
     begin = end + 1;

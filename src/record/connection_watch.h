@@ -15,6 +15,12 @@
 
 namespace opelog::record {
 
+/// A process of sshd's at which logins begin: it listens, or serves a connection.
+struct LoginServerProcess {
+  std::int64_t pid = 0;
+  std::uint64_t started = 0;  ///< clock ticks after boot
+};
+
 /// One authenticated ssh connection: the process of sshd that serves the user.
 struct Connection {
   std::int64_t pid = 0;

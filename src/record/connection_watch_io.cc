@@ -36,7 +36,7 @@ std::vector<std::int64_t> candidates() {
 
 }  // namespace
 
-std::vector<Connection> find_connections(const Policy& policy) {
+SshLook look_at_ssh(const Policy& policy) {
   std::map<std::int64_t, ServingProcess> sshds;
   for (const std::int64_t pid : candidates()) {
     auto serving = read_serving_process(pid);
@@ -69,7 +69,12 @@ std::vector<Connection> find_connections(const Policy& policy) {
     connections.insert(pid);
   }
 
-  std::vector<Connection> found;
+  SshLook found;
+  for (const auto& [pid, process] : sshds) {
+    // A user's own sshd is none that logs anybody in.
+    if (process.login.real_uid == 0 || servers.count(pid) > 0)
+      found.servers.push_back({pid, process.login.started});
+  }
   for (const std::int64_t pid : connections) {
     const ServingProcess& serving = sshds.at(pid);
     auto account = lookup_account(serving.login.real_uid,
@@ -98,13 +103,17 @@ std::vector<Connection> find_connections(const Policy& policy) {
     connection.client = client.text;
     connection.rule = rule != nullptr ? rule->name : std::string();
     connection.wanted = rule != nullptr;
-    found.push_back(std::move(connection));
+    found.connections.push_back(std::move(connection));
   }
   return found;
 }
 
-ConnectionWatcher::ConnectionWatcher(Loop& loop, FactSink facts, Carries carries)
-    : loop_(loop), facts_(std::move(facts)), carries_(std::move(carries)), timer_(loop, [this] { look(); }) {}
+ConnectionWatcher::ConnectionWatcher(Loop& loop, FactSink facts, Carries carries, Servers servers)
+    : loop_(loop),
+      facts_(std::move(facts)),
+      carries_(std::move(carries)),
+      servers_(std::move(servers)),
+      timer_(loop, [this] { look(); }) {}
 
 ConnectionWatcher::~ConnectionWatcher() {
   *alive_ = false;
@@ -115,19 +124,20 @@ void ConnectionWatcher::configure(const Policy& policy) {
   timer_.stop();
   if (policy.unrecorded_scan_ms <= 0) return;
   const auto every = static_cast<std::uint64_t>(policy.unrecorded_scan_ms);
-  timer_.start(every, every);
+  timer_.start(0, every);  // at once: what logs in from now on is to be seen
 }
 
 void ConnectionWatcher::look() {
   if (looking_) return;
-  auto found = std::make_shared<std::vector<Connection>>();
+  auto found = std::make_shared<SshLook>();
   auto queued = run_work(
-      loop_, [found, policy = policy_] { *found = find_connections(*policy); },
+      loop_, [found, policy = policy_] { *found = look_at_ssh(*policy); },
       [this, found, alive = alive_] {
         if (!*alive) return;
         looking_ = false;
-        for (Connection& c : *found) c.carries = carries_(c);
-        for (const Connection& c : watch_.step(*found)) {
+        if (servers_) servers_(found->servers);
+        for (Connection& c : found->connections) c.carries = carries_(c);
+        for (const Connection& c : watch_.step(found->connections)) {
           ++stated_;
           facts_({Level::kWarning,
                   "connection-unrecorded",

@@ -16,15 +16,22 @@
 
 namespace opelog::record {
 
-/// Every authenticated ssh connection of the host, with what `policy` says of a login over it;
-/// Connection::carries is left false. Blocks.
-std::vector<Connection> find_connections(const Policy& policy);
+struct SshLook {
+  std::vector<LoginServerProcess> servers;
+  /// Every authenticated ssh connection of the host, with what the policy says of a login over it;
+  /// Connection::carries is left false.
+  std::vector<Connection> connections;
+};
+/// Blocks.
+SshLook look_at_ssh(const Policy& policy);
 
 class ConnectionWatcher {
  public:
   using Carries = std::function<bool(const Connection&)>;
-  /// `carries` says whether a live session descends from a process.
-  ConnectionWatcher(Loop& loop, FactSink facts, Carries carries);
+  using Servers = std::function<void(const std::vector<LoginServerProcess>&)>;
+  /// `carries` says whether a live session descends from a process; `servers` is told of those there are at
+  /// each look, and may be empty.
+  ConnectionWatcher(Loop& loop, FactSink facts, Carries carries, Servers servers);
   ~ConnectionWatcher();
   ConnectionWatcher(const ConnectionWatcher&) = delete;
   ConnectionWatcher& operator=(const ConnectionWatcher&) = delete;
@@ -41,6 +48,7 @@ class ConnectionWatcher {
   Loop& loop_;
   FactSink facts_;
   Carries carries_;
+  Servers servers_;
   std::shared_ptr<const Policy> policy_;
   ConnectionWatch watch_;
   Timer timer_;

@@ -125,13 +125,21 @@ ExecCapture::ExecCapture(Loop& loop, ExecSink sink, std::unique_ptr<Native> nati
 
 ExecCapture::~ExecCapture() = default;
 
-Status ExecCapture::join(int pidfd, std::uint64_t session, Membership membership) {
+Status ExecCapture::count_losses(std::uint64_t session) {
+  if (sessions_.count(session) > 0) return {};
   const std::uint64_t none = 0;
-  if (sessions_.count(session) == 0) {
-    if (bpf_map_update_elem(bpf_map__fd(native_->programs->maps.losses), &session, &none, BPF_NOEXIST) != 0)
-      return error_from_errno(errno, "count the lost events of a session");
-    sessions_.emplace(session, 0);
-  }
+  if (bpf_map_update_elem(bpf_map__fd(native_->programs->maps.losses), &session, &none, BPF_NOEXIST) != 0)
+    return error_from_errno(errno, "count the lost events of a session");
+  sessions_.emplace(session, 0);
+  return {};
+}
+
+Status ExecCapture::join(int pidfd, std::uint64_t session, Membership membership) {
+  if (Status counted = count_losses(session); !counted) return counted;
+  return set_member(pidfd, session, membership);
+}
+
+Status ExecCapture::set_member(int pidfd, std::uint64_t session, Membership membership) {
   Member member;
   member.session = session;
   member.quiet = membership == Membership::kChildrenOnly ? 1 : 0;
@@ -147,6 +155,21 @@ Status ExecCapture::join(int pidfd, std::uint64_t session, Membership membership
 void ExecCapture::forget(std::uint64_t session) {
   if (sessions_.erase(session) == 0) return;
   (void)bpf_map_delete_elem(bpf_map__fd(native_->programs->maps.losses), &session);
+}
+
+Status ExecCapture::watch_server(int pidfd) {
+  return set_member(pidfd, OPELOG_RING_SERVERS, Membership::kProcess);
+}
+
+void ExecCapture::release(std::uint64_t begun) {
+  const unsigned char yes = 1;
+  (void)bpf_map_update_elem(bpf_map__fd(native_->programs->maps.released), &begun, &yes, BPF_ANY);
+}
+
+std::uint64_t ExecCapture::session_of(int pidfd) const {
+  Member member;
+  const int found = bpf_map_lookup_elem(bpf_map__fd(native_->programs->maps.members), &pidfd, &member);
+  return found == 0 ? member.session : 0;
 }
 
 // libbpf's callback: a negative value ends this turn, the entry counts as taken all the same.

@@ -38,6 +38,10 @@ class ExecCapture final : public ExecSource {
 
   Status join(int pidfd, std::uint64_t session, Membership membership) override;
   void forget(std::uint64_t session) override;
+  Status watch_server(int pidfd) override;
+  Status count_losses(std::uint64_t session) override;
+  void release(std::uint64_t begun) override;
+  [[nodiscard]] std::uint64_t session_of(int pidfd) const override;
   void drain() override;
   [[nodiscard]] std::string describe() const override;
 
@@ -51,6 +55,7 @@ class ExecCapture final : public ExecSource {
  private:
   struct Native;
   ExecCapture(Loop& loop, ExecSink sink, std::unique_ptr<Native> native);
+  Status set_member(int pidfd, std::uint64_t session, Membership membership);
   int take(std::string_view entry);
   bool consume();
   void tell_losses();

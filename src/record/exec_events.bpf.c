@@ -7,7 +7,8 @@
  * another task's successor.
  *
  * An entry goes into the ring without waking the daemon, unless the ring fills or the daemon has gone to
- * sleep; what does not go in is counted, by session. Only the fields declared here are used; the loader finds
+ * sleep; what does not go in is counted, by session. What a login server (sshd) starts that is not itself a
+ * server's is told as well, under a number given here, until the daemon says that it is none of its business. Only the fields declared here are used; the loader finds
  * their offsets in the running kernel (CO-RE).
  */
 #include "record/exec_ring.h"
@@ -26,6 +27,7 @@ typedef __u32 __wsum;
 enum {
   BPF_MAP_TYPE_HASH = 1,
   BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+  BPF_MAP_TYPE_LRU_HASH = 9,
   BPF_MAP_TYPE_RINGBUF = 27,
   BPF_MAP_TYPE_TASK_STORAGE = 29,
   BPF_F_NO_PREALLOC = 1,
@@ -123,6 +125,7 @@ struct task_struct {
   struct signal_struct* signal;
   kuid_t loginuid;
   __u32 sessionid;
+  char comm[16];
   int exit_code;
   __u64 start_time;
 };
@@ -157,6 +160,14 @@ struct {
   __type(value, __u64);
 } losses SEC(".maps");
 
+/* Begun logins of which nothing more is told. One that is pushed out is told again, and released again. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 65536);
+  __type(key, __u64);
+  __type(value, __u8);
+} released SEC(".maps");
+
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 4 << 20); /* the daemon may set another size */
@@ -187,6 +198,7 @@ struct {
 const volatile __u32 pid_namespace = 0; /* inode of the daemon's; 0: that of the host */
 const volatile __u32 wake_bytes = 256 << 10;
 __u64 lost_total = 0; /* grows with every loss, so that the daemon need not look through `losses` */
+__u64 begun = OPELOG_RING_SERVERS; /* number of the login that began last */
 __u32 asleep = 0;     /* the daemon runs no timer: the next entry must wake it */
 
 /* ---- What all three share */
@@ -228,6 +240,18 @@ static __always_inline struct member* member_of(struct task_struct* task) {
   if (own) return own;
   /* A thread from before its process was joined. */
   return bpf_task_storage_get(&members, task->group_leader, 0, 0);
+}
+
+/* Whether this is one of what a login server is made of, by the name the kernel gave it at its exec: "sshd",
+ * "sshd-session", "sshd-auth". */
+static __always_inline int is_server(struct task_struct* task) {
+  char name[5] = {};
+  bpf_probe_read_kernel(name, 4, task->comm);
+  return name[0] == 's' && name[1] == 's' && name[2] == 'h' && name[3] == 'd';
+}
+
+static __always_inline int is_released(__u64 session) {
+  return session <= OPELOG_RING_LAST_BEGUN && bpf_map_lookup_elem(&released, &session);
 }
 
 static __always_inline void fill_head(struct opelog_ring_head* head, const struct member* member,
@@ -333,10 +357,14 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
       return 0;
     }
   }
+  if (member->session == OPELOG_RING_SERVERS) {
+    if (is_server(task)) return 0;
+    member->session = __sync_fetch_and_add(&begun, 1) + 1;
+  }
   __u64 now = bpf_ktime_get_ns();
   member->exec_ns = now;
   member->execs += 1;
-  if (member->quiet) return 0;
+  if (member->quiet || is_released(member->session)) return 0;
   struct workplace* place = take_workplace();
   if (!place) {
     lose(member->session);
@@ -394,7 +422,7 @@ int BPF_PROG(on_exit, struct task_struct* task) {
   if (task->signal->live.counter != 0) return 0; /* the process goes on in other threads */
   struct task_struct* leader = task->group_leader;
   struct member* member = bpf_task_storage_get(&members, leader, 0, 0);
-  if (!member || member->quiet) return 0;
+  if (!member || member->quiet || member->session == OPELOG_RING_SERVERS || is_released(member->session)) return 0;
   /* Two last threads may both come here. */
   if (__sync_lock_test_and_set(&member->told, 1) != 0) return 0;
   __u64 now = bpf_ktime_get_ns();

@@ -15,6 +15,12 @@
 /* Steps up a path, mount points among them. A deeper one is cut and says so. */
 #define OPELOG_RING_DEPTH 64
 
+/* Numbers of sessions are drawn at random, by the daemon. The small ones are the capture's own: the servers
+ * that logins begin at, of which nothing is told; and each login that began at one, from its first program
+ * that is not the server's on, numbered upwards. */
+#define OPELOG_RING_SERVERS 1ULL
+#define OPELOG_RING_LAST_BEGUN 0xffffffffULL
+
 enum opelog_ring_kind { OPELOG_RING_EXEC = 1, OPELOG_RING_EXIT = 2 };
 
 enum opelog_ring_flags {

@@ -11,6 +11,7 @@
 
 #include "core/result.h"
 #include "record/exec_event.h"
+#include "record/exec_ring.h"
 
 namespace opelog::record {
 
@@ -22,6 +23,9 @@ struct ExecSink {
   /// be anybody's.
   std::function<void(std::uint64_t session, std::uint64_t count)> lost;
 };
+
+/// Sessions' numbers are above.
+constexpr std::uint64_t kLastBegun = OPELOG_RING_LAST_BEGUN;
 
 enum class Membership {
   kProcess,       ///< it and all it starts from now on
@@ -40,6 +44,16 @@ class ExecSource {
   virtual Status join(int pidfd, std::uint64_t session, Membership membership) = 0;
   /// The session takes no more: losses of what is left of it are not told. Its events still are.
   virtual void forget(std::uint64_t session) = 0;
+  /// A process at which logins begin (sshd), and what it starts while that is a server's too. From the first
+  /// other program on, each is told under a number of its own, up to kLastBegun. Code::kUnsupported where
+  /// the source cannot.
+  virtual Status watch_server(int pidfd) = 0;
+  /// From now on what is lost of a login that has begun is told, until forget().
+  virtual Status count_losses(std::uint64_t begun) = 0;
+  /// Nothing more is told of a login that has begun.
+  virtual void release(std::uint64_t begun) = 0;
+  /// Which session or begun login the process belongs to; 0: none, or it has ended.
+  [[nodiscard]] virtual std::uint64_t session_of(int pidfd) const = 0;
   /// Delivers all that has happened so far, without waiting. Cheap if nothing has: call it before output is
   /// recorded, and the order of the records is that of the events.
   virtual void drain() = 0;

@@ -241,6 +241,7 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
       state(Level::kWarning, "login-refused",
             "login of " + found->account.user + " refused: " + admission.message, found.get(),
             admission.rule.name);
+      if (admission.cause != AdmissionCause::kShim) claim(*found, BegunLogin::Claim::kRefused);
       refuse(p, admission.message, admission.exit_code);
       break;
     case OPELOG_PASS: {
@@ -248,6 +249,7 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
       state(Level::kDebug, "login-passed",
             "login of " + found->account.user + " passes: " + admission_cause_word(admission.cause),
             found.get(), admission.rule.name);
+      if (!admission.unrecorded) claim(*found, BegunLogin::Claim::kPasses);
       Verdict verdict;
       verdict.action = OPELOG_PASS;
       verdict.shell = admission.shell;
@@ -333,7 +335,10 @@ void LoginServer::run(std::uint64_t id, const std::shared_ptr<Start>& start) {
     recorder_.discard(session, format::EndReason::kFailure);
     return not_started(id, *start, start->taken.error().message);
   }
-  if (it != pending_.end()) recorder_.follow(session, found.peer.pidfd.get());
+  if (it != pending_.end()) {
+    claim(found, BegunLogin::Claim::kRecorded);
+    recorder_.follow(session, found.peer.pidfd.get());
+  }
   if (it == pending_.end() || !answer(*it->second, session.verdict, session.descriptors)) {
     recorder_.discard(session, format::EndReason::kShim);
     ++counts_.failed;
@@ -365,6 +370,11 @@ void LoginServer::run(std::uint64_t id, const std::shared_ptr<Start>& start) {
           "session of " + found.account.user + " could not start: " + running.error().message, &found,
           start->rule.name);
   }
+}
+
+// A login that passes though a recording was wanted is claimed by nobody: what it executes is recorded.
+void LoginServer::claim(const LoginLookup& found, BegunLogin::Claim claim) {
+  if (claims_ != nullptr) claims_->claimed(found.peer.pidfd.get(), found.peer.pid, claim);
 }
 
 void LoginServer::refuse(Pending& p, const std::string& message, int exit_code) {

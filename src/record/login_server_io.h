@@ -16,6 +16,7 @@
 #include "core/fd_io.h"
 #include "core/loop_io.h"
 #include "core/policy.h"
+#include "record/login_claims.h"
 #include "record/login_lookup_io.h"
 #include "record/recorder_io.h"
 #include "record/user_work_io.h"
@@ -43,6 +44,8 @@ class LoginServer {
   LoginServer& operator=(const LoginServer&) = delete;
 
   void configure(LoginConfig config);
+  /// Who is told of each login that met its shim; must outlive this.
+  void set_claims(LoginClaims* claims) { claims_ = claims; }
   /// Takes no more logins; those under way are dropped.
   void stop();
 
@@ -79,6 +82,9 @@ class LoginServer {
   Fd listener_;
   FactSink facts_;
   Recorder& recorder_;
+  void claim(const LoginLookup& found, BegunLogin::Claim claim);
+
+  LoginClaims* claims_ = nullptr;
   LoginConfig config_;
   HostFacts host_;
   std::unique_ptr<Poll> poll_;

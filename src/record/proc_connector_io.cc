@@ -132,6 +132,20 @@ Status ProcConnector::join(int pidfd, std::uint64_t session, Membership membersh
 // What is left of it comes to an end by itself.
 void ProcConnector::forget(std::uint64_t) {}
 
+Status ProcConnector::watch_server(int) {
+  return Error{Code::kUnsupported, "the proc connector does not tell where logins begin", 0};
+}
+
+Status ProcConnector::count_losses(std::uint64_t) {
+  return {};
+}
+
+void ProcConnector::release(std::uint64_t) {}
+
+std::uint64_t ProcConnector::session_of(int) const {
+  return 0;
+}
+
 void ProcConnector::drain() {
   std::array<char, 4096> buffer;
   for (int i = 0; i < kDatagramsPerTurn; ++i) {

@@ -30,6 +30,10 @@ class ProcConnector final : public ExecSource {
 
   Status join(int pidfd, std::uint64_t session, Membership membership) override;
   void forget(std::uint64_t session) override;
+  Status watch_server(int pidfd) override;
+  Status count_losses(std::uint64_t session) override;
+  void release(std::uint64_t begun) override;
+  [[nodiscard]] std::uint64_t session_of(int pidfd) const override;
   void drain() override;
   [[nodiscard]] std::string describe() const override;
 

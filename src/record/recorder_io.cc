@@ -52,6 +52,7 @@ Recorder::Recorder(Loop& loop, UserWork& work, FactSink facts, RecordingHooks ho
       sweep_(loop, [this] { leaving_.clear(); }),
       sync_(loop, facts_, [this](const RecordingSync::Visit& visit) {
         for (auto& [id, session] : sessions_) visit(session->writer());
+        for (ExecOnlyRecording* recording : exec_only_) visit(recording->writer());
       }) {}
 
 Recorder::~Recorder() = default;
@@ -72,6 +73,33 @@ Result<StartedSession> Recorder::prepare(const Admission& admission, const Hello
   auto started = start_session(policy_, place, admission, hello, outer, std::move(info));
   if (started && hooks_.opened) hooks_.opened(*started->parts.writer);  // before the guard can see it
   return started;
+}
+
+Result<std::unique_ptr<ExecOnlyRecording>> Recorder::open_exec_only(format::SessionInfo info, MonoUs begun) {
+  auto directory = open_recordings_directory(policy_.directory, place_.file_group);
+  if (!directory) return std::move(directory).error();
+  RecordingPlace place = place_;
+  place.directory = directory->get();
+  auto id = new_session_id();
+  if (!id) return std::move(id).error();
+  info.id = std::move(*id);
+  auto writer = open_recording(policy_, place, info, begun);
+  if (!writer) return std::move(writer).error();
+  if (hooks_.opened) hooks_.opened(**writer);
+  auto recording = std::make_unique<ExecOnlyRecording>(std::move(info), std::move(*writer));
+  exec_only_.insert(recording.get());
+  return recording;
+}
+
+void Recorder::close_exec_only(ExecOnlyRecording& recording, const format::EndInfo& end) {
+  if (const Status written = recording.end(end); !written)
+    facts_({Level::kError,
+            "record-failed",
+            "the end could not be recorded: " + written.error().message,
+            {{"session", recording.info().id}, {"recording", recording.writer().name()}}});
+  exec_only_.erase(&recording);
+  if (hooks_.closed) hooks_.closed(recording.writer());
+  sync_.closed(recording.writer());
 }
 
 void Recorder::follow(const StartedSession& session, int shim_pidfd) {

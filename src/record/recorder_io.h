@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "core/loop_io.h"
 #include "core/policy.h"
 #include "core/result.h"
+#include "record/exec_only_recording_io.h"
 #include "record/exec_source.h"
 #include "record/outer_terminal_io.h"
 #include "record/recording_sync_io.h"
@@ -60,6 +62,11 @@ class Recorder {
   /// One that will not run after all: its recording ends so.
   void discard(StartedSession& session, format::EndReason why);
 
+  /// A recording without a session, for what is only seen to be executed. `info` but for the id; `begun` is
+  /// the zero of its delays.
+  Result<std::unique_ptr<ExecOnlyRecording>> open_exec_only(format::SessionInfo info, MonoUs begun);
+  void close_exec_only(ExecOnlyRecording& recording, const format::EndInfo& end);
+
   [[nodiscard]] int count() const noexcept { return static_cast<int>(sessions_.size()); }
   [[nodiscard]] int count_of(std::uint32_t uid) const;
   [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
@@ -91,6 +98,7 @@ class Recorder {
   RecordingPlace place_;
   RelayBuffer buffer_;
   std::map<std::string, std::unique_ptr<Session>> sessions_;  ///< by id
+  std::set<ExecOnlyRecording*> exec_only_;                    ///< their owners close them
   std::vector<std::unique_ptr<Session>> leaving_;  ///< deleted in the next turn, outside their own calls
   std::unordered_map<std::uint32_t, int> by_uid_;
   std::uint64_t total_ = 0;

@@ -13,8 +13,6 @@
 #include "record/proc_text.h"
 
 namespace opelog::record {
-namespace {
-
 Result<std::string> new_session_id() {
   unsigned char bytes[8];
   if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
@@ -30,7 +28,8 @@ Result<std::string> new_session_id() {
 
 Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& policy,
                                                                 const RecordingPlace& place,
-                                                                const format::SessionInfo& info) {
+                                                                const format::SessionInfo& info,
+                                                                MonoUs begun) {
   auto name =
       format::make_name(policy.name, info.user, format_local(info.started, "%Y%m%d%H%M%S"),
                         // what the user says of himself makes no file name
@@ -43,8 +42,10 @@ Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& po
   options.group = place.file_group;
   options.append_only = policy.append_only;
   options.input = info.records_input && (info.terminal || info.records_payload);  // else none is ever kept
-  return format::RecordingWriter::create(options, info, mono_now());
+  return format::RecordingWriter::create(options, info, begun);
 }
+
+namespace {
 
 Status connect_pair(Fd& ours, std::vector<Fd>& for_shim) {
   int pair[2];
@@ -134,7 +135,7 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     if (!outer) {
       if (auto connected = connect_terminal(session); !connected) return std::move(connected).error();
     }
-    auto writer = open_recording(policy, place, info);
+    auto writer = open_recording(policy, place, info, mono_now());
     if (!writer) return std::move(writer).error();
     // Last: from here on he can open it, and keep a close of it waiting.
     if (auto given = inner->give_to(info.uid, place.tty_group); !given) {
@@ -155,7 +156,7 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     session.parts.writer = std::move(*writer);
   } else {
     if (auto streams = set_up_streams(hello, session); !streams) return std::move(streams).error();
-    auto writer = open_recording(policy, place, info);
+    auto writer = open_recording(policy, place, info, mono_now());
     if (!writer) return std::move(writer).error();
     session.verdict.action = OPELOG_RECORD_STREAMS;
     session.parts.writer = std::move(*writer);

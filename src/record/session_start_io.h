@@ -25,6 +25,15 @@ struct RecordingPlace {
   std::string utmp;             ///< where logins are listed; "": nowhere
 };
 
+/// 16 hex digits, drawn at random.
+Result<std::string> new_session_id();
+
+/// Makes the recording's files for a complete `info`; `begun` is the zero of its delays.
+Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& policy,
+                                                                const RecordingPlace& place,
+                                                                const format::SessionInfo& info,
+                                                                MonoUs begun);
+
 struct StartedSession {
   SessionParts parts;
   Verdict verdict;

@@ -136,6 +136,7 @@ rules:
     notice: "a\nb"
     on_start_failure: pass
     on_write_failure: continue
+    on_unrecorded: end
 daemon_absent: pass
 break_glass_group: ""
 unrecorded_scan: 2s
@@ -183,6 +184,7 @@ log:
   r.notice = "a\nb";
   r.on_start_failure = OnRefuse::kPass;
   r.on_write_failure = OnFailure::kContinue;
+  r.on_unrecorded = OnUnrecorded::kEnd;
   e.rules = {r};
   e.daemon_absent = OnRefuse::kPass;
   e.break_glass_group = "";

@@ -558,12 +558,12 @@ class UnreadLogins(OwnFileSystem):
 
     def test_others_are_served(self):
         self.host.write("/tmp/unread.py", UNREAD_LOGINS.encode())
-        os.kill(self.host.daemon.pid, signal.SIGSTOP)
-        self.addCleanup(os.kill, self.host.daemon.pid, signal.SIGCONT)
+        self.host.daemon.process.signal(signal.SIGSTOP)
+        self.addCleanup(self.host.daemon.process.signal, signal.SIGCONT)
         logins = self.host.popen("python3", "/tmp/unread.py", *SLOWLY, user="opelogtest-a", stdin=-1, stdout=-1)
         self.addCleanup(self.host.sh, "kill -9 $(cat /tmp/slow.*)")
         self.assertEqual(logins.popen.stdout.readline(), b"hung up\n")
-        os.kill(self.host.daemon.pid, signal.SIGCONT)
+        self.host.daemon.process.signal(signal.SIGCONT)
         self.assert_others_are_served()
         logins.popen.stdin.close()
         logins.wait()

@@ -1,0 +1,89 @@
+// UnrecordedLogins: logins that began at a login server (sshd) and never met the shim.
+//
+// A broken enrolment, or `exec bash` in a start-up file ahead of a hook: nothing relays that terminal, but
+// exec events see all that is executed. What has to be done is begun_login.h's to say; here logins are looked
+// up (on a thread), recorded without their terminal, stated once, and ended where the rule says so. Needs a
+// source that tells where logins begin; without one there is nothing here, and connection_watch_io.h remains.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "core/fact.h"
+#include "core/loop_io.h"
+#include "record/begun_login.h"
+#include "record/connection_watch.h"
+#include "record/exec_only_recording_io.h"
+#include "record/exec_source.h"
+#include "record/login_claims.h"
+#include "record/login_server_io.h"
+#include "record/recorder_io.h"
+
+namespace opelog::record {
+
+class UnrecordedLogins final : public LoginClaims {
+ public:
+  UnrecordedLogins(Loop& loop, FactSink facts, Recorder& recorder, ExecSource& source);
+  ~UnrecordedLogins() override;
+  UnrecordedLogins(const UnrecordedLogins&) = delete;
+  UnrecordedLogins& operator=(const UnrecordedLogins&) = delete;
+
+  void configure(const LoginConfig& config);
+  /// Servers that run now; those already watched cost nothing.
+  void watch(const std::vector<LoginServerProcess>& servers);
+
+  /// An event of a begun login (ProcessEvent::session up to kLastBegun).
+  void executed(ProcessEvent event);
+  /// Session 0: anybody's.
+  void events_lost(std::uint64_t number, std::uint64_t count);
+  void claimed(int shim_pidfd, std::int64_t pid, BegunLogin::Claim claim) override;
+
+  /// By session id or recording name; Code::kNotFound if it is none of these.
+  Result<std::string> kill(const std::string& which, const std::string& who);
+  /// Ends the recordings; the processes go on.
+  void shutdown();
+
+  /// Whether one that is looked after was started by that process.
+  [[nodiscard]] bool started_by(std::int64_t pid) const;
+  [[nodiscard]] std::size_t recorded() const noexcept { return recorded_; }  ///< now
+  [[nodiscard]] std::uint64_t total() const noexcept { return total_; }      ///< since the start
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  struct Lookup;
+  struct Login;
+  using Logins = std::map<std::uint64_t, std::unique_ptr<Login>>;
+
+  Login* find_or_begin(std::uint64_t number);
+  void look_up(std::uint64_t number, Login& login);
+  void review(std::uint64_t number);
+  void record(std::uint64_t number, Login& login);
+  void over(Logins::iterator login, format::EndReason reason);
+  void end_processes(std::uint64_t number);
+  void look_after();
+
+  Loop& loop_;
+  FactSink facts_;
+  Recorder& recorder_;
+  ExecSource& source_;
+  std::shared_ptr<const LoginConfig> config_;
+  HostFacts host_;
+  Logins logins_;
+  /// Of logins without a process that is known: one that only forked may execute something yet.
+  std::map<std::uint64_t, std::shared_ptr<Lookup>> past_;
+  std::deque<std::uint64_t> past_order_;
+  std::set<std::pair<std::int64_t, std::uint64_t>> servers_;
+  std::size_t recorded_ = 0;
+  std::uint64_t total_ = 0;
+  bool crowded_ = false;
+  Timer timer_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace opelog::record

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Logins over a real sshd that never pass opelog-shell: exec events see them, and what they execute is recorded."""
+
+import json
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import sandbox  # noqa: E402
+import scene  # noqa: E402
+
+
+class Unrecorded(scene.Scene):
+    """opelogtest-b is enrolled no more: his passwd shell is bash, as after somebody's usermod."""
+    policy = sandbox.POLICY + "unrecorded_scan: 1s\n"
+    rule = ""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.host.set_shell("opelogtest-b", "/bin/bash")
+        cls.host.daemon.wait_log("servers-watched")
+
+    def stated(self):
+        return re.findall(r"terminal-unrecorded: .* user=(\S+) uid=\d+ client=(\S+) rule=(\S+) .*recording=(\S+)", self.host.daemon.log())
+
+    def executed(self, recording):
+        """The programs with their arguments, in their order."""
+        listed = json.loads(self.host.opelog("commands", "--all", "--json", recording.name, check=True).text)
+        return [process["text"] for command in listed for process in command["processes"]]
+
+
+class BrokenEnrolment(Unrecorded):
+    def test_what_he_executes_is_recorded_from_the_first_program_on(self):
+        term = self.host.ssh_pty("opelogtest-b")
+        term.expect(r"\$ $")
+        term.send("/bin/echo one; sh -c 'exit 3'\r")
+        term.expect(r"one\r\n.*\$ $")
+        [recording] = self.new_recordings(1, ended=False)
+        status = json.loads(self.host.opelog("status", "--json").out)
+        self.assertTrue(any("never passed opelog-shell" in d["what"] for d in status["degraded"]), status)
+        term.send("setsid sh -c '/bin/echo two > /tmp/two'\r")
+        sandbox.wait_until(lambda: self.host.exists("/tmp/two"), "the second command")
+        self.assertEqual(self.log_out(term, "exit 5"), 5)
+        [recording] = self.new_recordings(1)
+        executed = self.executed(recording)
+        self.assertEqual(executed[0], "-bash")
+        for text in ("/bin/echo one", "sh -c 'exit 3'", "/bin/echo two"):
+            self.assertEqual(executed.count(text), 1, executed)
+        shown = json.loads(self.host.opelog("show", "--json", recording.name, check=True).out)
+        self.assertEqual((shown["how"], shown["user"], shown["client"], shown["kept"]["stdout"]),
+                         ("unrecorded", "opelogtest-b", "127.0.0.1", "terminal"), shown)
+        self.assertEqual(recording.notes()["EXIT_CODE"], ["5"])
+        self.assertEqual(recording.payload(), b"")
+        self.assertEqual(self.stated()[-1], ("opelogtest-b", "127.0.0.1", "operators", recording.name))
+        self.assertNotIn("connection-unrecorded", self.host.daemon.log())
+        sandbox.wait_until(lambda: json.loads(self.host.opelog("status", "--json").out)["degraded"] == [], "its end is seen")
+        self.assertIn(b"a", self.host.sh(f"lsattr {sandbox.LOG_DIR}/{recording.name}.time", check=True).out.split()[0])
+
+    def test_a_short_command_is_seen_as_well(self):
+        self.assertEqual(self.host.ssh("opelogtest-b", "/bin/ls / > /dev/null; exit 4").rc, 4)
+        [recording] = self.new_recordings(1)
+        self.assertIn("/bin/ls /", self.executed(recording))
+        self.assertEqual(recording.notes()["EXIT_CODE"], ["4"])
+        self.assertEqual(json.loads(self.host.opelog("show", "--json", recording.name).out)["kept"]["stdout"], "other")
+
+    def test_who_passes_the_shim_or_is_no_target_is_not_meant(self):
+        before = self.stated()
+        self.assertEqual(self.host.ssh("opelogtest-none", "/bin/ls / > /dev/null; sleep 3").rc, 0)
+        self.assertEqual(self.host.ssh("opelogtest-a", "/bin/ls / > /dev/null; sleep 3").rc, 0)
+        self.new_recordings(1, "opelogtest-a")
+        self.new_recordings(1)
+        self.assertEqual(self.stated(), before)
+
+    def test_one_can_be_killed(self):
+        term = self.host.ssh_pty("opelogtest-b")
+        term.expect(r"\$ $")
+        [recording] = self.new_recordings(1, ended=False)
+        self.host.opelog("kill", recording.name, check=True)
+        term.expect_eof()
+        [recording] = self.new_recordings(1)
+        self.assertIn('"reason":"killed"', recording.notes()["OPELOG_END"][0])
+
+
+class Ended(Unrecorded):
+    policy = Unrecorded.policy.replace("action: record\n", "action: record\n    on_unrecorded: end\n")
+
+    def test_every_process_of_it_is_killed(self):
+        term = self.host.ssh_pty("opelogtest-b")
+        term.expect(r"\$ $")
+        term.send("setsid nohup sh -c 'while :; do :; done' > /dev/null 2>&1 & setsid sleep 1000 & (while :; do :; done) &\r")
+        term.expect_eof()
+        [recording] = self.new_recordings(1)
+        self.assertIn('"reason":"killed"', recording.notes()["OPELOG_END"][0])
+        sandbox.wait_until(lambda: self.host.run("pgrep", "-u", "opelogtest-b").out == b"", "no process of his is left")
+        self.assertNotEqual(self.executed(recording), [])
+
+
+class BesideItsSession(Unrecorded):
+    """ForceCommand starts the user's own shell first, and that reads a file of his."""
+    sshd = ("Match User opelogtest-b\n  ForceCommand exec /usr/bin/opelog-shell --force",)
+
+    def test_a_start_up_file_that_goes_on_without_the_shim(self):
+        self.host.write("/home/opelogtest-b/.bashrc", "/usr/bin/opelog-shell -c true\nexec /bin/sh -c '/bin/echo free; sleep 1'\n")
+        done = self.host.ssh("opelogtest-b", "ignored")
+        self.assertIn(b"free\n", done.out)
+        first, second = sorted(self.new_recordings(2), key=lambda r: "unrecorded" in self.how(r))
+        self.assertEqual(self.how(second), "unrecorded")
+        self.assertIn("/bin/echo free", self.executed(second))
+
+    def how(self, recording):
+        return json.loads(recording.notes()["OPELOG_SESSION"][0])["how"]
+
+    def test_one_that_passes_the_shim_is_one_session(self):
+        self.host.write("/home/opelogtest-b/.bashrc", "/bin/true\n")
+        self.assertEqual(self.host.ssh("opelogtest-b", "/bin/echo in; sleep 3").out, b"in\n")
+        [recording] = self.new_recordings(1)
+        self.assertEqual(self.how(recording), "force")
+
+
+if __name__ == "__main__":
+    sandbox.run_file()

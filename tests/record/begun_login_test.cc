@@ -1,0 +1,137 @@
+#include "record/begun_login.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace opelog::record {
+namespace {
+
+using Step = BegunLogin::Step;
+constexpr const char* kShimOfLogins = "/usr/bin/opelog-shell";
+constexpr std::int64_t kRoot = 100;
+
+ProcessEvent program(std::int64_t pid, std::vector<std::string> argv, std::string exe = "/usr/bin/bash") {
+  format::ExecInfo info;
+  info.pid = pid;
+  info.argv = std::move(argv);
+  info.exe = std::move(exe);
+  return {7, 0, info};
+}
+
+ProcessEvent death(std::int64_t pid, int code = 0) {
+  format::ExitInfo info;
+  info.pid = pid;
+  info.exit_code = code;
+  return {7, 0, info};
+}
+
+TEST(BegunLogin, WhoMeetsTheShimAtOnceIsOverWithoutALookup) {
+  BegunLogin login(kShimOfLogins);
+  login.take(program(kRoot, {"-opelog-shell"}, kShimOfLogins), 0);
+  EXPECT_EQ(login.step(0), Step::kWait);
+  login.claimed(kRoot, BegunLogin::Claim::kRecorded);
+  EXPECT_EQ(login.step(1), Step::kOver);
+}
+
+TEST(BegunLogin, AWantedOneThatNeverMeetsItIsRecordedAfterTheGraceWithAllItDid) {
+  BegunLogin login(kShimOfLogins);
+  login.take(program(kRoot, {"-bash"}), 10);
+  login.take(program(101, {"ls"}), 20);
+  EXPECT_EQ(login.step(BegunLogin::kGraceUs * 9), Step::kWait) << "nobody knows yet whether it is wanted";
+  EXPECT_FALSE(login.waits_for_time());
+  login.wanted(true);
+  EXPECT_TRUE(login.waits_for_time());
+  EXPECT_EQ(login.step(10 + BegunLogin::kGraceUs - 1), Step::kWait);
+  EXPECT_EQ(login.step(10 + BegunLogin::kGraceUs), Step::kRecord);
+  EXPECT_EQ(login.held().size(), 2U);
+  login.take(program(102, {"id"}), 30);
+  EXPECT_TRUE(login.held().empty()) << "from now on they go into the recording";
+  for (const std::int64_t pid : {101, 102}) login.take(death(pid), 40);
+  EXPECT_EQ(login.step(50), Step::kWait);
+  login.take(death(kRoot, 5), 60);
+  EXPECT_EQ(login.step(70), Step::kOver);
+  EXPECT_EQ(login.end()->exit_code, 5);
+}
+
+TEST(BegunLogin, OneThatHasEndedIsRecordedAtOnce) {
+  BegunLogin login(kShimOfLogins);
+  login.wanted(true);
+  login.take(program(kRoot, {"bash", "-c", "id"}), 10);
+  login.take(death(kRoot), 20);
+  EXPECT_EQ(login.step(20), Step::kRecord);
+  EXPECT_EQ(login.step(20), Step::kOver);
+}
+
+TEST(BegunLogin, AnUnwantedOneIsReleased) {
+  BegunLogin login(kShimOfLogins);
+  login.take(program(kRoot, {"-bash"}), 10);
+  login.wanted(false);
+  EXPECT_EQ(login.step(11), Step::kRelease);
+}
+
+TEST(BegunLogin, OneThatPassesByTheShimsVerdictIsReleased) {
+  BegunLogin login(kShimOfLogins);
+  login.take(program(kRoot, {"-opelog-shell"}, kShimOfLogins), 10);
+  login.claimed(kRoot, BegunLogin::Claim::kPasses);
+  EXPECT_EQ(login.step(11), Step::kRelease);
+}
+
+TEST(BegunLogin, WhatIsExecutedBesideItsSessionIsAReason) {
+  BegunLogin login(kShimOfLogins);
+  login.take(program(kRoot, {"bash", "-c", "exec opelog-shell"}), 10);
+  login.wanted(true);
+  login.take(program(101, {"opelog-shell"}, kShimOfLogins), 20);
+  login.claimed(101, BegunLogin::Claim::kRecorded);
+  EXPECT_EQ(login.step(30 + 2 * BegunLogin::kGraceUs), Step::kWait) << "its start-up files are answered for";
+  login.take(program(kRoot, {"sh"}), 40);
+  EXPECT_EQ(login.step(40 + BegunLogin::kGraceUs), Step::kRecord);
+  EXPECT_EQ(login.held().size(), 1U);
+}
+
+TEST(BegunLogin, ARefusedOneThatGoesOnIsAReason) {
+  BegunLogin login(kShimOfLogins);
+  login.wanted(true);
+  login.take(program(kRoot, {"-bash"}), 10);
+  login.take(program(101, {"opelog-shell"}, kShimOfLogins), 20);
+  login.claimed(101, BegunLogin::Claim::kRefused);
+  login.take(death(101, 77), 30);
+  EXPECT_EQ(login.step(30 + 2 * BegunLogin::kGraceUs), Step::kWait);
+  login.take(program(102, {"id"}), 40);
+  EXPECT_EQ(login.step(40 + BegunLogin::kGraceUs), Step::kRecord);
+}
+
+TEST(BegunLogin, SshdsOwnXauthIsNoLogin) {
+  BegunLogin login(kShimOfLogins);
+  login.take(program(kRoot, {"sh", "-c", "/usr/bin/xauth -q -"}, "/usr/bin/dash"), 10);
+  EXPECT_EQ(login.step(11), Step::kRelease);
+  BegunLogin other(kShimOfLogins);
+  other.wanted(true);
+  other.take(program(kRoot, {"sh", "-c", "/usr/bin/xauth -q -; id"}, "/usr/bin/dash"), 10);
+  EXPECT_EQ(other.step(11), Step::kWait);
+}
+
+TEST(BegunLogin, MoreThanIsHeldIsCounted) {
+  BegunLogin login(kShimOfLogins);
+  login.wanted(true);
+  login.take(program(kRoot, {"-bash"}), 10);
+  for (std::size_t i = 1; i < BegunLogin::kMaxHeldEvents + 3; ++i) login.take(program(101, {"id"}), 10);
+  login.lost(4);
+  EXPECT_EQ(login.step(10 + BegunLogin::kGraceUs), Step::kRecord);
+  EXPECT_EQ(login.held().size(), BegunLogin::kMaxHeldEvents);
+  EXPECT_EQ(login.missing(), 7U);
+}
+
+TEST(BegunLogin, ALostEndIsFoundByLooking) {
+  BegunLogin login(kShimOfLogins);
+  login.wanted(true);
+  login.take(program(kRoot, {"-bash"}), 10);
+  login.take(program(101, {"id"}), 10);
+  ASSERT_EQ(login.step(10 + BegunLogin::kGraceUs), Step::kRecord);
+  login.retain([](std::int64_t pid) { return pid == 101; });
+  EXPECT_EQ(login.step(20), Step::kWait);
+  login.retain([](std::int64_t) { return false; });
+  EXPECT_EQ(login.step(20), Step::kOver);
+}
+
+}  // namespace
+}  // namespace opelog::record
