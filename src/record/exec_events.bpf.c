@@ -8,8 +8,8 @@
  *
  * An entry goes into the ring without waking the daemon, unless the ring fills or the daemon has gone to
  * sleep; what does not go in is counted, by session. What a login server (sshd) starts that is not itself a
- * server's is told as well, under a number given here, until the daemon says that it is none of its business. Only the fields declared here are used; the loader finds
- * their offsets in the running kernel (CO-RE).
+ * server's is told as well, under a number given here, until the daemon says that it is none of its business.
+ * Only the fields declared here are used; the loader finds their offsets in the running kernel (CO-RE).
  */
 #include "record/exec_ring.h"
 
@@ -199,7 +199,7 @@ const volatile __u32 pid_namespace = 0; /* inode of the daemon's; 0: that of the
 const volatile __u32 wake_bytes = 256 << 10;
 __u64 lost_total = 0; /* grows with every loss, so that the daemon need not look through `losses` */
 __u64 begun = OPELOG_RING_SERVERS; /* number of the login that began last */
-__u32 asleep = 0;     /* the daemon runs no timer: the next entry must wake it */
+__u32 asleep = 0;                  /* the daemon runs no timer: the next entry must wake it */
 
 /* ---- What all three share */
 
@@ -422,7 +422,8 @@ int BPF_PROG(on_exit, struct task_struct* task) {
   if (task->signal->live.counter != 0) return 0; /* the process goes on in other threads */
   struct task_struct* leader = task->group_leader;
   struct member* member = bpf_task_storage_get(&members, leader, 0, 0);
-  if (!member || member->quiet || member->session == OPELOG_RING_SERVERS || is_released(member->session)) return 0;
+  if (!member || member->quiet || member->session == OPELOG_RING_SERVERS || is_released(member->session))
+    return 0;
   /* Two last threads may both come here. */
   if (__sync_lock_test_and_set(&member->told, 1) != 0) return 0;
   __u64 now = bpf_ktime_get_ns();
