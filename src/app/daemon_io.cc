@@ -119,7 +119,10 @@ Status Daemon::start() {
   recorder_ = std::make_unique<record::Recorder>(
       loop_, *sessions_work_, facts_,
       record::RecordingHooks{[this](const format::RecordingWriter& w) { own_opened(w); },
-                             [this](const format::RecordingWriter& w) { own_closed(w); }});
+                             [this](const format::RecordingWriter& w) { own_closed(w); },
+                             [this](std::uint64_t number, const format::SessionInfo& info) {
+                               if (unrecorded_) unrecorded_->session_ended(number, info);
+                             }});
   open_exec();
   auto logins = record::LoginServer::open(loop_, *logins_work_, std::move(*login), facts_, *recorder_);
   if (!logins) return std::move(logins).error();
@@ -200,16 +203,12 @@ int Daemon::run() {
 // What sessions execute; without it they are recorded all the same.
 void Daemon::open_exec() {
   const record::ExecSink sink{[this](record::ProcessEvent&& event) {
-                                if (event.session > record::kLastBegun)
-                                  recorder_->executed(event);
-                                else if (unrecorded_)
+                                if (!recorder_->executed(event) && unrecorded_)
                                   unrecorded_->executed(std::move(event));
                               },
                               [this](std::uint64_t session, std::uint64_t count) {
-                                if (session == 0 || session > record::kLastBegun)
-                                  recorder_->events_lost(session, count);
-                                if (session <= record::kLastBegun && unrecorded_)
-                                  unrecorded_->events_lost(session, count);
+                                recorder_->events_lost(session, count);
+                                if (unrecorded_) unrecorded_->events_lost(session, count);
                               }};
   auto capture = record::ExecCapture::open(loop_, sink);
   if (capture) {

@@ -41,7 +41,7 @@ std::string lines_of(const format::RecordingSummary& s) {
     line("output", std::to_string(s.log_bytes) + " bytes");
   else
     line("output", "counted, not recorded");
-  line("how", info.how);
+  line("how", info.how + (info.left_by.empty() ? "" : " behind by session " + info.left_by));
   line("command", info.command.value_or(""));
   line("original", info.original.value_or(""));
   line("shell", info.shell);

@@ -93,6 +93,7 @@ std::string session_json(const SessionInfo& info, const HeaderFacts& facts) {
   session.json().number("rows", info.rows).number("cols", info.cols);
   session.text("shell", info.shell);
   session.json().boolean("append_only", facts.append_only);
+  if (!info.left_by.empty()) session.text("left_by", info.left_by);
   return std::move(session).take();
 }
 
@@ -121,6 +122,7 @@ void take_session(const JsonValue& json, SessionInfo& info, bool& append_only) {
   info.cols = static_cast<int>(std::clamp<std::int64_t>(json.number_or("cols", 0), 0, 65535));
   info.shell = json.text_or("shell", "");
   append_only = json.boolean_or("append_only", true);
+  info.left_by = json.text_or("left_by", "");
 }
 
 std::uint32_t id_or(const JsonValue& json, std::string_view key, std::uint32_t fallback) {

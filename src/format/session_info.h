@@ -49,7 +49,10 @@ struct SessionInfo {
   bool client_claimed = false;  ///< from SSH_CONNECTION, not from the kernel
   std::vector<Ancestor> ancestry;
 
-  std::string how;  ///< "login", "command", "force", "hook", "rec"
+  /// "login", "command", "force", "hook", "rec"; without its output: "unrecorded" (it never met the shim),
+  /// "left" (of processes that outlived their session)
+  std::string how;
+  std::string left_by;  ///< id of the session that left it behind, "" otherwise
   bool terminal = false;
   std::string tty;        ///< outer terminal, "/dev/pts/3"
   std::string inner_tty;  ///< the one the session runs on

@@ -249,7 +249,7 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
       state(Level::kDebug, "login-passed",
             "login of " + found->account.user + " passes: " + admission_cause_word(admission.cause),
             found.get(), admission.rule.name);
-      if (!admission.unrecorded) claim(*found, BegunLogin::Claim::kPasses);
+      claim(*found, BegunLogin::Claim::kPasses);
       Verdict verdict;
       verdict.action = OPELOG_PASS;
       verdict.shell = admission.shell;
@@ -307,7 +307,9 @@ void LoginServer::record(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
 void LoginServer::not_started(std::uint64_t id, const Start& start, const std::string& why) {
   Pending& p = *pending_.at(id);
   const std::string login = "login of " + start.found->account.user;
-  if (start.rule.on_start_failure == OnRefuse::kPass) {
+  const bool passes = start.rule.on_start_failure == OnRefuse::kPass;
+  claim(*start.found, passes ? BegunLogin::Claim::kPasses : BegunLogin::Claim::kRefused);
+  if (passes) {
     ++counts_.unrecorded;
     state(Level::kError, "login-unrecorded", login + " passes unrecorded, it could not be recorded: " + why,
           start.found.get(), start.rule.name);
@@ -372,7 +374,6 @@ void LoginServer::run(std::uint64_t id, const std::shared_ptr<Start>& start) {
   }
 }
 
-// A login that passes though a recording was wanted is claimed by nobody: what it executes is recorded.
 void LoginServer::claim(const LoginLookup& found, BegunLogin::Claim claim) {
   if (claims_ != nullptr) claims_->claimed(found.peer.pidfd.get(), found.peer.pid, claim);
 }

@@ -123,8 +123,15 @@ Session* Recorder::find(std::uint64_t number) {
   return it != sessions_.end() ? it->second.get() : nullptr;
 }
 
-void Recorder::executed(const ProcessEvent& event) {
-  if (Session* session = find(event.session)) session->executed(event);
+bool Recorder::executed(const ProcessEvent& event) {
+  Session* session = find(event.session);
+  if (session == nullptr) return false;
+  if (session->finished()) {
+    if (hooks_.ended) hooks_.ended(event.session, session->info());
+    return false;
+  }
+  session->executed(event);
+  return true;
 }
 
 void Recorder::events_lost(std::uint64_t number, std::uint64_t count) {
@@ -177,6 +184,7 @@ void Recorder::gone(const std::string& id) {
   auto it = sessions_.find(id);
   if (it == sessions_.end()) return;
   if (exec_ != nullptr) exec_->forget(number_of(id));
+  if (hooks_.ended) hooks_.ended(number_of(id), it->second->info());
   if (hooks_.closed) hooks_.closed(it->second->writer());
   sync_.closed(it->second->writer());
   auto uid = by_uid_.find(it->second->info().uid);

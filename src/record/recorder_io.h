@@ -32,6 +32,8 @@ namespace opelog::record {
 struct RecordingHooks {
   std::function<void(const format::RecordingWriter&)> opened;
   std::function<void(const format::RecordingWriter&)> closed;
+  /// A session is over; its number as exec events have it.
+  std::function<void(std::uint64_t number, const format::SessionInfo&)> ended;
 };
 
 /// Opens the recordings' directory, made with mode 0750 root:`group` if it does not exist. Code::kInvalid if
@@ -52,7 +54,8 @@ class Recorder {
   void set_exec(ExecSource* source) { exec_ = source; }
   /// What the shim starts belongs to its session: before the shim has its verdict.
   void follow(const StartedSession& session, int shim_pidfd);
-  void executed(const ProcessEvent& event);
+  /// False if there is no such session any more.
+  bool executed(const ProcessEvent& event);
   void events_lost(std::uint64_t session, std::uint64_t count);
 
   /// Makes the session; the caller sends the verdict and then hands over the shim's connection with run().

@@ -23,10 +23,40 @@ namespace {
 constexpr std::size_t kMostBegun = 4096;
 // How often one that waits for something is looked at.
 constexpr std::uint64_t kLookAfterMs = 500;
+// Events come together: one without a process that is known is not over before none came for so long.
+constexpr MonoUs kQuietUs = 1 * kUsPerS;
+// How often other processes of it are looked for then: that reads all of /proc.
+constexpr MonoUs kScanUs = 5 * kUsPerS;
 constexpr const char* kLosses = "more happened than could be fetched in time";
 
 Fd open_pidfd(std::int64_t pid) {
   return Fd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+}
+
+// Every process there is, until `visit` says that it is enough.
+void each_process(const std::function<bool(std::int64_t pid, int pidfd)>& visit) {
+  DIR* proc = ::opendir("/proc");
+  if (proc == nullptr) return;
+  while (const dirent* entry = ::readdir(proc)) {
+    const auto pid = parse_proc_number(entry->d_name);
+    if (!pid) continue;
+    const Fd pidfd = open_pidfd(*pid);
+    if (pidfd && !visit(*pid, pidfd.get())) break;
+  }
+  ::closedir(proc);
+}
+
+// What the header says of what a session left behind: who, from where and by which rule, as its own did.
+format::SessionInfo left_info(const format::SessionInfo& session) {
+  format::SessionInfo info = session;
+  info.how = "left";
+  info.terminal = false;
+  info.records_input = info.records_payload = false;
+  info.kept.fill(format::Kept::kOther);
+  info.left_by = session.id;
+  info.command.reset();
+  info.original.reset();
+  return info;
 }
 
 bool is_begun(std::uint64_t number) noexcept {
@@ -47,6 +77,8 @@ struct UnrecordedLogins::Lookup {
   ClientAddress client;
   Rule rule;
   bool wanted = false;
+  /// Of what a session left behind: that session. Nothing else of the above but `done` and `wanted`.
+  std::optional<format::SessionInfo> left_by;
 
   void run();
 };
@@ -88,17 +120,20 @@ struct UnrecordedLogins::Login {
   BegunLogin state;
   std::shared_ptr<Lookup> found;
   std::unique_ptr<ExecOnlyRecording> recording;
-  bool ends = false;  ///< whatever it still starts is killed
+  MonoUs last_event = 0;
+  MonoUs scanned = INT64_MIN / 2;  ///< when it was last looked for processes that are not known
+  bool ends = false;               ///< whatever it still starts is killed
   format::EndReason reason = format::EndReason::kExit;
 };
 
 UnrecordedLogins::UnrecordedLogins(Loop& loop, FactSink facts, Recorder& recorder, ExecSource& source)
-    : loop_(loop),
-      facts_(std::move(facts)),
+    : facts_(std::move(facts)),
       recorder_(recorder),
       source_(source),
+      work_(loop),
       host_(read_host_facts()),
-      timer_(loop, [this] { look_after(); }) {}
+      timer_(loop, [this] { look_after(); }),
+      slow_timer_(loop, [this] { look_after(); }) {}
 
 UnrecordedLogins::~UnrecordedLogins() {
   *alive_ = false;
@@ -153,14 +188,19 @@ UnrecordedLogins::Login* UnrecordedLogins::find_or_begin(std::uint64_t number) {
 }
 
 void UnrecordedLogins::executed(ProcessEvent event) {
+  if (stopped_) return;
   const std::uint64_t number = event.session;
   const auto* exec = std::get_if<format::ExecInfo>(&event.what);
-  if (exec == nullptr && logins_.count(number) == 0) return;  // of one that is over
+  if (logins_.count(number) == 0) {
+    if (exec == nullptr) return;                                // of one that is over
+    if (!is_begun(number) && past_.count(number) == 0) return;  // long over
+  }
   Login* login = find_or_begin(number);
   if (login == nullptr) return;
+  login->last_event = mono_now();
   const bool starts = exec != nullptr;
   // The shim speaks for itself; to look its user up here as well would be a second time.
-  const bool look = starts && !login->found && exec->exe != config_->shim_path;
+  const bool look = starts && !login->found && is_begun(number) && exec->exe != config_->shim_path;
   if (login->recording) login->recording->executed(event);
   login->state.take(std::move(event), mono_now());
   if (look) look_up(number, *login);
@@ -197,8 +237,8 @@ void UnrecordedLogins::look_up(std::uint64_t number, Login& login) {
   login.found = std::make_shared<Lookup>();
   login.found->first = *login.state.first();
   login.found->config = config_;
-  const Status queued = run_work(
-      loop_, [found = login.found] { found->run(); },
+  work_.run(
+      login.found->first.uid, [found = login.found] { found->run(); },
       [this, number, found = login.found, alive = alive_] {
         if (!*alive) return;
         found->done = true;
@@ -207,7 +247,6 @@ void UnrecordedLogins::look_up(std::uint64_t number, Login& login) {
         it->second->state.wanted(found->wanted);
         review(number);
       });
-  if (!queued) login.found.reset();  // the next event tries again
 }
 
 // ---- what follows
@@ -221,12 +260,15 @@ void UnrecordedLogins::review(std::uint64_t number) {
       return;
     case BegunLogin::Step::kRelease:
       source_.release(number);
+      // What was told before that is not looked up again.
+      if (it->second->found) remember(number, it->second->found);
       logins_.erase(it);
       return;
     case BegunLogin::Step::kRecord:
       record(number, *it->second);
       return review(number);
     case BegunLogin::Step::kOver:
+      if (it->second->recording && goes_on(number, *it->second)) return;
       return over(it, it->second->reason);
   }
 }
@@ -237,18 +279,13 @@ void UnrecordedLogins::look_after() {
   for (const std::uint64_t number : numbers) review(number);
 }
 
-void UnrecordedLogins::record(std::uint64_t number, Login& login) {
-  const Lookup& found = *login.found;
-  const std::vector<ProcessEvent> events = login.state.held();
-  const MonoUs now = mono_now();
-  const MonoUs begun = events.empty() ? now : std::min(events.front().when, now);
+// What the header says of a login that never met the shim.
+format::SessionInfo UnrecordedLogins::unrecorded_info(const Lookup& found, const HostFacts& host) {
   const format::ExecInfo& first = found.first;
-
   format::SessionInfo info;
-  info.host = host_.host;
-  info.host_id = host_.host_id;
-  info.boot_id = host_.boot_id;
-  info.started = wall_now() - (now - begun);
+  info.host = host.host;
+  info.host_id = host.host_id;
+  info.boot_id = host.boot_id;
   info.user = found.account.user;
   info.uid = first.uid;
   info.gid = found.account.gid;
@@ -264,31 +301,55 @@ void UnrecordedLogins::record(std::uint64_t number, Login& login) {
   info.kept.fill(first.tty.empty() ? format::Kept::kOther : format::Kept::kTerminal);
   info.rule = found.rule.name;
   info.policy_digest = found.config->policy_digest;
+  return info;
+}
 
-  const std::string what = first.tty.empty() ? " runs commands" : " works in a terminal";
+Status UnrecordedLogins::open_recording_of(std::uint64_t number, Login& login) {
+  const std::vector<ProcessEvent> events = login.state.held();
+  const MonoUs now = mono_now();
+  const MonoUs begun = events.empty() ? now : std::min(events.front().when, now);
+  const Lookup& found = *login.found;
+  format::SessionInfo info = found.left_by ? left_info(*found.left_by) : unrecorded_info(found, host_);
+  info.started = wall_now() - (now - begun);
   auto opened = recorder_.open_exec_only(std::move(info), begun);
-  ++total_;
-  std::vector<std::pair<std::string, std::string>> fields{
-      {"user", found.account.user},
-      {"uid", std::to_string(first.uid)},
-      {"client", found.client.text.empty() ? "UNKNOWN" : found.client.text},
-      {"rule", found.rule.name},
-      {"pid", std::to_string(first.pid)},
-      {"program", first.exe}};
+  if (!opened) return std::move(opened).error();
+  login.recording = std::move(*opened);
+  (void)source_.count_losses(number);
+  for (const ProcessEvent& event : events) login.recording->executed(event);
+  if (const auto missing = login.state.missing(); missing > 0)
+    login.recording->lost(missing, "more happened before this recording began than was kept");
+  return {};
+}
+
+void UnrecordedLogins::record(std::uint64_t number, Login& login) {
+  const Status opened = open_recording_of(number, login);
+  const Lookup& found = *login.found;
+  std::vector<std::pair<std::string, std::string>> fields;
   if (opened) {
-    login.recording = std::move(*opened);
-    ++recorded_;
     fields.emplace_back("session", login.recording->info().id);
     fields.emplace_back("recording", login.recording->writer().name());
-    (void)source_.count_losses(number);
-    for (const ProcessEvent& event : events) login.recording->executed(event);
-    if (const auto missing = login.state.missing(); missing > 0)
-      login.recording->lost(missing, "more happened before this recording began than was kept");
   } else {
     fields.emplace_back("error", opened.error().message);
   }
+  if (found.left_by) {
+    fields.emplace_back("user", found.left_by->user);
+    fields.emplace_back("left_by", found.left_by->id);
+    facts_({opened ? Level::kInfo : Level::kError, "session-left",
+            "what a session of " + found.left_by->user + " left behind goes on" +
+                (opened ? ": what it executes is recorded" : ", and is not recorded"),
+            std::move(fields)});
+    return;
+  }
+  ++total_;
+  fields.insert(fields.begin(), {{"user", found.account.user},
+                                 {"uid", std::to_string(found.first.uid)},
+                                 {"client", found.client.text.empty() ? "UNKNOWN" : found.client.text},
+                                 {"rule", found.rule.name},
+                                 {"pid", std::to_string(found.first.pid)},
+                                 {"program", found.first.exe}});
   facts_({Level::kWarning, "terminal-unrecorded",
-          found.account.user + what + " that never passed opelog-shell: " +
+          found.account.user + (found.first.tty.empty() ? " runs commands" : " works in a terminal") +
+              " that never passed opelog-shell: " +
               (opened ? "only what is executed is recorded" : "it is not recorded"),
           std::move(fields)});
   if (found.rule.on_unrecorded != OnUnrecorded::kEnd) return;
@@ -305,15 +366,8 @@ void UnrecordedLogins::over(Logins::iterator login, format::EndReason reason) {
   const std::uint64_t number = login->first;
   const std::unique_ptr<Login> ended = std::move(login->second);
   logins_.erase(login);
-  if (ended->found && past_.emplace(number, ended->found).second) {
-    past_order_.push_back(number);
-    if (past_order_.size() > kMostBegun) {
-      past_.erase(past_order_.front());
-      past_order_.pop_front();
-    }
-  }
+  if (ended->found) remember(number, ended->found);
   if (!ended->recording) return;
-  --recorded_;
   source_.forget(number);
   format::EndInfo end;
   end.reason = reason;
@@ -324,18 +378,44 @@ void UnrecordedLogins::over(Logins::iterator login, format::EndReason reason) {
   recorder_.close_exec_only(*ended->recording, end);
 }
 
+void UnrecordedLogins::remember(std::uint64_t number, std::shared_ptr<Lookup> found) {
+  if (!past_.emplace(number, std::move(found)).second) return;
+  past_order_.push_back(number);
+  if (past_order_.size() <= kMostBegun) return;
+  past_.erase(past_order_.front());
+  past_order_.pop_front();
+}
+
+void UnrecordedLogins::session_ended(std::uint64_t number, const format::SessionInfo& info) {
+  auto left = std::make_shared<Lookup>();
+  left->left_by = info;
+  left->done = left->wanted = true;
+  remember(number, std::move(left));
+}
+
+// Whether a process of it lives, though none that is known does.
+bool UnrecordedLogins::goes_on(std::uint64_t number, Login& login) {
+  const MonoUs now = mono_now();
+  if (!slow_timer_.active()) slow_timer_.start(kQuietUs / kUsPerMs);
+  if (now < login.last_event + kQuietUs || now < login.scanned + kScanUs) return true;  // looked for later
+  login.scanned = now;
+  bool found = false;
+  each_process([this, number, &found](std::int64_t pid, int pidfd) {
+    if (source_.session_of(pidfd) != number) return true;
+    const auto directory = ProcDirectory::open(pid);
+    found = directory && directory->stat();  // no zombie
+    return !found;
+  });
+  return found;
+}
+
 // Every process of it, whatever it is a child of by now.
 void UnrecordedLogins::end_processes(std::uint64_t number) {
-  DIR* proc = ::opendir("/proc");
-  if (proc == nullptr) return;
-  while (const dirent* entry = ::readdir(proc)) {
-    const auto pid = parse_proc_number(entry->d_name);
-    if (!pid) continue;
-    const Fd pidfd = open_pidfd(*pid);
-    if (pidfd && source_.session_of(pidfd.get()) == number)
-      (void)::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
-  }
-  ::closedir(proc);
+  each_process([this, number](std::int64_t, int pidfd) {
+    if (source_.session_of(pidfd) == number)
+      (void)::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
+    return true;
+  });
 }
 
 // ---- asked from outside
@@ -360,20 +440,28 @@ Result<std::string> UnrecordedLogins::kill(const std::string& which, const std::
 }
 
 void UnrecordedLogins::shutdown() {
+  stopped_ = true;
   timer_.stop();
+  slow_timer_.stop();
   while (!logins_.empty()) over(logins_.begin(), format::EndReason::kShutdown);
 }
 
 bool UnrecordedLogins::started_by(std::int64_t pid) const {
-  for (const auto& [number, login] : logins_) {
-    if (login->state.first() && login->state.first()->parent == pid) return true;
-  }
-  return false;
+  return std::any_of(logins_.begin(), logins_.end(), [pid](const auto& login) {
+    const auto& first = login.second->state.first();
+    return first && first->parent == pid;
+  });
+}
+
+std::size_t UnrecordedLogins::recorded() const {
+  return static_cast<std::size_t>(std::count_if(logins_.begin(), logins_.end(), [](const auto& login) {
+    return login.second->recording && !login.second->found->left_by;
+  }));
 }
 
 std::string UnrecordedLogins::describe() const {
   return "unrecorded servers=" + std::to_string(servers_.size()) +
-         " begun=" + std::to_string(logins_.size()) + " recorded=" + std::to_string(recorded_) +
+         " begun=" + std::to_string(logins_.size()) + " recorded=" + std::to_string(recorded()) +
          " total=" + std::to_string(total_) + "\n";
 }
 

@@ -1,9 +1,12 @@
-// UnrecordedLogins: logins that began at a login server (sshd) and never met the shim.
+// UnrecordedLogins: logins that began at a login server (sshd) and never met the shim; and what outlives its
+// session.
 //
 // A broken enrolment, or `exec bash` in a start-up file ahead of a hook: nothing relays that terminal, but
 // exec events see all that is executed. What has to be done is begun_login.h's to say; here logins are looked
 // up (on a thread), recorded without their terminal, stated once, and ended where the rule says so. Needs a
 // source that tells where logins begin; without one there is nothing here, and connection_watch_io.h remains.
+// Processes that a session left behind (nohup) belong to it still: what they execute after its end becomes a
+// recording of the same kind.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +27,7 @@
 #include "record/login_claims.h"
 #include "record/login_server_io.h"
 #include "record/recorder_io.h"
+#include "record/user_work_io.h"
 
 namespace opelog::record {
 
@@ -38,8 +42,10 @@ class UnrecordedLogins final : public LoginClaims {
   /// Servers that run now; those already watched cost nothing.
   void watch(const std::vector<LoginServerProcess>& servers);
 
-  /// An event of a begun login (ProcessEvent::session up to kLastBegun).
+  /// An event of a begun login (ProcessEvent::session up to kLastBegun), or of a session that has ended.
   void executed(ProcessEvent event);
+  /// What is executed under its number from now on was left behind by it.
+  void session_ended(std::uint64_t number, const format::SessionInfo& info);
   /// Session 0: anybody's.
   void events_lost(std::uint64_t number, std::uint64_t count);
   void claimed(int shim_pidfd, std::int64_t pid, BegunLogin::Claim claim) override;
@@ -51,8 +57,8 @@ class UnrecordedLogins final : public LoginClaims {
 
   /// Whether one that is looked after was started by that process.
   [[nodiscard]] bool started_by(std::int64_t pid) const;
-  [[nodiscard]] std::size_t recorded() const noexcept { return recorded_; }  ///< now
-  [[nodiscard]] std::uint64_t total() const noexcept { return total_; }      ///< since the start
+  [[nodiscard]] std::size_t recorded() const;                            ///< logins, now
+  [[nodiscard]] std::uint64_t total() const noexcept { return total_; }  ///< since the start
   [[nodiscard]] std::string describe() const;
 
  private:
@@ -63,15 +69,19 @@ class UnrecordedLogins final : public LoginClaims {
   Login* find_or_begin(std::uint64_t number);
   void look_up(std::uint64_t number, Login& login);
   void review(std::uint64_t number);
+  static format::SessionInfo unrecorded_info(const Lookup& found, const HostFacts& host);
+  Status open_recording_of(std::uint64_t number, Login& login);
   void record(std::uint64_t number, Login& login);
   void over(Logins::iterator login, format::EndReason reason);
+  void remember(std::uint64_t number, std::shared_ptr<Lookup> found);
+  bool goes_on(std::uint64_t number, Login& login);
   void end_processes(std::uint64_t number);
   void look_after();
 
-  Loop& loop_;
   FactSink facts_;
   Recorder& recorder_;
   ExecSource& source_;
+  UserWork work_;  ///< lookups: many logins of one user wait for each other
   std::shared_ptr<const LoginConfig> config_;
   HostFacts host_;
   Logins logins_;
@@ -79,10 +89,10 @@ class UnrecordedLogins final : public LoginClaims {
   std::map<std::uint64_t, std::shared_ptr<Lookup>> past_;
   std::deque<std::uint64_t> past_order_;
   std::set<std::pair<std::int64_t, std::uint64_t>> servers_;
-  std::size_t recorded_ = 0;
   std::uint64_t total_ = 0;
   bool crowded_ = false;
-  Timer timer_;
+  bool stopped_ = false;
+  Timer timer_, slow_timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -23,7 +23,8 @@ namespace opelog::record {
 class UserWork {
  public:
   /// Enough for what one user's logins, or sessions, ask for at once; few enough that many users find a
-  /// thread. There are two of these objects: units/opelogd.service reckons with both (TasksMax).
+  /// thread. There are three of these objects (logins, sessions, logins without the shim), the last only for
+  /// the name service: units/opelogd.service reckons with them (TasksMax).
   static constexpr int kThreads = 8;
 
   explicit UserWork(Loop& loop);

@@ -82,19 +82,88 @@ class Commands(scene.Scene):
         self.assertIn("sleep 0.2", found)
 
     def test_many_short_processes_are_all_there_or_counted(self):
-        self.host.ssh("opelogtest-a", "i=0; while [ $i -lt 3000 ]; do /bin/true $i; i=$((i+1)); done", timeout=120)
+        self.host.ssh("opelogtest-a", "i=0; while [ $i -lt 10000 ]; do /bin/true $i; i=$((i+1)); done", timeout=120)
         [recording] = self.new_recordings()
         told = self.host.opelog("commands", "--all", recording.name)
         self.assertEqual(told.rc, 0)
         present = len(set(re.findall(r"/bin/true (\d+)$", told.text, re.M)))
         missing = sum(int(m) for m in re.findall(r"(\d+) or more events", told.err.decode()))
-        self.assertGreaterEqual(present + missing, 3000)
+        self.assertGreaterEqual(present + missing, 10000)
         self.assertGreater(present, 0)
 
     def test_what_a_user_prints_is_no_event(self):
         self.host.ssh("opelogtest-a", "echo 'H 0.000000 OPELOG_EXEC {\"pid\":1,\"argv\":[\"forged\"]}'")
         [recording] = self.new_recordings()
         self.assertNotIn("forged", [p["text"] for c in self.commands(recording, "--all") for p in c["processes"]])
+
+
+# Double fork with a session of its own, as a daemon does it.
+DAEMON = r"""
+import os, sys
+if os.fork(): sys.exit()
+os.setsid()
+if os.fork(): sys.exit()
+os.chdir("/")
+os.execv("/bin/sh", ["sh", "-c", "/bin/echo daemon > /tmp/daemon"])
+"""
+
+# A program whose name is an attack on whoever reads it, with arguments that are one too, and more of them than is kept.
+HOSTILE = r"""
+import os, shutil
+name = "/tmp/\x1b]0;owned\x07\nH 0.000000 OPELOG_EXEC {\"pid\":1}<script>alert(1)</script>\u202e"[:200].replace("</", "<|")
+shutil.copy("/bin/true", name)
+os.chmod(name, 0o755)
+argv = ["<img src=x onerror=alert(2)>", "a\nb\r\x1b[2J\x9b", "\udcff\udcfe"] + ["x" * 100000] * 15
+if os.fork() == 0:
+    os.execv(name, argv)
+os.wait()
+"""
+
+
+class Attribution(scene.Scene):
+    """Row 10: whatever a process does to look like nobody's, it stays its session's."""
+
+    def test_background_setsid_nohup_double_fork_and_tmux(self):
+        self.host.write("/tmp/daemon.py", DAEMON.encode())
+        term = self.log_in()
+        term.send("nohup /bin/echo one > /tmp/one 2>&1 & setsid -f sh -c '/bin/echo two > /tmp/two'; python3 /tmp/daemon.py; "
+                  "tmux -L t new-session -d '/bin/echo three > /tmp/three'\r")
+        for name in ("one", "two", "daemon", "three"):
+            sandbox.wait_until(lambda: self.host.exists(f"/tmp/{name}") and self.host.read(f"/tmp/{name}"), name)
+        self.assertEqual(self.log_out(term), 0)
+        [recording] = self.new_recordings()
+        listed = json.loads(self.host.opelog("commands", "--all", "--json", recording.name, check=True).text)
+        executed = [p["text"] for c in listed for p in c["processes"]]
+        for word in ("one", "two", "daemon", "three"):
+            self.assertEqual(executed.count(f"/bin/echo {word}"), 1, executed)
+
+
+class HostileCommands(scene.Scene):
+    """Rows 8 and 11: names and arguments of programs are data, in the recording and wherever they are shown."""
+
+    def test_they_are_shown_as_text_everywhere(self):
+        self.host.write("/tmp/hostile.py", HOSTILE.encode())
+        self.assertEqual(self.host.ssh("opelogtest-a", "python3 /tmp/hostile.py").rc, 0)
+        [recording] = self.new_recordings()
+        listed = json.loads(self.host.opelog("commands", "--all", "--json", recording.name, check=True).out.decode("utf-8"))
+        [process] = [p for c in listed for p in c["processes"] if "onerror" in p["text"]]
+        self.assertEqual(process["exit_code"], 0)
+        # A record of one line each: what is not one is a note that nobody wrote.
+        events = [json.loads(v) for v in recording.notes()["OPELOG_EXEC"]]
+        self.assertEqual(len([e for e in events if e.get("pid") == 1]), 0)
+        [event] = [e for e in events if any("onerror" in a for a in e["argv"])]
+        self.assertEqual((event["argc"], event["argv_bytes"] > 1500000, len("".join(event["argv"])) <= 8192), (18, True, True), event.keys())
+        for words in (("commands", "--all"), ("commands", "--all", "--csv"), ("report",), ("report", "--csv"), ("search", "onerror"),
+                      ("show", "--text"), ("show",), ("ls",)):
+            with self.subTest(words=words):
+                named = words[0] in ("commands", "show")
+                done = self.host.opelog(*words, *([recording.name] if named else []))
+                self.assertIn(done.rc, (0, 1), done)
+                self.assertNotRegex(done.out.decode("utf-8").replace("\r\n", "\n"), "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
+        self.host.opelog("export", "--format", "html", "--output", "/tmp/page.html", recording.name, check=True)
+        page = self.host.read("/tmp/page.html").decode("utf-8")
+        self.assertNotIn("<img", page)
+        self.assertNotRegex(page, "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 
 
 if __name__ == "__main__":

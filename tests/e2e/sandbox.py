@@ -535,12 +535,17 @@ class Recording:
         return records
 
     def notes(self):
-        """{name: [value, …]} of the H records."""
+        """{name: [value, …]} of the H records; the parts of a split value are joined."""
         notes = {}
         for letter, _, rest in self.timing():
             if letter == "H":
                 name, _, value = rest.partition(" ")
-                notes.setdefault(name, []).append(value)
+                name, _, part = name.partition(":")
+                values = notes.setdefault(name, [])
+                if part and not part.startswith("1/"):
+                    values[-1] += value
+                else:
+                    values.append(value)
         return notes
 
     def ended(self):

@@ -11,6 +11,12 @@ import sandbox  # noqa: E402
 import scene  # noqa: E402
 
 
+def executed(host, recording):
+    """The programs with their arguments, in their order."""
+    listed = json.loads(host.opelog("commands", "--all", "--json", recording.name, check=True).text)
+    return [process["text"] for command in listed for process in command["processes"]]
+
+
 class Unrecorded(scene.Scene):
     """opelogtest-b is enrolled no more: his passwd shell is bash, as after somebody's usermod."""
     policy = sandbox.POLICY + "unrecorded_scan: 1s\n"
@@ -26,9 +32,7 @@ class Unrecorded(scene.Scene):
         return re.findall(r"terminal-unrecorded: .* user=(\S+) uid=\d+ client=(\S+) rule=(\S+) .*recording=(\S+)", self.host.daemon.log())
 
     def executed(self, recording):
-        """The programs with their arguments, in their order."""
-        listed = json.loads(self.host.opelog("commands", "--all", "--json", recording.name, check=True).text)
-        return [process["text"] for command in listed for process in command["processes"]]
+        return executed(self.host, recording)
 
 
 class BrokenEnrolment(Unrecorded):
@@ -117,6 +121,27 @@ class BesideItsSession(Unrecorded):
         self.assertEqual(self.host.ssh("opelogtest-b", "/bin/echo in; sleep 3").out, b"in\n")
         [recording] = self.new_recordings(1)
         self.assertEqual(self.how(recording), "force")
+
+
+class LeftBehind(scene.Scene):
+    """What outlives its session belongs to it still."""
+
+    def test_what_it_executes_later_is_a_recording_of_its_own(self):
+        self.host.sh("mkfifo -m 666 /tmp/go", check=True)
+        term = self.log_in()
+        term.send("setsid nohup sh -c ': > /tmp/waits; read x < /tmp/go; /bin/echo later > /tmp/later; /bin/true; /bin/true' < /dev/null > /dev/null 2>&1 &\r")
+        sandbox.wait_until(lambda: self.host.exists("/tmp/waits"), "what is to be left runs")
+        self.assertEqual(self.log_out(term), 0)
+        [session] = self.new_recordings(1)
+        self.host.sh("echo go > /tmp/go", check=True)
+        sandbox.wait_until(lambda: self.host.exists("/tmp/later"), "the process that is left has gone on")
+        [left] = [r for r in self.new_recordings(2) if r.name != session.name]
+        shown = json.loads(self.host.opelog("show", "--json", left.name, check=True).out)
+        self.assertEqual((shown["how"], shown["left_by"], shown["user"], shown["client"]),
+                         ("left", json.loads(session.notes()["OPELOG_SESSION"][0])["id"], "opelogtest-a", "127.0.0.1"))
+        self.assertEqual(executed(self.host, left), ["/bin/echo later", "/bin/true", "/bin/true"])
+        self.host.daemon.wait_log("session-left: ")
+        self.assertNotIn("warning", self.host.daemon.log())
 
 
 if __name__ == "__main__":
