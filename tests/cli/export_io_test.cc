@@ -41,7 +41,7 @@ TEST_F(Export, EveryFormatGoesToStandardOutput) {
   const Ran cast = run({"--format", "asciicast2"});
   EXPECT_EQ(cast.status, 0) << cast.err;
   EXPECT_EQ(cast.err, "");
-  EXPECT_EQ(count(cast.out, "\n"), 4U) << cast.out;
+  EXPECT_EQ(count(cast.out, "\n"), 5U) << cast.out;
   EXPECT_EQ(cast.out.rfind("{\"version\":2,", 0), 0U);
   EXPECT_NE(run({"--format", "asciicast3"}).out.find("\"x\",\"3\"]\n"), std::string::npos);
   EXPECT_NE(run({"--format", "tlog"}).out.find("\"timing\":\"=80x24>2+2000>5+8000>5\""), std::string::npos);

@@ -369,7 +369,7 @@ TEST_F(PlayCommands, ATerminalOfOneRowShowsTheChoice) {
   OnPty pty(words(), 1, 12);
   ASSERT_TRUE(pty.wait_for_raw(true));
   pty.send("c");
-  ASSERT_TRUE(pty.wait_for(">    1    ~"));
+  ASSERT_TRUE(pty.wait_for(">    1     ~"));
   pty.send("q");
   pty.send("q");
   EXPECT_EQ(pty.wait_end(), 0);
