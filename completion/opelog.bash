@@ -35,7 +35,7 @@ _opelog() {
     case $command in
         "") COMPREPLY=($(compgen -W "$commands $shared --version" -- "$cur")); return ;;
         ls) options="--user --since --until --client --live --limit --reverse --json" ;;
-        play) options="--speed --max-idle --at --follow --paused --resize --bell --raw" ;;
+        play) options="--speed --max-idle --at --command --follow --paused --resize --bell --raw" ;;
         show) options="--json --text --times" ;;
         commands) options="--all --failed --json --csv" ;;
         report) options="--user --since --until --client --command --failed --status --by --json --csv" ;;

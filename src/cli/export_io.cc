@@ -14,6 +14,7 @@
 #include "cli/time_text.h"
 #include "core/clock_io.h"
 #include "replay/exporter.h"
+#include "replay/read_session_io.h"
 
 namespace opelog::cli {
 namespace {
@@ -96,8 +97,8 @@ class Destination {
 // One line on a terminal's descriptor 2 that is written anew, and gone at the end.
 class Progress {
  public:
-  Progress(bool on, std::uint64_t whole)
-      : on_(on && whole > 0), whole_(whole), next_(mono_now() + kQuietUs) {}
+  Progress(bool on, std::uint64_t whole, const char* doing)
+      : on_(on && whole > 0), whole_(whole), doing_(doing), next_(mono_now() + kQuietUs) {}
   ~Progress() {
     if (told_) (void)write_all(STDERR_FILENO, "\r\x1B[K").ok();
   }
@@ -109,12 +110,15 @@ class Progress {
     told_ = true;
     const auto percent = static_cast<unsigned>(100.0 * static_cast<double>(std::min(done, whole_)) /
                                                static_cast<double>(whole_));
-    (void)write_all(STDERR_FILENO, "\ropelog: exporting, " + std::to_string(percent) + " %\x1B[K").ok();
+    (void)write_all(STDERR_FILENO,
+                    "\ropelog: " + std::string(doing_) + ", " + std::to_string(percent) + " %\x1B[K")
+        .ok();
   }
 
  private:
   bool on_;
   std::uint64_t whole_;
+  const char* doing_;
   MonoUs next_;
   bool told_ = false;
 };
@@ -138,6 +142,17 @@ struct Told {
   std::uint64_t gap_count = 0;
   format::Outcome outcome = format::Outcome::kEvent;  // kEvent: the part ended before the recording
 };
+
+// What the format marks: one pass over the recording, and back to its beginning.
+Result<std::vector<replay::Command>> commands_for(replay::ExportFormat format,
+                                                  format::RecordingReader& reader, Progress& progress) {
+  if (!replay::marks_commands(format)) return std::vector<replay::Command>{};
+  replay::CommandReading reading(reader);
+  while (reading.step(16)) progress.at(reading.output_bytes());
+  std::vector<replay::Command> commands = reading.take().commands;
+  if (auto rewound = reader.rewind(); !rewound) return std::move(rewound).error();
+  return commands;
+}
 
 Result<Told> carry(format::RecordingReader& reader, replay::Exporter& exporter, Destination& where,
                    Progress& progress) {
@@ -219,8 +234,11 @@ ExitCode run_export(const ExportArguments& arguments, const Context& context) {
   if (watched) {
     if (const auto summary = format::summarise(found->directory, found->name)) whole = summary->log_bytes;
   }
-  replay::Exporter exporter(options, (*reader)->info());
-  auto progress = std::make_unique<Progress>(watched, whole);
+  auto progress = std::make_unique<Progress>(watched, whole, "reading the commands");
+  const auto commands = commands_for(options.format, **reader, *progress);
+  if (!commands) return complain(commands.error());
+  replay::Exporter exporter(options, (*reader)->info(), *commands);
+  progress = std::make_unique<Progress>(watched, whole, "exporting");
   const auto told = carry(**reader, exporter, *where, *progress);
   progress.reset();
   if (!told) return complain(told.error());

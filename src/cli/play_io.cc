@@ -1,4 +1,6 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <limits>
 #include <memory>
 
 #include "cli/commands_io.h"
@@ -6,6 +8,7 @@
 #include "cli/show_play_io.h"
 #include "cli/time_text.h"
 #include "replay/keys.h"
+#include "replay/read_session_io.h"
 
 namespace opelog::cli {
 namespace {
@@ -13,6 +16,7 @@ namespace {
 struct PlayArguments {
   std::string session, at, max_idle;
   double speed = 1;
+  std::size_t command = 0;  ///< 0: none chosen
   bool follow = false, paused = false, raw = false, bell = false, resize = false;
   CLI::Option* speed_given = nullptr;
 };
@@ -42,10 +46,25 @@ ExitCode run_play(const PlayArguments& arguments, const Context& context) {
     options.max_idle_us = parse_length(arguments.max_idle);
     if (!options.max_idle_us) return bad_length("--max-idle", arguments.max_idle);
   }
-  auto reader = open_session(context, arguments.session);
+  const auto found = find_session(context, arguments.session);
+  if (!found) return complain(found.error());
+  auto reader = format::RecordingReader::open(found->path);
   if (!reader) return complain(reader.error());
+  if (arguments.command > 0) {
+    const auto commands = replay::read_commands(**reader).commands;
+    const auto chosen = std::find_if(
+        commands.begin(), commands.end(),
+        [&arguments](const replay::Command& command) { return command.number == arguments.command; });
+    if (chosen == commands.end()) {
+      remark("--command " + std::to_string(arguments.command) +
+             ": `opelog commands` lists none with this number");
+      return kUsage;
+    }
+    options.start_us = chosen->begin_us;
+    if (auto rewound = (*reader)->rewind(); !rewound) return complain(rewound.error());
+  }
   remark_size(**reader, options);
-  return show_play(**reader, options);
+  return show_play(**reader, options, command_source(found->path));
 }
 
 }  // namespace
@@ -61,11 +80,17 @@ void add_play(CLI::App& app, const Context& context, int& exit) {
           ->type_name("X")
           ->check(CLI::Range(0.0, replay::kFastest).description(""));
   command->add_option("-i,--max-idle", arguments->max_idle, "Cut longer pauses to this")->type_name("LENGTH");
-  command
-      ->add_option("--at", arguments->at,
-                   "Begin this far into the session; what came before is drawn at once, or left out without "
-                   "a terminal")
-      ->type_name("LENGTH");
+  auto* at =
+      command
+          ->add_option(
+              "--at", arguments->at,
+              "Begin this far into the session; what came before is drawn at once, or left out without "
+              "a terminal")
+          ->type_name("LENGTH");
+  command->add_option("--command", arguments->command, "Begin at the N-th command of `opelog commands`")
+      ->type_name("N")
+      ->check(CLI::Range(std::size_t{1}, std::numeric_limits<std::size_t>::max()).description(""))
+      ->excludes(at);
   command->add_flag("-f,--follow", arguments->follow, "At the end of a live session wait for more");
   command->add_flag("--paused", arguments->paused, "Begin paused");
   command->add_flag("--resize", arguments->resize,
@@ -86,6 +111,7 @@ void add_play(CLI::App& app, const Context& context, int& exit) {
       "  opelog play 4f2a\n"
       "  opelog play -s 4 -i 2 3fa9           four times as fast, no pause above 2 s\n"
       "  opelog play --at 12:30 3fa9\n"
+      "  opelog play --command 7 3fa9\n"
       "  opelog play -f 3fa9                  from its beginning, then live\n"
       "  opelog play --raw 3fa9 > output.bin  the recorded bytes\n");
   command->callback([arguments, &context, &exit] { exit = run_play(*arguments, context); });

@@ -19,22 +19,11 @@ struct CommandsArguments {
   bool json = false, csv = false;
 };
 
-// A command of several lines on one line of the table.
-std::string one_line(const std::string& text) {
-  std::string line;
-  for (const char c : text) {
-    if (c == '\n')
-      line += " \\n ";
-    else
-      line += c;
-  }
-  return printable(line);
-}
-
 ExitCode print_commands(const replay::SessionCommandList& list, const format::SessionInfo& info,
                         const CommandFilter& filter) {
   const auto rows = command_rows(list, info, filter);
-  Table table({{"AT", true, 0},
+  Table table({{"#", true, 0},
+               {"AT", true, 0},
                {"TIME", false, 0},
                {"USER", false, 0},
                {"EXIT", true, 0},
@@ -43,13 +32,14 @@ ExitCode print_commands(const replay::SessionCommandList& list, const format::Se
                {"COMMAND", false, 0}});
   for (const CommandRow& row : rows) {
     const std::string indent(row.depth > 0 ? 2 * static_cast<std::size_t>(std::min(row.depth, 20)) : 0, ' ');
-    table.add({{format_length(row.at_us), ""},
+    table.add({{row.number > 0 ? std::to_string(row.number) : "", ""},
+               {format_length(row.at_us), ""},
                {info.started == 0 ? "-" : format_local(info.started + row.at_us, "%H:%M:%S"), ""},
                {row.user.empty() ? "-" : printable(row.user), ""},
                {row.status, row.failed ? "31" : ""},
                {row.end_us >= row.at_us ? format_length(row.end_us - row.at_us) : "-", ""},
                {row.known, ""},
-               {indent + one_line(row.text), ""}});
+               {indent + replay::command_on_one_line(row.text), ""}});
   }
   return print(table.text(0, use_colour()));
 }
@@ -119,7 +109,8 @@ void add_commands(CLI::App& app, const Context& context, int& exit) {
       "explains it), helper (with --all: start-up files, completion). A \"?\" behind it: perhaps left by "
       "Ctrl-C.\n"
       "What was typed is read from the screen, which its user can forge; exec is the kernel's word.\n"
-      "AT is what `play --at` takes. Exit code 1 for a torn recording, 5 for a corrupt one.\n"
+      "# is what `play --command` takes, AT what `play --at` takes. Exit code 1 for a torn recording, 5 for "
+      "a corrupt one.\n"
       "\n"
       "Examples:\n"
       "  opelog commands 4f2a\n"

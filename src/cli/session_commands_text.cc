@@ -16,15 +16,13 @@ std::string user_of(std::uint32_t uid, const format::SessionInfo& info) {
   return uid == 0 ? "root" : std::to_string(uid);
 }
 
-std::string exit_word(const replay::Command& command) {
-  if (command.signal > 0) return "SIG" + std::to_string(command.signal);
-  return command.status ? std::to_string(*command.status) : "-";
-}
-
 std::string exit_word(const replay::ExecEvent& event) {
   if (event.signal > 0) return "SIG" + std::to_string(event.signal);
   return event.exit_code >= 0 ? std::to_string(event.exit_code) : "-";
 }
+
+/// Of a command's text in a list on a screen: no screen is wider.
+constexpr std::size_t kLabelBytes = 4096;
 
 bool is_failed(const std::string& status) {
   return status != "0" && status != "-";
@@ -77,6 +75,20 @@ std::string event_json(const replay::ExecEvent& event, const format::SessionInfo
 
 }  // namespace
 
+std::string exit_word(const replay::Command& command) {
+  if (command.signal > 0) return "SIG" + std::to_string(command.signal);
+  return command.status ? std::to_string(*command.status) : "-";
+}
+
+std::string menu_label(const replay::Command& command) {
+  const auto right = [](const std::string& text, std::size_t width) {
+    return std::string(width - std::min(width, text.size()), ' ') + text;
+  };
+  return right(std::to_string(command.number), 4) + ' ' + right(format_length(command.begin_us), 9) + ' ' +
+         right(exit_word(command), 5) + "  " +
+         replay::command_on_one_line(command.text.substr(0, kLabelBytes));
+}
+
 std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, const format::SessionInfo& info,
                                      const CommandFilter& filter) {
   std::vector<CommandRow> rows;
@@ -85,6 +97,7 @@ std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, con
     if (command.helper && !filter.all) continue;
     CommandRow row;
     row.command = c;
+    row.number = command.number;
     row.at_us = command.begin_us;
     row.end_us = command.end_us;
     row.user = command.uid ? user_of(*command.uid, info) : "";
@@ -121,7 +134,9 @@ std::string command_json(const replay::SessionCommandList& list, std::size_t ind
                          const format::SessionInfo& info, bool processes) {
   const replay::Command& command = list.commands[index];
   format::JsonObject object;
-  object.text("session", info.id).text("text", command.text);
+  object.text("session", info.id);
+  if (command.number > 0) object.number_u("number", command.number);
+  object.text("text", command.text);
   object.text("known", replay::known_by_text(command.known));
   object.number("at_us", command.begin_us);
   if (info.started != 0) object.number("time_us", info.started + command.begin_us);
@@ -147,7 +162,7 @@ std::string command_json(const replay::SessionCommandList& list, std::size_t ind
 }
 
 std::string csv_titles() {
-  return "session,at,user,status,length,known,directory,depth,command\r\n";
+  return "session,at,user,status,length,known,directory,depth,command,number\r\n";
 }
 
 std::string csv_line(const CommandRow& row, const format::SessionInfo& info) {
@@ -155,7 +170,7 @@ std::string csv_line(const CommandRow& row, const format::SessionInfo& info) {
          csv_field(row.status) + ',' +
          csv_field(row.end_us >= row.at_us ? format_length(row.end_us - row.at_us) : "") + ',' +
          csv_field(row.known) + ',' + csv_field(row.cwd) + ',' + std::to_string(row.depth) + ',' +
-         csv_field(row.text) + "\r\n";
+         csv_field(row.text) + ',' + (row.number > 0 ? std::to_string(row.number) : "") + "\r\n";
 }
 
 }  // namespace opelog::cli

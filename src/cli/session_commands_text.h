@@ -13,7 +13,8 @@
 namespace opelog::cli {
 
 struct CommandRow {
-  int depth = 0;  ///< 0: a command; else one of its processes, below the one that started it
+  std::size_t number = 0;  ///< of the command, as `play --command` takes it; 0: a process or a helper
+  int depth = 0;           ///< 0: a command; else one of its processes, below the one that started it
   std::int64_t at_us = 0, end_us = -1;
   std::string user, status, known, cwd, text;
   bool failed = false;      ///< with a status that is not 0
@@ -28,6 +29,12 @@ struct CommandFilter {
 /// In order of time; processes behind their command, children behind their parent.
 std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, const format::SessionInfo& info,
                                      const CommandFilter& filter);
+
+/// "0", "127", "SIG9"; "-" where it is not known.
+std::string exit_word(const replay::Command& command);
+
+/// A line of the list that `play` shows: number, place, exit status, text.
+std::string menu_label(const replay::Command& command);
 
 /// One object on one line; pure ASCII. `processes`: with all that belong to it.
 std::string command_json(const replay::SessionCommandList& list, std::size_t command,

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cli/session_commands_text.h"
 #include "cli/session_text.h"
 #include "format/recording_reader_io.h"
 
@@ -19,14 +20,19 @@ void remark_size(const format::RecordingReader& reader, const replay::PlayOption
          ": make it larger, or try --resize");
 }
 
-ExitCode show_play(format::RecordingReader& reader, const replay::PlayOptions& options) {
+replay::CommandSource command_source(const std::string& path) {
+  return {[path] { return format::RecordingReader::open(path); }, menu_label};
+}
+
+ExitCode show_play(format::RecordingReader& reader, const replay::PlayOptions& options,
+                   const replay::CommandSource& commands) {
   reader.leave_out_holes(!options.raw);  // a zero byte draws nothing
   // Of a live one it is said before the wait begins, without the counts, and again with them.
   const auto remark_streams = [&reader](const std::optional<format::EndInfo>& end) {
     if (const std::string text = streams_text(reader.info(), end); !text.empty()) remark(text);
   };
   if (options.follow && reader.live()) remark_streams(std::nullopt);
-  const auto report = replay::play(reader, options);
+  const auto report = replay::play(reader, options, commands);
   if (!report) return complain(report.error());
   if (report->end || !options.follow) remark_streams(report->end);
   for (const auto& gap : report->gaps) {

@@ -15,14 +15,16 @@ struct TailArguments {
 };
 
 ExitCode run_tail(const TailArguments& arguments, const Context& context) {
-  auto reader = open_session(context, arguments.session);
+  const auto found = find_session(context, arguments.session);
+  if (!found) return complain(found.error());
+  auto reader = format::RecordingReader::open(found->path);
   if (!reader) return complain(reader.error());
   replay::PlayOptions options;
   options.speed = 0;
   options.tail_lines = arguments.lines;
   options.follow = arguments.follow;
   options.raw = arguments.raw;
-  return show_play(**reader, options);
+  return show_play(**reader, options, command_source(found->path));
 }
 
 }  // namespace

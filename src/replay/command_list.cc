@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 
+#include "core/fact.h"
 #include "replay/command_words.h"
 
 namespace opelog::replay {
@@ -46,6 +47,9 @@ class Joiner {
       if (!left_by_control_c(c)) result.push_back(std::move(commands_[c]));
     std::stable_sort(result.begin(), result.end(),
                      [](const Command& a, const Command& b) { return a.begin_us < b.begin_us; });
+    std::size_t number = 0;
+    for (Command& command : result)
+      if (!command.helper) command.number = ++number;
     return result;
   }
 
@@ -180,6 +184,17 @@ const char* known_by_text(KnownBy known) noexcept {
       return "both";
   }
   return "";
+}
+
+std::string command_on_one_line(const std::string& text) {
+  std::string line;
+  for (const char c : text) {
+    if (c == '\n')
+      line += " \\n ";
+    else
+      line += c;
+  }
+  return printable(line);
 }
 
 std::vector<Command> join_commands(const std::vector<TypedLine>& lines,

@@ -37,7 +37,8 @@ enum class KnownBy { kScreen, kExec, kBoth };
 const char* known_by_text(KnownBy known) noexcept;  ///< "screen", "exec", "both"
 
 struct Command {
-  std::string text;  ///< as typed; of an exec alone: argv
+  std::size_t number = 0;  ///< 1, 2, … of those that somebody gave; 0: a helper
+  std::string text;        ///< as typed; of an exec alone: argv
   KnownBy known = KnownBy::kScreen;
   std::int64_t begin_us = 0;  ///< Enter, or the exec
   std::int64_t end_us = -1;   ///< its process ended; of a builtin: the next prompt; -1: not known
@@ -53,6 +54,9 @@ struct Command {
   bool uncertain = false;           ///< perhaps left by Ctrl-C (TypedLine::maybe_abandoned)
   bool cut = false;
 };
+
+/// A command of several lines on one printable line.
+std::string command_on_one_line(const std::string& text);
 
 /// `lines` in order of time. Exec events in any order.
 std::vector<Command> join_commands(const std::vector<TypedLine>& lines, const std::vector<ExecEvent>& events);

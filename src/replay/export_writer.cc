@@ -28,6 +28,11 @@ std::unique_ptr<ExportWriter> make_export_writer(ExportFormat format) {
   return nullptr;
 }
 
+bool marks_commands(ExportFormat format) noexcept {
+  return format == ExportFormat::kAsciicast2 || format == ExportFormat::kAsciicast3 ||
+         format == ExportFormat::kHtml;
+}
+
 std::string export_title(const ExportHeader& header) {
   const format::SessionInfo& info = header.info;
   std::string title = info.user.empty() ? "somebody" : info.user;

@@ -50,6 +50,9 @@ class ExportWriter {
   [[nodiscard]] virtual bool draws() const { return false; }
 };
 
+/// Whether the format has a place for commands.
+[[nodiscard]] bool marks_commands(ExportFormat format) noexcept;
+
 std::unique_ptr<ExportWriter> make_export_writer(ExportFormat format);
 
 /// "alice@web1 from 192.0.2.7, 2026-11-22 14:05:09 UTC", on one printable line.

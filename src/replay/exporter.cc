@@ -1,6 +1,7 @@
 #include "replay/exporter.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace opelog::replay {
@@ -20,18 +21,28 @@ std::string end_text(const format::EndInfo& end) {
   return text;
 }
 
+std::string marker_text(const std::string& command) {
+  const std::string text = command_on_one_line(command);
+  if (text.size() <= kMaxMarker) return text;
+  std::size_t end = kMaxMarker - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return text.substr(0, end) + "...";
+}
+
 }  // namespace
 
-Exporter::Exporter(const ExportOptions& options, const format::SessionInfo& info)
+Exporter::Exporter(const ExportOptions& options, const format::SessionInfo& info,
+                   const std::vector<Command>& commands)
     : options_(options), writer_(make_export_writer(options.format)) {
+  for (const Command& command : commands)
+    if (!command.helper) markers_.push_back({command.begin_us, marker_text(command.text)});
   header_.info = info;
   header_.from_us = options.from_us;
   header_.whole = options.from_us == 0 && !options.to_us;
 }
 
 bool Exporter::take(const format::Event& event, ExportBytes& out) {
-  // What is late belongs to the part if it happened in it.
-  if (options_.to_us && event.at_us > *options_.to_us + kExportHoldUs) return false;
+  if (options_.to_us && event.at_us > *options_.to_us) return false;
   ExportEvent mine;
   mine.at_us = event.at_us;
   switch (event.kind) {
@@ -49,14 +60,6 @@ bool Exporter::take(const format::Event& event, ExportBytes& out) {
       mine.rows = event.rows;
       mine.cols = event.cols;
       break;
-    case format::Event::Kind::kNote: {
-      auto command = commands_.take({event.name, event.value, false});
-      if (!command) return true;
-      mine.kind = ExportEvent::Kind::kCommand;
-      mine.at_us = std::min(command->at_us, event.at_us);
-      mine.bytes = std::move(command->text);
-      break;
-    }
     case format::Event::Kind::kGap:
       if (!event.gap) return true;
       mine.kind = ExportEvent::Kind::kGap;
@@ -70,44 +73,41 @@ bool Exporter::take(const format::Event& event, ExportBytes& out) {
         if (event.end->signal) mine.exit_status = 128 + *event.end->signal;
       }
       break;
+    case format::Event::Kind::kNote:
     case format::Event::Kind::kSignal:
       return true;
   }
-  hold(std::move(mine), out);
+  give_markers(event.end ? std::numeric_limits<std::int64_t>::max() : event.at_us, out);
+  give(std::move(mine), out);
   return true;
 }
 
-void Exporter::hold(ExportEvent event, ExportBytes& out) {
-  const std::int64_t now = held_.empty() ? event.at_us : std::max(event.at_us, held_.back().at_us);
-  auto place = held_.end();
-  while (place != held_.begin() && std::prev(place)->at_us > event.at_us) --place;
-  held_bytes_ += event.bytes.size();
-  held_.insert(place, std::move(event));
-  while (!held_.empty() && (held_.front().at_us + kExportHoldUs < now || held_bytes_ > kExportHoldBytes ||
-                            held_.size() > kExportHoldEvents)) {
-    held_bytes_ -= held_.front().bytes.size();
-    give(held_.front(), out);
-    held_.pop_front();
+void Exporter::give_markers(std::int64_t before_us, ExportBytes& out) {
+  for (; next_marker_ < markers_.size() && markers_[next_marker_].at_us < before_us; ++next_marker_) {
+    const Marker& marker = markers_[next_marker_];
+    if (options_.to_us && marker.at_us > *options_.to_us) continue;
+    ExportEvent mine;
+    mine.kind = ExportEvent::Kind::kCommand;
+    mine.at_us = marker.at_us;
+    mine.bytes = marker.text;
+    give(std::move(mine), out);
   }
 }
 
-void Exporter::give(const ExportEvent& event, ExportBytes& out) {
-  ExportEvent mine = event;
-  mine.at_us = std::max(event.at_us, given_us_);
-  given_us_ = mine.at_us;
-  if (options_.to_us && mine.at_us > *options_.to_us) return;
-  const bool before = mine.at_us < options_.from_us;
-  const bool resize = mine.kind == ExportEvent::Kind::kResize;
+void Exporter::give(ExportEvent event, ExportBytes& out) {
+  event.at_us = given_us_ = std::max(event.at_us, given_us_);
+  const bool before = event.at_us < options_.from_us;
+  const bool resize = event.kind == ExportEvent::Kind::kResize;
   if (before && !writer_->draws()) {
     if (resize) {
-      header_.info.rows = mine.rows;
-      header_.info.cols = mine.cols;
+      header_.info.rows = event.rows;
+      header_.info.cols = event.cols;
     }
     return;
   }
-  if (before && !resize && mine.kind != ExportEvent::Kind::kOutput) return;
+  if (before && !resize && event.kind != ExportEvent::Kind::kOutput) return;
   begin(out);
-  writer_->event(mine, out);
+  writer_->event(event, out);
 }
 
 void Exporter::begin(ExportBytes& out) {
@@ -115,9 +115,7 @@ void Exporter::begin(ExportBytes& out) {
 }
 
 void Exporter::finish(ExportBytes& out) {
-  for (const ExportEvent& event : held_) give(event, out);
-  held_.clear();
-  held_bytes_ = 0;
+  give_markers(std::numeric_limits<std::int64_t>::max(), out);
   begin(out);
   writer_->finish(out);
 }

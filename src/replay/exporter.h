@@ -1,27 +1,24 @@
 // Exporter: the events of a reader, in the order and the part that an export wants, to its writer.
 //
-// Exec events stand in a recording up to 0.1 s behind the output they belong to; they are put where they
-// happened by holding events for kExportHoldUs. Invariant: what the writer gets never goes back in time.
-// Memory: kExportHoldBytes and one event. Pure; whoever owns it reads and writes.
+// The commands are those of `opelog commands`, read beforehand; each is given where it began. Invariant: what
+// the writer gets never goes back in time, and nothing stands behind the end. Memory: one event, and the text
+// of the commands. Pure; whoever owns it reads and writes.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "format/recording_reader_io.h"
-#include "replay/export_commands.h"
+#include "replay/command_list.h"
 #include "replay/export_writer.h"
 
 namespace opelog::replay {
 
-/// Twice what the recorder promises.
-constexpr std::int64_t kExportHoldUs = 200'000;
-/// Held at most, however much comes within that time: what is late then stands where it came.
-constexpr std::size_t kExportHoldBytes = 1 << 20;
-constexpr std::size_t kExportHoldEvents = 4096;
+/// Bytes of a marker's text; of longer commands the rest is "...".
+constexpr std::size_t kMaxMarker = 400;
 
 struct ExportOptions {
   ExportFormat format = ExportFormat::kAsciicast2;
@@ -32,7 +29,9 @@ struct ExportOptions {
 
 class Exporter {
  public:
-  Exporter(const ExportOptions& options, const format::SessionInfo& info);
+  /// `commands`, in order of time, are marked where the format has a place for them; helpers are not.
+  Exporter(const ExportOptions& options, const format::SessionInfo& info,
+           const std::vector<Command>& commands);
 
   /// False: the part is over, nothing more is wanted.
   bool take(const format::Event& event, ExportBytes& out);
@@ -41,16 +40,20 @@ class Exporter {
   [[nodiscard]] bool saw_input() const noexcept { return saw_input_; }
 
  private:
-  void hold(ExportEvent event, ExportBytes& out);
-  void give(const ExportEvent& event, ExportBytes& out);
+  struct Marker {
+    std::int64_t at_us = 0;
+    std::string text;
+  };
+
+  void give_markers(std::int64_t before_us, ExportBytes& out);
+  void give(ExportEvent event, ExportBytes& out);
   void begin(ExportBytes& out);
 
   ExportOptions options_;
   ExportHeader header_;
   std::unique_ptr<ExportWriter> writer_;
-  ExportCommands commands_;
-  std::deque<ExportEvent> held_;
-  std::size_t held_bytes_ = 0;
+  std::vector<Marker> markers_;
+  std::size_t next_marker_ = 0;
   std::int64_t given_us_ = 0;  ///< time of the last event given
   bool begun_ = false, saw_input_ = false;
 };

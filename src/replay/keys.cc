@@ -45,6 +45,12 @@ std::optional<Key> plain_key(char c) {
     case 'r':
     case '\x0C':
       return Key::kRedraw;
+    case 'c':
+      return Key::kCommands;
+    case ']':
+      return Key::kNextCommand;
+    case '[':
+      return Key::kPreviousCommand;
     default:
       return std::nullopt;
   }
@@ -75,13 +81,69 @@ std::optional<Key> special_key(char final, const std::string& params) {
   }
 }
 
+std::optional<MenuKey> plain_menu_key(char c) {
+  switch (c) {
+    case 'k':
+      return MenuKey::kUp;
+    case 'j':
+      return MenuKey::kDown;
+    case 'g':
+      return MenuKey::kFirst;
+    case 'G':
+      return MenuKey::kLast;
+    case ' ':
+      return MenuKey::kPageDown;
+    case '\r':
+    case '\n':
+      return MenuKey::kChoose;
+    case 'q':
+    case 'Q':
+    case 'c':
+    case '\x1B':
+      return MenuKey::kBack;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<MenuKey> special_menu_key(char final, const std::string& params) {
+  switch (final) {
+    case 'A':
+      return MenuKey::kUp;
+    case 'B':
+      return MenuKey::kDown;
+    case 'H':
+      return MenuKey::kFirst;
+    case 'F':
+      return MenuKey::kLast;
+    case '~':
+      if (params == "1" || params == "7") return MenuKey::kFirst;
+      if (params == "4" || params == "8") return MenuKey::kLast;
+      if (params == "5") return MenuKey::kPageUp;
+      if (params == "6") return MenuKey::kPageDown;
+      return std::nullopt;
+    default:
+      return std::nullopt;
+  }
+}
+
 }  // namespace
 
-std::vector<Key> KeyReader::feed(std::string_view bytes) {
-  std::vector<Key> keys;
-  const auto add = [&](std::optional<Key> key) {
-    if (key) keys.push_back(*key);
-  };
+std::optional<Key> play_key(const Stroke& stroke) {
+  return stroke.special ? special_key(stroke.key, stroke.params) : plain_key(stroke.key);
+}
+
+std::optional<MenuKey> menu_key(const Stroke& stroke) {
+  return stroke.special ? special_menu_key(stroke.key, stroke.params) : plain_menu_key(stroke.key);
+}
+
+Stroke KeyReader::escape() {
+  state_ = State::kGround;
+  return {false, '\x1B', {}};
+}
+
+std::vector<Stroke> KeyReader::feed(std::string_view bytes) {
+  std::vector<Stroke> keys;
   for (const char c : bytes) {
     const auto u = static_cast<unsigned char>(c);
     if (c == '\x1B') {  // begins a sequence, whatever was before
@@ -90,7 +152,7 @@ std::vector<Key> KeyReader::feed(std::string_view bytes) {
     }
     switch (state_) {
       case State::kGround:
-        add(plain_key(c));
+        keys.push_back({false, c, {}});
         break;
       case State::kEscape:
         params_.clear();
@@ -105,14 +167,14 @@ std::vector<Key> KeyReader::feed(std::string_view bytes) {
         break;
       case State::kCsi:
         if (u >= 0x40 && u <= 0x7E) {
-          add(special_key(c, params_));
+          keys.push_back({true, c, params_});
           state_ = State::kGround;
         } else if (params_.size() < kParamsKept) {
           params_ += c;
         }
         break;
       case State::kSs3:
-        add(special_key(c, {}));
+        keys.push_back({true, c, {}});
         state_ = State::kGround;
         break;
       case State::kString:
@@ -130,6 +192,8 @@ const char* key_help() noexcept {
          "  right, left, l, h 10 s forwards, backwards\n"
          "  up, down, k, j    60 s forwards, backwards (also Page Down, Page Up)\n"
          "  + - =             twice as fast, half as fast, normal speed\n"
+         "  [ ]               to where the command before, or the next one, begins\n"
+         "  c                 list of the commands: arrows move, Enter goes there, q back\n"
          "  g, Home / G, End  to the beginning / to the end\n"
          "  i                 where we are (any key goes on)\n"
          "  ?                 this list in one line\n"

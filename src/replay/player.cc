@@ -17,7 +17,7 @@ std::int64_t clamp_position(std::int64_t us) {
 }
 
 constexpr const char* kHelpLine =
-    "space pause  . step  arrows 10/60 s  + - = speed  g begin  G end  i where  r redraw  q quit";
+    "space pause  . step  arrows 10/60 s  [ ] c commands  + - = speed  g G ends  i where  r redraw  q quit";
 
 }  // namespace
 
@@ -38,6 +38,8 @@ Player::Player(const PlayOptions& options, int rows, int cols, MonoUs now)
 Want Player::step(const PlayerInput& input, MonoUs now) {
   if (const auto* key = std::get_if<Key>(&input)) {
     press(*key, now);
+  } else if (const auto* place = std::get_if<JumpTo>(&input)) {
+    jump(place->at_us, now);
   } else if (const auto* read = std::get_if<Read>(&input)) {
     take(*read, now);
   } else if (std::holds_alternative<Rewound>(input) && rewinding_) {
@@ -180,6 +182,19 @@ void Player::resize(int rows, int cols) {
   output_ += "\x1B[8;" + std::to_string(rows) + ';' + std::to_string(cols) + 't';
 }
 
+void Player::jump(std::int64_t target, MonoUs now) {
+  if (frozen_ || overlay_) {  // the screen is not the session's
+    frozen_ = false;
+    render_again(clamp_position(target));
+  } else {
+    seek(target, now);
+  }
+}
+
+std::int64_t Player::back_grace() const {
+  return standing() ? 0 : static_cast<std::int64_t>(static_cast<double>(kUsPerS) * std::max(speed_, 1.0));
+}
+
 void Player::seek(std::int64_t target, MonoUs now) {
   const std::int64_t from = position(now);
   target = clamp_position(target);
@@ -259,6 +274,11 @@ void Player::press(Key key, MonoUs now) {
     case Key::kHelp:
       overlay(kHelpLine);
       anchor(at, now);
+      return;
+    case Key::kCommands:
+    case Key::kNextCommand:
+    case Key::kPreviousCommand:
+      request_ = key;
       return;
     case Key::kFreeze:
       anchor(at, now);

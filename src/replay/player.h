@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -44,17 +45,23 @@ enum class Key {
   kInfo,
   kHelp,
   kRedraw,
-  kFreeze,  ///< not typed: we are about to be stopped (Ctrl-Z)
-  kThaw     ///< not typed: we go on
+  kCommands,         ///< asks for the list: Player::take_request()
+  kNextCommand,      ///< so does this
+  kPreviousCommand,  ///< and this
+  kFreeze,           ///< not typed: we are about to be stopped (Ctrl-Z)
+  kThaw              ///< not typed: we go on
 };
 
-struct Tick {};     ///< the deadline has come
+struct Tick {};  ///< the deadline has come
+struct JumpTo {
+  std::int64_t at_us = 0;
+};
 struct Rewound {};  ///< the reader is at the beginning again
 struct Read {
   format::Outcome outcome = format::Outcome::kEvent;
   format::Event event;  ///< for kEvent
 };
-using PlayerInput = std::variant<Tick, Key, Rewound, Read>;
+using PlayerInput = std::variant<Tick, Key, JumpTo, Rewound, Read>;
 
 enum class Want {
   kRead,    ///< the next outcome of the reader
@@ -90,6 +97,13 @@ class Player {
   /// What is to be written to the terminal since the last call.
   std::string take_output();
   [[nodiscard]] std::size_t output_size() const noexcept { return tailing_ ? 0 : output_.size(); }
+  /// The key about commands that was pressed since the last call. The player does not know them: whoever does
+  /// answers with JumpTo, or kFreeze while he has the screen, and kThaw or JumpTo afterwards.
+  std::optional<Key> take_request() { return std::exchange(request_, std::nullopt); }
+  /// How far before the position a command must have begun to be the previous one, so that pressing twice
+  /// while it plays goes back two.
+  [[nodiscard]] std::int64_t back_grace() const;
+
   /// Undoes what the output has done to the terminal.
   [[nodiscard]] std::string restore_sequence() const;
 
@@ -107,6 +121,7 @@ class Player {
   void show(const format::Event& event, MonoUs now);
   void take(const Read& read, MonoUs now);
   void press(Key key, MonoUs now);
+  void jump(std::int64_t target, MonoUs now);
   void seek(std::int64_t target, MonoUs now);
   void render_again(std::int64_t target);
   void anchor(std::int64_t position, MonoUs now);
@@ -126,6 +141,7 @@ class Player {
   std::optional<format::Event> pending_;
   std::optional<std::int64_t> seek_to_;
   std::optional<MonoUs> poll_at_;
+  std::optional<Key> request_;
   bool rewinding_ = false;
   bool paused_;
   bool frozen_ = false;

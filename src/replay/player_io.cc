@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "core/clock_io.h"
 #include "core/fd_io.h"
@@ -44,74 +45,154 @@ PlayReport report_of(const Player& player) {
   return report;
 }
 
-Result<PlayReport> play_on_terminal(format::RecordingReader& reader, const PlayOptions& options) {
-  auto opened = PlayTerminal::open();
-  if (!opened) return std::move(opened).error();
-  PlayTerminal& terminal = **opened;
-  const int rows = terminal.rows();
-  const int cols = terminal.cols();
-  Player player(options, reader.info().rows, reader.info().cols, mono_now());
-  KeyReader keys;
-  PlayReport ended;
-  const auto restore = [&] {
-    std::string sequence = player.restore_sequence();
-    if (options.resize && rows > 0 && cols > 0) {
-      sequence += "\x1B[8;" + std::to_string(rows) + ';' + std::to_string(cols) + 't';
-    }
-    return sequence + "\r\n";
-  };
-  std::string unsent;
-  Want want = player.step(Tick{}, mono_now());
-  for (;;) {
-    if (unsent.empty()) {
-      auto fed = feed(player, reader, want);
-      if (!fed) {
-        terminal.leave(restore());
+// The list of commands has the alternate screen, with nothing of the session's modes; a line is never
+// wrapped, whatever the terminal thinks of its width.
+constexpr const char* kCover = "\x1B[?1049h\x1B[?25l\x1B[?7l";
+constexpr const char* kUncover = "\x1B[0m\x1B[?7h\x1B[?25h\x1B[?1049l";
+
+// One session on the terminal, from taking the terminal over to giving it back.
+class Show {
+ public:
+  Show(format::RecordingReader& reader, const PlayOptions& options, const CommandSource& commands,
+       PlayTerminal& terminal)
+      : reader_(reader),
+        options_(options),
+        terminal_(terminal),
+        rows_(terminal.rows()),
+        cols_(terminal.cols()),
+        player_(options, reader.info().rows, reader.info().cols, mono_now()),
+        panel_(commands) {}
+
+  Result<PlayReport> run() {
+    want_ = player_.step(Tick{}, mono_now());
+    while (!over_) {
+      if (auto fed = prepare(); !fed) {
+        terminal_.leave(restore());
         return std::move(fed).error();
       }
-      want = *fed;
-      unsent = player.take_output();
+      if (!unsent_.empty()) {
+        const auto written = terminal_.write_some(unsent_);
+        if (!written)
+          ended_.hung_up = true;
+        else
+          unsent_.erase(0, *written);
+      }
+      if (!panel_.open() && want_ == Want::kDone && unsent_.empty()) break;
+      react(terminal_.wait(deadline(), !unsent_.empty()));
     }
-    if (!unsent.empty()) {
-      const auto written = terminal.write_some(unsent);
-      if (!written)
-        ended.hung_up = true;
-      else
-        unsent.erase(0, *written);
-    }
-    if (want == Want::kDone && unsent.empty()) break;
-    const bool at_once = unsent.empty() && want != Want::kWait;
-    auto woken = terminal.wait(at_once          ? std::optional<MonoUs>(0)
-                               : unsent.empty() ? player.deadline()
-                                                : std::nullopt,
-                               !unsent.empty());
-    ended.hung_up = ended.hung_up || woken.hung_up;
-    ended.signal = woken.signal;
-    if (ended.hung_up || ended.signal != 0) break;
-    if (woken.stop) {
-      player.step(Key::kFreeze, mono_now());
-      terminal.suspend(restore());
-      woken.continued = true;
-    }
-    if (woken.continued) {  // also after a SIGSTOP that nobody could answer
-      terminal.enter();
-      unsent.clear();
-      want = player.step(Key::kThaw, mono_now());
-    }
-    for (const Key key : keys.feed(woken.keys)) {
-      if (key == Key::kQuit) ended.quit = true;
-      want = player.step(key, mono_now());
-    }
-    if (ended.quit) break;
-    if (want == Want::kWait) want = player.step(Tick{}, mono_now());
+    terminal_.leave(restore());
+    PlayReport report = report_of(player_);
+    report.signal = ended_.signal;
+    report.quit = ended_.quit;
+    report.hung_up = ended_.hung_up;
+    return report;
   }
-  terminal.leave(restore());
-  PlayReport report = report_of(player);
-  report.signal = ended.signal;
-  report.quit = ended.quit;
-  report.hung_up = ended.hung_up;
-  return report;
-}
+
+ private:
+  // What comes next for the terminal, unless it has not taken yet what came before.
+  Status prepare() {
+    if (!unsent_.empty()) return {};
+    if (panel_.reading()) {
+      follow(panel_.work());
+    } else if (!panel_.open()) {
+      auto fed = feed(player_, reader_, want_);
+      if (!fed) return std::move(fed).error();
+      want_ = *fed;
+      unsent_ = player_.take_output();
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::optional<MonoUs> deadline() const {
+    std::optional<MonoUs> when;
+    if (unsent_.empty()) {
+      const bool at_once = panel_.open() ? panel_.reading() : want_ != Want::kWait;
+      when = at_once ? std::optional<MonoUs>(0) : panel_.open() ? std::nullopt : player_.deadline();
+    }
+    if (escape_at_ && (!when || *escape_at_ < *when)) when = escape_at_;
+    return when;
+  }
+
+  void react(const PlayTerminal::Woken& woken) {
+    ended_.hung_up = ended_.hung_up || woken.hung_up;
+    ended_.signal = woken.signal;
+    over_ = ended_.hung_up || ended_.signal != 0;
+    if (over_) return;
+    if (woken.stop) {
+      player_.step(Key::kFreeze, mono_now());
+      terminal_.suspend(restore());
+    }
+    if (woken.stop || woken.continued) {  // also after a SIGSTOP that nobody could answer
+      terminal_.enter();
+      unsent_.clear();
+      if (covered_) unsent_ = kUncover;
+      covered_ = false;
+      panel_.leave();
+      want_ = player_.step(Key::kThaw, mono_now());
+    }
+    if (woken.resized && panel_.open()) unsent_ += panel_.draw(terminal_.rows(), terminal_.cols());
+    for (const Stroke& stroke : keys_.feed(woken.keys)) press(stroke);
+    if (!keys_.escape_begun())
+      escape_at_.reset();
+    else if (!escape_at_)
+      escape_at_ = mono_now() + kEscapeUs;
+    else if (mono_now() >= *escape_at_)
+      press(keys_.escape());
+    if (!over_ && !panel_.open() && want_ == Want::kWait) want_ = player_.step(Tick{}, mono_now());
+  }
+
+  void press(const Stroke& stroke) {
+    if (over_) return;
+    if (panel_.open()) {
+      follow(panel_.press(stroke, terminal_.rows()));
+      return;
+    }
+    const auto key = play_key(stroke);
+    if (!key) return;
+    want_ = player_.step(*key, mono_now());
+    over_ = ended_.quit = *key == Key::kQuit;
+    if (const auto request = player_.take_request())
+      follow(panel_.ask(*request, player_.position(mono_now()), player_.back_grace()));
+  }
+
+  // Does what the panel answered, and shows it while it has the screen.
+  void follow(CommandPanel::Answer answer) {
+    if (panel_.open()) {
+      if (!std::exchange(covered_, true)) {
+        player_.step(Key::kFreeze, mono_now());
+        unsent_ += player_.take_output() + player_.restore_sequence() + kCover;
+      }
+      unsent_ += panel_.draw(terminal_.rows(), terminal_.cols());
+      return;
+    }
+    if (std::exchange(covered_, false)) unsent_ += kUncover;
+    want_ = answer == CommandPanel::Answer::kJump ? player_.step(JumpTo{panel_.target_us()}, mono_now())
+                                                  : player_.step(Key::kThaw, mono_now());
+  }
+
+  [[nodiscard]] std::string restore() const {
+    std::string sequence = covered_ ? kUncover : "";
+    sequence += player_.restore_sequence();
+    if (options_.resize && rows_ > 0 && cols_ > 0) {
+      sequence += "\x1B[8;" + std::to_string(rows_) + ';' + std::to_string(cols_) + 't';
+    }
+    return sequence + "\r\n";
+  }
+
+  format::RecordingReader& reader_;
+  const PlayOptions& options_;
+  PlayTerminal& terminal_;
+  const int rows_, cols_;  ///< of the terminal, to be given back
+  Player player_;
+  CommandPanel panel_;
+  KeyReader keys_;
+  std::optional<MonoUs> escape_at_;  ///< when an ESC that has come is the key Esc
+  std::string unsent_;
+  Want want_ = Want::kWait;
+  PlayReport ended_;
+  bool covered_ = false;  ///< the panel's screen is shown
+  bool over_ = false;
+};
 
 // Waits for the deadline, or for the reader of our output to go away.
 bool reader_left(std::optional<MonoUs> deadline) {
@@ -150,8 +231,13 @@ bool output_is_terminal() {
   return ::isatty(STDOUT_FILENO) == 1;
 }
 
-Result<PlayReport> play(format::RecordingReader& reader, const PlayOptions& options) {
-  if (output_is_terminal()) return play_on_terminal(reader, options);
+Result<PlayReport> play(format::RecordingReader& reader, const PlayOptions& options,
+                        const CommandSource& commands) {
+  if (output_is_terminal()) {
+    auto terminal = PlayTerminal::open();
+    if (!terminal) return std::move(terminal).error();
+    return Show(reader, options, commands, **terminal).run();
+  }
   PlayOptions straight = options;
   straight.paused = false;  // nobody could press a key
   straight.resize = false;

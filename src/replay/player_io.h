@@ -9,6 +9,7 @@
 
 #include "core/result.h"
 #include "format/recording_reader_io.h"
+#include "replay/command_panel_io.h"
 #include "replay/player.h"
 
 namespace opelog::replay {
@@ -26,7 +27,9 @@ struct PlayReport {
 /// Whether descriptor 1 is a terminal.
 bool output_is_terminal();
 
-/// Plays to the end, to a key or to a signal. The terminal is given back on every way out.
-Result<PlayReport> play(format::RecordingReader& reader, const PlayOptions& options);
+/// Plays to the end, to a key or to a signal. The terminal is given back on every way out. `commands` is
+/// asked when a key about commands is pressed.
+Result<PlayReport> play(format::RecordingReader& reader, const PlayOptions& options,
+                        const CommandSource& commands);
 
 }  // namespace opelog::replay

@@ -13,6 +13,12 @@ constexpr bool is_bidi_or_hidden(std::uint32_t p) {
          (p >= 0x2066 && p <= 0x2069) || (p >= 0xE0000 && p <= 0xE007F);
 }
 
+/// Cells it takes on a terminal: 0 for marks over another, 2 for East Asian wide ones and emoji.
+int cell_width(std::uint32_t p) noexcept;
+
+/// The beginning of `printable_text` (UTF-8) that fits in `cells`; what is cut ends in "~".
+std::string cut_to_cells(const std::string& printable_text, int cells);
+
 /// Appends `p` as UTF-8; what hides becomes <U+202E>; controls and what is no character vanish.
 void append_visible(std::uint32_t p, std::string& out);
 

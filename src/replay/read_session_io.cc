@@ -1,8 +1,6 @@
 #include "replay/read_session_io.h"
 
-#include "replay/exec_events.h"
-#include "replay/screen.h"
-#include "replay/typed_lines.h"
+#include <utility>
 
 namespace opelog::replay {
 namespace {
@@ -15,33 +13,51 @@ void show(Screen& screen, const format::Event& event) {
 
 }  // namespace
 
-SessionCommandList read_commands(format::RecordingReader& reader) {
-  SessionCommandList list;
-  Screen screen(reader.info().rows, reader.info().cols);
-  TypedLines typed(screen);
-  ExecEvents executed;
-  std::vector<TypedLine> lines;
-  const auto take = [&] {
-    for (TypedLine& line : typed.take()) lines.push_back(std::move(line));
-  };
-  // Of a session without a terminal the output is data, not a screen.
-  const bool terminal = reader.info().terminal || !reader.native();
+CommandReading::CommandReading(format::RecordingReader& reader)
+    : reader_(reader),
+      screen_(reader.info().rows, reader.info().cols),
+      typed_(screen_),
+      // Of a session without a terminal the output is data, not a screen.
+      terminal_(reader.info().terminal || !reader.native()) {
+  reader.leave_out_holes(true);  // zero bytes draw nothing
+}
+
+void CommandReading::keep_lines() {
+  for (TypedLine& line : typed_.take()) lines_.push_back(std::move(line));
+}
+
+bool CommandReading::step(std::size_t events) {
   format::Event event;
-  while ((list.outcome = reader.next(event)) == format::Outcome::kEvent) {
-    if (terminal) show(screen, event);
-    if (event.kind == format::Event::Kind::kNote) executed.note(event.name, event.value);
-    if (event.gap) executed.gap(*event.gap);
-    if (event.kind == format::Event::Kind::kOutput) take();
+  for (; events > 0; --events) {
+    list_.outcome = reader_.next(event);
+    if (list_.outcome != format::Outcome::kEvent) return false;
+    if (terminal_) show(screen_, event);
+    if (event.kind == format::Event::Kind::kNote) executed_.note(event.name, event.value);
+    if (event.gap) executed_.gap(*event.gap);
+    if (event.kind != format::Event::Kind::kOutput) continue;
+    output_bytes_ += event.bytes.size();
+    keep_lines();
   }
-  list.problem = reader.problem();
-  typed.finish();
-  screen.finish();
-  take();
-  list.events = executed.events();
-  list.missing = executed.missing();
-  list.unreadable = executed.unreadable();
-  list.commands = join_commands(lines, list.events);
-  return list;
+  return true;
+}
+
+SessionCommandList CommandReading::take() {
+  list_.problem = reader_.problem();
+  typed_.finish();
+  screen_.finish();
+  keep_lines();
+  list_.events = executed_.events();
+  list_.missing = executed_.missing();
+  list_.unreadable = executed_.unreadable();
+  list_.commands = join_commands(lines_, list_.events);
+  return std::move(list_);
+}
+
+SessionCommandList read_commands(format::RecordingReader& reader) {
+  CommandReading reading(reader);
+  while (reading.step(1024)) {
+  }
+  return reading.take();
 }
 
 TranscriptEnd read_transcript(format::RecordingReader& reader,

@@ -13,7 +13,10 @@
 
 #include "format/recording_reader_io.h"
 #include "replay/command_list.h"
+#include "replay/exec_events.h"
+#include "replay/screen.h"
 #include "replay/transcript.h"
+#include "replay/typed_lines.h"
 
 namespace opelog::replay {
 
@@ -24,6 +27,29 @@ struct SessionCommandList {
   std::uint64_t unreadable = 0;  ///< notes of events that are none
   format::Outcome outcome = format::Outcome::kEnd;
   std::string problem;
+};
+
+/// Reads the commands of a recording from its beginning, a piece at a time, for callers that must not wait.
+class CommandReading {
+ public:
+  /// `reader` stands at its beginning and must live as long; it leaves out holes from now on.
+  explicit CommandReading(format::RecordingReader& reader);
+  /// Reads at most `events` further events, 64 KiB each; false: there are no more, take() has the list.
+  bool step(std::size_t events);
+  [[nodiscard]] std::uint64_t output_bytes() const noexcept { return output_bytes_; }
+  SessionCommandList take();
+
+ private:
+  void keep_lines();
+
+  format::RecordingReader& reader_;
+  Screen screen_;
+  TypedLines typed_;
+  ExecEvents executed_;
+  std::vector<TypedLine> lines_;
+  SessionCommandList list_;
+  std::uint64_t output_bytes_ = 0;  ///< read
+  bool terminal_;
 };
 
 SessionCommandList read_commands(format::RecordingReader& reader);

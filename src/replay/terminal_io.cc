@@ -15,7 +15,7 @@
 namespace opelog::replay {
 namespace {
 
-constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGPIPE};
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGPIPE, SIGWINCH};
 /// How long leave() waits for a terminal that does not take its bytes (Ctrl-S) before it goes without them.
 constexpr MonoUs kLeaveUs = kUsPerS;
 
@@ -127,6 +127,8 @@ PlayTerminal::Woken PlayTerminal::wait(std::optional<MonoUs> deadline, bool want
         woken.stop = true;
       else if (signum == SIGCONT)
         woken.continued = true;
+      else if (signum == SIGWINCH)
+        woken.resized = true;
       else if (signum == SIGPIPE)
         woken.hung_up = true;
       else

@@ -33,6 +33,7 @@ class PlayTerminal {
     int signal = 0;          ///< that wants us to end
     bool stop = false;       ///< SIGTSTP
     bool continued = false;  ///< SIGCONT
+    bool resized = false;    ///< SIGWINCH
     bool writable = false;
     bool hung_up = false;
   };

@@ -186,10 +186,12 @@ class Tools(unittest.TestCase):
             def __init__(self):
                 super().__init__()
                 self.seen = set()
+                self.links = []
 
             def handle_starttag(self, tag, attrs):
                 self.seen.add(tag)
                 self.seen.update(f"{tag}@{name}" for name, _ in attrs)
+                self.links += [value for name, value in attrs if name == "href"]
 
             def handle_comment(self, data):
                 self.seen.add("comment")
@@ -200,7 +202,10 @@ class Tools(unittest.TestCase):
         elements.close()
         self.assertLessEqual(elements.seen, {
             "html", "html@lang", "head", "meta", "meta@charset", "meta@http-equiv", "meta@content", "meta@name", "title", "style",
-            "body", "h1", "dl", "dt", "dd", "main", "p", "time", "span", "details", "summary", "pre", "p@class", "p@id"})
+            "body", "h1", "dl", "dt", "dd", "main", "p", "time", "span", "details", "summary", "pre", "p@class", "p@id",
+            "h2", "ol", "li", "a", "a@href"})
+        for link in elements.links:
+            self.assertRegex(link, "^#c[0-9]+$")
         self.assertIn("&lt;script&gt;alert(1)&lt;/script&gt;", page)
         self.assertFalse(re.search("[\0-\x09\x0b-\x1f\x7f-\x9f\u202e\u2028]", page))
 

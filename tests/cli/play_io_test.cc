@@ -258,5 +258,170 @@ TEST_F(Play, AReaderThatLeavesEndsItQuietly) {
   EXPECT_EQ(ran.err, "");
 }
 
+// What a bash 5 shows of three commands, far apart: ten minutes, and then nothing for an hour.
+class PlayCommands : public Play {
+ protected:
+  void SetUp() override {
+    const auto typed = [](const char* line, const char* output) {
+      return std::string(line) + "\r\n\x1B[?2004l\r" + output + "\r\n";
+    };
+    const std::string prompt = "\x1B[?2004h$ ";
+    testing::make_recording(dir, kSession, format::testing::sample_info(),
+                            {{0, prompt},
+                             {kUsPerS, "echo one"},
+                             {600 * kUsPerS, typed("", "FIRST")},
+                             {601 * kUsPerS, prompt},
+                             {602 * kUsPerS, "echo \xE6\x97\xA5"},
+                             {1200 * kUsPerS, typed("", "SECOND")},
+                             {1201 * kUsPerS, prompt},
+                             {1202 * kUsPerS, "echo three"},
+                             {1800 * kUsPerS, typed("", "THIRD")},
+                             {1801 * kUsPerS, prompt},
+                             {9000 * kUsPerS, "late"}});
+  }
+  std::vector<std::string> words(std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"play", kSession, "--directory", dir.path()});
+    return more;
+  }
+  const std::string kSession = "typist_20261122140509_192.0.2.7";
+};
+
+TEST_F(PlayCommands, BracketsGoToTheNextAndThePreviousCommand) {
+  OnPty pty(words({"--paused"}));
+  ASSERT_TRUE(pty.wait_for_raw(true));
+  pty.send("]");
+  ASSERT_TRUE(pty.wait_for("FIRST"));
+  pty.send("]");
+  ASSERT_TRUE(pty.wait_for("SECOND"));
+  EXPECT_EQ(pty.seen().find("THIRD"), std::string::npos);
+  const std::size_t before = pty.seen().size();
+  pty.send("[");
+  ASSERT_TRUE(pty.wait_for("FIRST", before));
+  pty.send("i");
+  ASSERT_TRUE(pty.wait_for("600.0 s", before));
+  EXPECT_EQ(pty.seen().find("SECOND", before), std::string::npos);
+  pty.send("q");
+  EXPECT_EQ(pty.wait_end(), 0);
+  EXPECT_TRUE(same_settings(pty.before(), pty.now()));
+}
+
+TEST_F(PlayCommands, TheListGoesToAChosenOne) {
+  OnPty pty(words());
+  ASSERT_TRUE(pty.wait_for_raw(true));
+  pty.send("c");
+  ASSERT_TRUE(pty.wait_for("command 1 of 3"));
+  ASSERT_TRUE(pty.wait_for("echo \xE6\x97\xA5"));
+  pty.send("\x1B[Bj");
+  ASSERT_TRUE(pty.wait_for("command 3 of 3"));
+  const std::size_t before = pty.seen().size();
+  pty.send("\r");
+  ASSERT_TRUE(pty.wait_for("THIRD", before));
+  EXPECT_NE(pty.seen().find("\x1B[?1049l", before), std::string::npos) << "the list has gone";
+  pty.send("q");
+  EXPECT_EQ(pty.wait_end(), 0);
+  EXPECT_TRUE(same_settings(pty.before(), pty.now()));
+}
+
+TEST_F(PlayCommands, EscLeavesTheListAndPlayingGoesOnWhereItWas) {
+  OnPty pty(words({"--at", "10:05"}));
+  ASSERT_TRUE(pty.wait_for("FIRST"));
+  ASSERT_TRUE(pty.wait_for_raw(true));
+  pty.send("c");
+  ASSERT_TRUE(pty.wait_for("command 1 of 3"));
+  const std::size_t before = pty.seen().size();
+  pty.send("\x1B");
+  ASSERT_TRUE(pty.wait_for("FIRST", before));
+  EXPECT_EQ(pty.seen().find("SECOND", before), std::string::npos);
+  pty.send("q");
+  EXPECT_EQ(pty.wait_end(), 0);
+}
+
+TEST_F(PlayCommands, WhateverEndsItWhileTheListIsShownRestoresTheTerminal) {
+  OnPty pty(words());
+  ASSERT_TRUE(pty.wait_for_raw(true));
+  pty.send("c");
+  ASSERT_TRUE(pty.wait_for("command 1 of 3"));
+  const std::size_t before = pty.seen().size();
+  pty.signal(SIGTERM);
+  EXPECT_EQ(pty.wait_end(), 128 + SIGTERM);
+  for (const char* part : {"\x1B[?1049l", "\x1B[?25h", "\x1B[?7h"})
+    EXPECT_NE(pty.seen().find(part, before), std::string::npos) << part + 1;
+  EXPECT_TRUE(same_settings(pty.before(), pty.now()));
+}
+
+TEST_F(PlayCommands, StoppedWithTheListItGoesOnWithTheSession) {
+  OnPty pty(words({"--at", "10:05"}));
+  ASSERT_TRUE(pty.wait_for("FIRST"));
+  ASSERT_TRUE(pty.wait_for_raw(true));
+  pty.send("c");
+  ASSERT_TRUE(pty.wait_for("command 1 of 3"));
+  pty.send("\x1A");
+  ASSERT_TRUE(pty.wait_stopped());
+  EXPECT_TRUE(same_settings(pty.before(), pty.now()));
+  const std::size_t before = pty.seen().size();
+  pty.signal(SIGUSR1);  // fg
+  ASSERT_TRUE(pty.wait_for("FIRST", before));
+  pty.send("q");
+  EXPECT_EQ(pty.wait_end(), 0);
+}
+
+TEST_F(PlayCommands, ATerminalOfOneRowShowsTheChoice) {
+  OnPty pty(words(), 1, 12);
+  ASSERT_TRUE(pty.wait_for_raw(true));
+  pty.send("c");
+  ASSERT_TRUE(pty.wait_for(">    1     ~"));
+  pty.send("q");
+  pty.send("q");
+  EXPECT_EQ(pty.wait_end(), 0);
+}
+
+TEST_F(PlayCommands, OfALiveSessionTheListHasWhatCameMeanwhile) {
+  const std::string name = "living_20261122140509_192.0.2.7";
+  auto writer = testing::begin_recording(dir, name, format::testing::sample_info(),
+                                         {{0, "\x1B[?2004h$ "},
+                                          {kUsPerS, "echo one\r\n\x1B[?2004l\rFIRST\r\n"},
+                                          {2 * kUsPerS, "\x1B[?2004h$ "}});
+  OnPty pty({"play", "-f", "-s", "0", name, "--directory", dir.path()});
+  ASSERT_TRUE(pty.wait_for("FIRST"));
+  ASSERT_TRUE(pty.wait_for_raw(true));
+  pty.send("c");
+  ASSERT_TRUE(pty.wait_for("command 1 of 1"));
+  pty.send("q");
+  ASSERT_TRUE(writer->output("echo two\r\n\x1B[?2004l\rSECOND\r\n\x1B[?2004h$ ", 3 * kUsPerS));
+  ASSERT_TRUE(writer->flush(3 * kUsPerS));
+  ASSERT_TRUE(pty.wait_for("SECOND"));
+  pty.send("c");
+  ASSERT_TRUE(pty.wait_for("command 2 of 2"));
+  pty.send("qq");
+  EXPECT_EQ(pty.wait_end(), 0);
+}
+
+TEST_F(PlayCommands, WithoutCommandsTheKeysSayThatThereAreNone) {
+  testing::make_recording(dir, "mute_20261122140509_192.0.2.7", format::testing::sample_info(),
+                          {{0, "ready"}, {3600 * kUsPerS, "late"}});
+  OnPty pty({"play", "mute", "--directory", dir.path()});
+  ASSERT_TRUE(pty.wait_for("ready"));
+  ASSERT_TRUE(pty.wait_for_raw(true));
+  pty.send("]");
+  ASSERT_TRUE(pty.wait_for("no commands are known of this session"));
+  const std::size_t before = pty.seen().size();
+  pty.send("q");
+  ASSERT_TRUE(pty.wait_for("ready", before));
+  pty.send("q");
+  EXPECT_EQ(pty.wait_end(), 0);
+}
+
+TEST_F(PlayCommands, CommandBeginsAtTheNumberOfTheList) {
+  const auto list = opelog({"commands", kSession, "--directory", dir.path()});
+  EXPECT_NE(list.out.find("2 20:00"), std::string::npos) << list.out;
+  const auto ran = opelog(words({"--command", "2"}));
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_EQ(ran.out.find("FIRST"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("SECOND"), std::string::npos) << ran.out;
+  EXPECT_EQ(opelog(words({"--command", "4"})).status, 2);
+  EXPECT_EQ(opelog(words({"--command", "0"})).status, 2);
+  EXPECT_EQ(opelog(words({"--command", "1", "--at", "5"})).status, 2);
+}
+
 }  // namespace
 }  // namespace opelog::cli

@@ -25,6 +25,7 @@ replay::SessionCommandList some_commands() {
                  process(8, 4, "tput cols", 300, 0)};
   replay::Command typed;
   typed.text = "make";
+  typed.number = 1;
   typed.known = replay::KnownBy::kBoth;
   typed.begin_us = 90;
   typed.end_us = 200;
@@ -55,6 +56,7 @@ TEST(CommandRows, HelpersAndProcessesOnlyIfAllIsAskedFor) {
   const auto few = command_rows(list, session(), {});
   ASSERT_EQ(few.size(), 1u);
   EXPECT_EQ(few[0].text, "make");
+  EXPECT_EQ(few[0].number, 1u);
   EXPECT_EQ(few[0].user, "alice");
   EXPECT_EQ(few[0].status, "2");
   EXPECT_EQ(few[0].known, "both");
@@ -75,6 +77,13 @@ TEST(CommandRows, OnlyFailedOnes) {
   list.commands[0].status = 137;
   list.commands[0].signal = 9;
   EXPECT_EQ(command_rows(list, session(), {false, true}).at(0).status, "SIG9");
+}
+
+TEST(CommandRows, OfOneForTheMenuOfPlay) {
+  auto list = some_commands();
+  EXPECT_EQ(menu_label(list.commands[0]), "   1      0:00     2  make");
+  list.commands[0].text = "echo \x1b[2J\nnext";
+  EXPECT_EQ(menu_label(list.commands[0]), "   1      0:00     2  echo \\x1b[2J \\n next");
 }
 
 TEST(CommandRows, HostileTextStaysInItsField) {

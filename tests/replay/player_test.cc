@@ -454,5 +454,46 @@ TEST(Player, TailHoldsBackNoMoreThanItsLimit) {
   EXPECT_LE(b.take().size(), 2 * kTailKept + 65536);
 }
 
+TEST(Player, AKeyAboutCommandsIsHandedOnAndChangesNothing) {
+  Bench b;
+  b.output(0, "a").output(9 * kS, "b");
+  b.start();
+  b.take();
+  EXPECT_EQ(b.press(Key::kNextCommand), Want::kWait);
+  EXPECT_EQ(b.player.take_request(), Key::kNextCommand);
+  EXPECT_EQ(b.player.take_request(), std::nullopt) << "once";
+  EXPECT_EQ(b.take(), "");
+  b.press(Key::kHelp);
+  b.press(Key::kCommands);
+  EXPECT_EQ(b.player.take_request(), std::nullopt) << "it took the line of help away";
+}
+
+TEST(Player, AJumpForwardsGoesOnAndOneFromACoveredScreenDrawsAgain) {
+  Bench b;
+  b.output(0, "a").output(5 * kS, "b").output(9 * kS, "c").output(20 * kS, "d");
+  b.start();
+  b.take();
+  b.settle(b.player.step(JumpTo{9 * kS}, b.now));
+  EXPECT_EQ(b.take(), "bc");
+  EXPECT_EQ(b.player.position(b.now), 9 * kS);
+  b.press(Key::kFreeze);
+  b.pass(60 * kS);
+  EXPECT_EQ(b.take(), "") << "the list has the screen";
+  b.settle(b.player.step(JumpTo{10 * kS}, b.now));
+  const std::string again = b.take();
+  EXPECT_NE(again.find("\x1B[2Jabc"), std::string::npos) << again;
+  b.pass(10 * kS);
+  EXPECT_EQ(b.take(), "d") << "and goes on from there";
+}
+
+TEST(Player, ThePreviousCommandIsLookedForFurtherBackWhileItPlays) {
+  Bench b(with(4));
+  b.output(0, "a").output(60 * kS, "b");
+  b.start();
+  EXPECT_EQ(b.player.back_grace(), 4 * kS);
+  b.press(Key::kPause);
+  EXPECT_EQ(b.player.back_grace(), 0);
+}
+
 }  // namespace
 }  // namespace opelog::replay
