@@ -13,7 +13,9 @@ constexpr bool is_bidi_or_hidden(std::uint32_t p) {
          (p >= 0x2066 && p <= 0x2069) || (p >= 0xE0000 && p <= 0xE007F);
 }
 
-/// Appends `p` as UTF-8; what hides becomes <U+202E>; controls and what is no character vanish.
+/// Appends `p` as UTF-8; what is no character vanishes.
+void append_utf8(std::uint32_t p, std::string& out);
+/// The same for the auditor; what hides becomes <U+202E>; controls vanish.
 void append_visible(std::uint32_t p, std::string& out);
 
 }  // namespace opelog::replay
