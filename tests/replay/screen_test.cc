@@ -221,8 +221,7 @@ std::string witnessed(const std::string& bytes, int rows, int cols, std::size_t 
   Witness witness(screen);
   for (std::size_t at = 0; at < bytes.size(); at += piece) {
     screen.feed(std::string_view(bytes).substr(at, piece), static_cast<std::int64_t>(at), at);
-    if (at / piece % 4 == 3)
-      screen.resize(rows + static_cast<int>(at % 3), cols - static_cast<int>(at % 2));
+    if (at / piece % 4 == 3) screen.resize(rows + static_cast<int>(at % 3), cols - static_cast<int>(at % 2));
   }
   screen.finish();
   return witness.said;
