@@ -1,5 +1,5 @@
 // Any bytes in any pieces, with resizes between: screen, transcript and typed lines stay inside their bounds,
-// what comes out is plain text, and the transcript does not depend on the pieces.
+// what comes out is plain text, and the transcript does not depend on the pieces, nor on who drew it.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -15,6 +15,7 @@
 
 namespace {
 
+using opelog::replay::DrawnBy;
 using opelog::replay::Screen;
 using opelog::replay::Transcript;
 using opelog::replay::TranscriptEntry;
@@ -45,8 +46,9 @@ struct Piece {
   int rows = 0, cols = 0;
 };
 
-std::vector<std::string> run(const std::vector<Piece>& pieces, int rows, int cols, std::size_t step) {
-  Screen screen(rows, cols);
+std::vector<std::string> run(const std::vector<Piece>& pieces, int rows, int cols, std::size_t step,
+                             DrawnBy by = DrawnBy::kScreen) {
+  Screen screen(rows, cols, by);
   Transcript transcript(screen);
   TypedLines typed(screen);
   std::uint64_t offset = 0;
@@ -98,7 +100,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     pieces.push_back(piece);
     at = end + 3;
   }
-  if (run(pieces, rows, cols, bytes.size() + 1) != run(pieces, rows, cols, step))
-    fail("the transcript depends on the cut");
+  const std::vector<std::string> texts = run(pieces, rows, cols, bytes.size() + 1);
+  if (texts != run(pieces, rows, cols, step)) fail("the transcript depends on the cut");
+  if (texts != run(pieces, rows, cols, bytes.size() + 1, DrawnBy::kLibvterm))
+    fail("libvterm draws something else");
   return 0;
 }

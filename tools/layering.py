@@ -46,7 +46,7 @@ LIBRARIES = {
     "systemd/": ["record/systemd_io.cc"],
     "openssl/": ["core/sha256.cc"],
     "bpf/": ["record/exec_capture_io.cc", "record/exec_events.bpf.c"],
-    "vterm.h": ["replay/screen.cc"],
+    "vterm.h": ["replay/screen.cc", "replay/character_widths.cc"],
     "sqlite3.h": ["index/database_io.cc"],
     "re2/": ["index/pattern.cc"],
     "zstd.h": ["index/line_block.cc"],

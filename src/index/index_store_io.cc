@@ -14,6 +14,7 @@ namespace {
 
 // Full text tables hold words only (content=''), which words stand in which row and not where (detail=none):
 // who deletes a row must say its words. "ascii": our words are letters and digits.
+// "hashsize": what a batch brings is written once, not by the megabyte and merged again.
 constexpr const char* kTables = R"(
 CREATE TABLE session(
   row INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, id TEXT, user TEXT, client TEXT, state TEXT,
@@ -31,6 +32,7 @@ CREATE TABLE command(
 CREATE INDEX command_session ON command(session, rest);
 CREATE VIRTUAL TABLE block_words USING fts5(words, content='', detail=none, columnsize=0, tokenize='ascii');
 CREATE VIRTUAL TABLE command_words USING fts5(words, content='', detail=none, columnsize=0, tokenize='ascii');
+INSERT INTO block_words(block_words, rank) VALUES('hashsize', 16777216);
 )";
 
 // A crash of the machine may lose the last batches and never harms the file.

@@ -19,7 +19,9 @@ int cell_width(std::uint32_t p) noexcept;
 /// The beginning of `printable_text` (UTF-8) that fits in `cells`; what is cut ends in "~".
 std::string cut_to_cells(const std::string& printable_text, int cells);
 
-/// Appends `p` as UTF-8; what hides becomes <U+202E>; controls and what is no character vanish.
+/// Appends `p` as UTF-8; what is no character vanishes.
+void append_utf8(std::uint32_t p, std::string& out);
+/// The same for the auditor; what hides becomes <U+202E>; controls vanish.
 void append_visible(std::uint32_t p, std::string& out);
 
 }  // namespace opelog::replay

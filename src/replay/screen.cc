@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
+#include <utility>
 #include <vector>
 
+#include "replay/character_widths.h"
+#include "replay/points.h"
 #include "replay/terminal_parser.h"
 
 namespace opelog::replay {
@@ -25,6 +27,29 @@ namespace {
 //   numbers overflow int; DECALN writes every cell for 3 bytes        kMaxParam; not passed on
 constexpr std::size_t kLongGlyph = 8;
 
+// Text, CR, LF, BS, HT, erasing in a line and moving the cursor are most of any output, and libvterm takes
+// longer for them than all that is done here. While its modes are the usual ones (Modes::plain), they are
+// carried out here; libvterm is told only before it must do something itself (tell_libvterm): where the
+// cursor is, and by drawing the last character again, what it would combine with and whether it owes a wrap.
+// So it is always as if it had done all of it; DrawnBy::kLibvterm has it do so, and a test compares.
+
+// The modes of libvterm that decide what text and line feeds do.
+struct Modes {
+  bool insert = false, new_line = false, wraps = true, origin = false;
+  bool region = false;            ///< what scrolls may be a part of the screen
+  bool own_tabs = false;          ///< tabs may stand elsewhere than in every eighth column
+  std::array<bool, 4> drawing{};  ///< character sets that are not ASCII
+  std::size_t set = 0;            ///< the one in use
+
+  [[nodiscard]] bool plain() const { return !insert && wraps && !origin && !drawing[set]; }
+};
+
+struct Glyph {
+  char32_t point = 0;  ///< 0: none
+  int width = 1;
+  Position at;
+};
+
 int clamp_size(int value, int fallback, int most) {
   return value <= 0 ? fallback : std::min(value, most);
 }
@@ -34,7 +59,8 @@ constexpr std::string_view kPassedOn = "@ABCDEFGHIJKLMPSTXZ`adefgr";
 }  // namespace
 
 struct Screen::State final : TerminalHandler {
-  State(int rows, int cols) : main(rows, cols), other(rows, cols), vterm(vterm_new(rows, cols)) {
+  State(int rows, int cols, DrawnBy by)
+      : main(rows, cols), other(rows, cols), vterm(vterm_new(rows, cols)), drawn_by(by) {
     vterm_set_utf8(vterm, 1);
     vterm_output_set_callback(
         vterm, [](const char*, std::size_t, void*) {}, nullptr);
@@ -71,17 +97,175 @@ struct Screen::State final : TerminalHandler {
 
   ScreenRows& shown() { return is_other ? other : main; }
   [[nodiscard]] Position cursor() const {
+    if (ahead) return ahead_at;
     VTermPos pos{};
     vterm_state_get_cursorpos(machine, &pos);
     return {std::clamp(pos.row, 0, main.rows() - 1), std::clamp(pos.col, 0, main.cols() - 1)};
   }
-  void pass(std::string_view bytes) { vterm_input_write(vterm, bytes.data(), bytes.size()); }
+  void pass(std::string_view bytes) {
+    if (ahead) tell_libvterm();
+    vterm_input_write(vterm, bytes.data(), bytes.size());
+  }
   void go(Position to) {
-    if (origin) pass("\x1b[?6l");  // else the place would be counted from the scroll region
-    origin = false;
-    char text[32];
-    const int n = std::snprintf(text, sizeof text, "\x1b[%d;%dH", to.row + 1, to.col + 1);
-    pass({text, static_cast<std::size_t>(n)});
+    if (modes.origin) pass("\x1b[?6l");  // else the place would be counted from the scroll region
+    modes.origin = false;
+    pass("\x1b[" + std::to_string(to.row + 1) + ';' + std::to_string(to.col + 1) + 'H');
+  }
+
+  // Whether what comes can be carried out without libvterm: then the cursor is `at`.
+  bool get_ahead() {
+    if (ahead) return true;
+    if (drawn_by == DrawnBy::kLibvterm || !modes.plain()) return false;
+    const Position cursor = this->cursor();
+    if (cursor.col >= main.cols() - 2) return false;  // libvterm may owe a wrap and does not say so
+    ahead = true;
+    ahead_at = cursor;
+    owes_wrap = false;
+    last_glyph.point = 0;
+    return true;
+  }
+  void tell_libvterm() {
+    ahead = false;
+    bool there = false;
+    if (last_glyph.point != 0) {
+      const bool was_muted = std::exchange(muted, true);
+      go(last_glyph.at);
+      std::string character;
+      append_utf8(last_glyph.point, character);
+      pass(character);
+      muted = was_muted;
+      there = owes_wrap ||
+              (ahead_at.row == last_glyph.at.row && ahead_at.col == last_glyph.at.col + last_glyph.width);
+    }
+    if (!there) go(ahead_at);
+  }
+  // Nothing else cancels a wrap that is owed.
+  void move_to(Position to) {
+    if (to.row != ahead_at.row || to.col != ahead_at.col) owes_wrap = false;
+    ahead_at = to;
+  }
+  // The region is the screen.
+  void feed_line() {
+    if (ahead_at.row == main.rows() - 1)
+      scroll({0, main.rows(), 0, main.cols()}, 1, 0);
+    else
+      move_to({ahead_at.row + 1, ahead_at.col});
+  }
+  void wrap() {
+    feed_line();
+    ahead_at.col = 0;
+    owes_wrap = false;
+  }
+  void step(int columns) {
+    owes_wrap = ahead_at.col + columns >= main.cols();
+    if (!owes_wrap) ahead_at.col += columns;
+  }
+  bool text_ahead(std::string_view utf8) {
+    const bool is_ascii = static_cast<unsigned char>(utf8.front()) < 0x80;
+    char32_t point = 0;
+    int width = 1;
+    if (!is_ascii) {
+      point = code_point(utf8);
+      width = widths.of(point);
+      if (width == 0) return false;
+    }
+    if (!get_ahead()) return false;
+    const int columns = is_ascii ? static_cast<int>(utf8.size()) : width;
+    if (modes.region && (owes_wrap || ahead_at.col + columns > main.cols())) return false;
+    if (is_ascii)
+      draw_ascii(utf8);
+    else
+      draw_character(point, width);
+    long_glyph = false;
+    return true;
+  }
+  static char32_t code_point(std::string_view utf8) {
+    const auto first = static_cast<unsigned char>(utf8[0]);
+    char32_t point = first & (0xFFU >> (utf8.size() + 1));
+    for (const char c : utf8.substr(1)) point = (point << 6) | (static_cast<unsigned char>(c) & 0x3F);
+    return point;
+  }
+  void draw_character(char32_t point, int width) {
+    if (owes_wrap || ahead_at.col + width > main.cols()) wrap();
+    const std::array<std::uint32_t, 2> chars{point, 0};
+    const VTermGlyphInfo info{chars.data(), width, 0, 0, 0};
+    put(info, {ahead_at.row, ahead_at.col});
+    last_glyph = {point, width, ahead_at};
+    step(width);
+  }
+  // As put() for each byte.
+  void draw_ascii(std::string_view text) {
+    Moment now = moment();
+    while (!text.empty()) {
+      if (owes_wrap) wrap();
+      const auto n = std::min(text.size(), static_cast<std::size_t>(main.cols() - ahead_at.col));
+      if (!is_other) untouched = false;
+      const std::size_t identity = shown().identity(ahead_at.row);
+      if (ahead_at.col == 0 && wraps_from != kNone && wraps_from != identity)
+        shown().by_identity(wraps_from).wrapped = true;
+      shown().put_ascii(ahead_at.row, ahead_at.col, text.substr(0, n), reverse, now);
+      glyphs += n;
+      now.offset += n;
+      const int last = ahead_at.col + static_cast<int>(n) - 1;
+      wraps_from = last + 1 >= main.cols() - 1 ? identity : kNone;
+      last_glyph = {static_cast<unsigned char>(text[n - 1]), 1, {ahead_at.row, last}};
+      ahead_at.col = last;
+      step(1);
+      text.remove_prefix(n);
+    }
+  }
+  bool control_ahead(char c) {
+    const bool feeds = c == '\n' || c == '\v' || c == '\f';
+    if (feeds && (modes.region || modes.new_line)) return false;
+    if (c == '\t' && modes.own_tabs) return false;
+    if (c == '\x0E' || c == '\x0F' || !get_ahead()) return false;
+    if (feeds)
+      feed_line();
+    else if (c == '\r')
+      move_to({ahead_at.row, 0});
+    else if (c == '\b')
+      move_to({ahead_at.row, std::max(ahead_at.col - 1, 0)});
+    else
+      move_to({ahead_at.row, std::min((ahead_at.col / 8 + 1) * 8, main.cols() - 1)});
+    return true;
+  }
+  bool csi_ahead(const Csi& sequence) {
+    if (std::string_view("ABCDGHKdf").find(sequence.final) == std::string_view::npos || !get_ahead())
+      return false;
+    const int number = sequence.param(0, 1), count = number == 0 ? 1 : number;
+    Position to = ahead_at;
+    switch (sequence.final) {
+      case 'K': {
+        const int what = sequence.param(0, 0);
+        if (what <= 2)
+          erase({ahead_at.row, ahead_at.row + 1, what == 0 ? ahead_at.col : 0,
+                 what == 1 ? ahead_at.col + 1 : main.cols()});
+        return true;
+      }
+      case 'A':
+        to.row -= count;
+        break;
+      case 'B':
+        to.row += count;
+        break;
+      case 'C':
+        to.col += count;
+        break;
+      case 'D':
+        to.col -= count;
+        break;
+      case 'G':
+        to.col = number - 1;
+        break;
+      case 'd':
+        to.row = number - 1;
+        break;
+      default:
+        to = {number - 1, sequence.param(1, 1) - 1};
+    }
+    ahead_at = {std::clamp(to.row, 0, main.rows() - 1), std::clamp(to.col, 0, main.cols() - 1)};
+    owes_wrap = false;
+    return true;
   }
   Moment moment() const { return {at_us, offset + (parser.position() - fed)}; }
 
@@ -158,11 +342,12 @@ struct Screen::State final : TerminalHandler {
   // Tokens.
   void text(std::string_view utf8) override {
     if (long_glyph) break_combining();
-    last_text.assign(utf8.substr(last_character(utf8)));
+    const std::string_view last = utf8.substr(last_character(utf8));
+    last_size = last.copy(last_text.data(), last_text.size());
     in_text = true;
     ascii = utf8.size() > 1 && static_cast<unsigned char>(utf8.front()) < 0x80;
     drawn = 0;
-    pass(utf8);
+    if (!text_ahead(utf8)) pass(utf8);
     in_text = false;
     last_step = 0;
   }
@@ -172,13 +357,13 @@ struct Screen::State final : TerminalHandler {
   }
   // libvterm appends every combining character to the last glyph. It is made to think of another one.
   void break_combining() {
-    const Position at = cursor();
+    const Position from = cursor();
     muted = true;
     // Anywhere but in front of the cursor, where it would be combined with.
-    pass(at.row == 0 && at.col == 1 ? "\x1b[4l\x1b[?6l\x1b[1;2H " : "\x1b[4l\x1b[?6l\x1b[1;1H ");
-    origin = false;
+    pass(from.row == 0 && from.col == 1 ? "\x1b[4l\x1b[?6l\x1b[1;2H " : "\x1b[4l\x1b[?6l\x1b[1;1H ");
+    modes.origin = modes.insert = false;
     muted = false;
-    go(at);
+    go(from);
     long_glyph = false;
   }
   void control(char c) override {
@@ -202,7 +387,8 @@ struct Screen::State final : TerminalHandler {
       default:
         return;
     }
-    pass({&c, 1});
+    if (!control_ahead(c)) pass({&c, 1});
+    if (c == '\x0E' || c == '\x0F') modes.set = c == '\x0E' ? 1 : 0;
   }
   void moved(char step) {
     wraps_from = kNone;
@@ -233,11 +419,16 @@ struct Screen::State final : TerminalHandler {
         return repeat(sequence.param(0, 1));
       case 'h':
       case 'l':
-        if (sequence.count == 1 && (sequence.param(0, 0) == 4 || sequence.param(0, 0) == 20)) plain(sequence);
-        return;
+        return mode(sequence, sequence.final == 'h');
       default:
         if (kPassedOn.find(sequence.final) != std::string_view::npos) plain(sequence);
     }
+  }
+  void mode(const Csi& sequence, bool set) {
+    const int number = sequence.param(0, 0);
+    if (sequence.count != 1 || (number != 4 && number != 20)) return;
+    plain(sequence);
+    (number == 4 ? modes.insert : modes.new_line) = set;
   }
   // The sequence written anew.
   void plain(const Csi& sequence) {
@@ -255,6 +446,7 @@ struct Screen::State final : TerminalHandler {
     moved(sequence.final);
     if (sequence.final == 'K')
       wraps_from = before;  // readline: a blank, erased, then the wide character that wraps
+    if (csi_ahead(sequence)) return;
     std::string bytes = "\x1b[";
     if (sequence.leader != 0) bytes += sequence.leader;
     for (std::size_t i = 0; i < std::min<std::size_t>(sequence.count, 2); ++i) {
@@ -263,14 +455,19 @@ struct Screen::State final : TerminalHandler {
     }
     bytes += sequence.final;
     pass(bytes);
+    if (sequence.final == 'g') modes.own_tabs = true;
+    if (sequence.final == 'r') {
+      const int bottom = sequence.param(1, main.rows());
+      modes.region = sequence.param(0, 1) > 1 || bottom < main.rows();
+    }
   }
   void private_mode(int mode, bool set) {
     switch (mode) {
       case 6:
       case 7:
-        if (mode == 6) origin = set;
         moved('h');
         pass("\x1b[?" + std::to_string(mode) + (set ? "h" : "l"));
+        (mode == 6 ? modes.origin : modes.wraps) = set;
         return;
       case 47:
       case 1047:
@@ -315,8 +512,12 @@ struct Screen::State final : TerminalHandler {
     const Position at = cursor();
     moved('p');
     reverse = false;
-    origin = false;
     pass("\x1b[4l\x1b[20l\x1b[?6l\x1b[?7h\x1b[r\x1b(B\x1b)B\x0f");
+    const bool own_tabs = modes.own_tabs;
+    const auto drawing = modes.drawing;
+    modes = {};
+    modes.own_tabs = own_tabs;
+    modes.drawing = {false, false, drawing[2], drawing[3]};
     go(at);
   }
   void hard_reset() {
@@ -325,8 +526,8 @@ struct Screen::State final : TerminalHandler {
     moved('c');
     reverse = false;
     saved = {};
-    origin = false;
     pass("\x1b\x63");
+    modes = {};
   }
   void colours(const Csi& sequence) {
     if (sequence.count == 0) reverse = false;
@@ -340,7 +541,7 @@ struct Screen::State final : TerminalHandler {
   void repeat(int times) {
     const Position at = cursor();
     times = std::min(times, main.cols() - at.col);
-    const std::string character = last_text;
+    const std::string character(last_text.data(), last_size);
     if (character.empty()) return;
     const std::size_t at_once = character.size() == 1 ? kMaxTextPiece : 1;
     for (std::size_t left = static_cast<std::size_t>(std::max(times, 0)); left > 0;) {
@@ -351,8 +552,11 @@ struct Screen::State final : TerminalHandler {
   }
   void escape(char intermediate, char final) override {
     if (intermediate >= '(' && intermediate <= '+') {
-      const char bytes[3] = {'\x1b', intermediate, final == '0' || final == 'A' ? final : 'B'};
-      return pass({bytes, sizeof bytes});
+      const bool drawing = final == '0' || final == 'A';
+      const char bytes[3] = {'\x1b', intermediate, drawing ? final : 'B'};
+      pass({bytes, sizeof bytes});
+      modes.drawing[static_cast<std::size_t>(intermediate - '(')] = drawing;
+      return;
     }
     if (intermediate != 0) return;
     switch (final) {
@@ -374,7 +578,9 @@ struct Screen::State final : TerminalHandler {
       case 'M': {
         moved(final);
         const char bytes[2] = {'\x1b', final};
-        return pass({bytes, sizeof bytes});
+        pass({bytes, sizeof bytes});
+        if (final == 'H') modes.own_tabs = true;
+        return;
       }
       default:
         return;
@@ -418,7 +624,8 @@ struct Screen::State final : TerminalHandler {
   TerminalParser parser;
   std::vector<ScreenWatcher*> watchers;
   std::array<Position, 2> saved{};
-  std::string last_text;
+  std::array<char, 4> last_text{};  ///< the last character drawn
+  std::size_t last_size = 0;
   std::size_t wraps_from = kNone;  ///< identity of the row whose end the text has reached
   std::uint64_t top = 0;           ///< number of the main screen's first row
   std::uint64_t glyphs = 0, line_feeds = 0, feeds_at_clear = 0;
@@ -428,14 +635,22 @@ struct Screen::State final : TerminalHandler {
   int main_row = 0;  ///< of the main screen's cursor when it was left
   int pushed_up = 0;
   char last_step = 0;
-  bool is_other = false, reverse = false, muted = false, in_text = false, long_glyph = false, origin = false;
+  bool is_other = false, reverse = false, muted = false, in_text = false, long_glyph = false;
   bool ascii = false;       ///< a run of it is being drawn, each byte a character
   std::uint64_t drawn = 0;  ///< of it
+
+  DrawnBy drawn_by;
+  Modes modes;
+  CharacterWidths widths;
+  bool ahead = false;      ///< libvterm has not been told of all; these say what it would know:
+  Position ahead_at;       ///< the cursor
+  bool owes_wrap = false;  ///< the last column is drawn; the next character begins a row
+  Glyph last_glyph;        ///< drawn since libvterm was told
 };
 
-Screen::Screen(int rows, int cols)
+Screen::Screen(int rows, int cols, DrawnBy drawn_by)
     : state_(std::make_unique<State>(clamp_size(rows, 24, kMaxRows),
-                                     std::max(2, clamp_size(cols, 80, kMaxCols)))) {}
+                                     std::max(2, clamp_size(cols, 80, kMaxCols)), drawn_by)) {}
 Screen::~Screen() = default;
 
 void Screen::watch(ScreenWatcher& watcher) {
@@ -457,7 +672,7 @@ void Screen::resize(int rows, int cols) {
   if (rows == s.main.rows() && cols == s.main.cols()) return;
   const Position at = s.cursor();
   s.pass("\x1b[?6l\x1b[r");
-  s.origin = false;
+  s.modes.origin = s.modes.region = false;
   s.go(at);
   // Fewer rows: those above go up and out, until the row of the main screen's cursor has a place.
   const int up = std::max(0, (s.is_other ? s.main_row : at.row) - (rows - 1));

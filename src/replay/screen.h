@@ -1,7 +1,8 @@
 // Screen: what a terminal showed, as rows of text, fed with the bytes of a recording.
 //
-// libvterm decides what the bytes mean (cursor, regions, tabs, modes); the cells are ours (ScreenRows),
-// because libvterm 0.1.4 neither tells which lines wrapped nor survives every input. What libvterm gets has
+// libvterm decides what the bytes mean (cursor, regions, tabs, modes); what is commonest and means the same
+// everywhere is carried out without it, to be fast. The cells are ours (ScreenRows), because libvterm 0.1.4
+// neither tells which lines wrapped nor survives every input. What libvterm gets has
 // been parsed (TerminalParser) and is written anew from an allow-list, so its known faults cannot be reached
 // (screen.cc lists them). Time per byte and memory are bounded for any input by the clamped size.
 //
@@ -48,9 +49,13 @@ class ScreenWatcher {
   virtual void paused() {}
 };
 
+/// Who carries out text and the commonest controls: the screen itself where they mean the same on any
+/// terminal, or always libvterm, which draws the same and is there to compare with.
+enum class DrawnBy { kScreen, kLibvterm };
+
 class Screen {
  public:
-  Screen(int rows, int cols);
+  Screen(int rows, int cols, DrawnBy drawn_by = DrawnBy::kScreen);
   ~Screen();
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;

@@ -11,6 +11,10 @@ bool is_blank(const Cell& cell) {
   return cell.point == 0 || (cell.point == ' ' && cell.marks[0] == 0);
 }
 
+bool is_ascii(const Cell& cell) {
+  return cell.point >= 0x20 && cell.point < 0x7F && cell.marks[0] == 0;
+}
+
 void trim_unwritten(Row& row) {
   while (!row.cells.empty() && row.cells.back().point == 0 && row.cells.back().width != 0)
     row.cells.pop_back();
@@ -28,7 +32,16 @@ void append_cells(const Row& row, std::size_t from, std::size_t to, bool keep_bl
   to = std::min(to, row.cells.size());
   if (!keep_blanks)
     while (to > from && row.cells[to - 1].width != 0 && is_blank(row.cells[to - 1])) --to;
+  std::array<char, 128> run;
   for (std::size_t i = from; i < to; ++i) {
+    std::size_t n = 0;  // plain ASCII, the usual case, goes out in runs
+    for (; n < run.size() && i + n < to && is_ascii(row.cells[i + n]); ++n)
+      run[n] = static_cast<char>(row.cells[i + n].point);
+    if (n > 0) {
+      out.append(run.data(), n);
+      i += n - 1;
+      continue;
+    }
     const Cell& cell = row.cells[i];
     if (cell.width == 0) continue;
     if (cell.point == 0) {
@@ -94,6 +107,31 @@ void ScreenRows::put(int r, int c, const char32_t* chars, int width, bool revers
   }
   line.last_us = now.at_us;
   line.last_offset = now.offset;
+}
+
+void ScreenRows::put_ascii(int r, int c, std::string_view text, bool reverse, const Moment& now) {
+  if (!has(r) || c < 0 || text.empty() || text.size() > static_cast<std::size_t>(std::max(cols_ - c, 0)))
+    return;
+  Row& line = row(r);
+  const auto at = static_cast<std::size_t>(c);
+  const std::size_t end = at + text.size(), overwritten = std::min(end, line.cells.size());
+  if (line.cells.size() < end) line.cells.resize(end);
+  for (std::size_t i = at; i < overwritten; ++i)
+    if (line.cells[i].width != 1) blank(line, i);
+  Cell* cell = line.cells.data() + at;
+  for (const char character : text) {
+    cell->point = static_cast<unsigned char>(character);
+    cell->marks = {};
+    cell->width = 1;
+    cell->reverse = reverse;
+    ++cell;
+  }
+  if (line.first_us < 0) {
+    line.first_us = now.at_us;
+    line.first_offset = now.offset;
+  }
+  line.last_us = now.at_us;
+  line.last_offset = now.offset + text.size() - 1;
 }
 
 void ScreenRows::erase(int r, int from, int to) {

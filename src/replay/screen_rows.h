@@ -2,12 +2,13 @@
 //
 // A row's cells end where nothing was written any more, so that erasing and scrolling cost what was drawn,
 // not what the size is. Every position is checked here: what does not lie on the screen changes nothing.
-// Memory: rows * columns cells of 24 bytes at most, plus what a larger screen left behind. Pure.
+// Memory: rows * columns cells of 16 bytes at most, plus what a larger screen left behind. Pure.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace opelog::replay {
@@ -59,6 +60,9 @@ class ScreenRows {
   Row& by_identity(std::size_t identity) { return store_[identity]; }
 
   void put(int r, int c, const char32_t* chars, int width, bool reverse, const Moment& now);
+  /// The same for each byte of printable ASCII that fits into the row, each one byte later than the one
+  /// before.
+  void put_ascii(int r, int c, std::string_view text, bool reverse, const Moment& now);
   void erase(int r, int from, int to);
   /// Rows [top, bottom) move up by `by` (down if negative); what comes in is empty.
   void scroll(int top, int bottom, int by);

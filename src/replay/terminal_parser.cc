@@ -8,6 +8,24 @@ namespace {
 constexpr unsigned char kEscByte = 0x1B, kCan = 0x18, kSub = 0x1A;
 constexpr std::string_view kInvalid = "\xEF\xBF\xBD";  // U+FFFD
 
+// The size of the character beyond U+009F that `bytes` begin with; 0 if it is cut, invalid or none.
+std::size_t whole_character(std::string_view bytes) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  const auto continues = [&](std::size_t i) { return (at(i) & 0xC0) == 0x80; };
+  const unsigned char first = at(0);
+  if (first >= 0xC2 && first <= 0xDF)
+    return bytes.size() >= 2 && continues(1) && (first > 0xC2 || at(1) >= 0xA0) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF) {
+    if (bytes.size() < 3 || !continues(1) || !continues(2)) return 0;
+    return (first == 0xE0 && at(1) < 0xA0) || (first == 0xED && at(1) > 0x9F) ? 0 : 3;
+  }
+  if (first >= 0xF0 && first <= 0xF4) {
+    if (bytes.size() < 4 || !continues(1) || !continues(2) || !continues(3)) return 0;
+    return (first == 0xF0 && at(1) < 0x90) || (first == 0xF4 && at(1) > 0x8F) ? 0 : 4;
+  }
+  return 0;
+}
+
 }  // namespace
 
 void TerminalParser::feed(std::string_view bytes, TerminalHandler& to) {
@@ -20,6 +38,13 @@ void TerminalParser::feed(std::string_view bytes, TerminalHandler& to) {
       if (i > from) {
         to.text(bytes.substr(from, i - from));
         position_ += i - from;
+        continue;
+      }
+      if (const std::size_t size = whole_character(bytes.substr(i)); size > 0) {
+        position_ += size - 1;
+        to.text(bytes.substr(i, size));
+        ++position_;
+        i += size;
         continue;
       }
     }

@@ -181,5 +181,139 @@ TEST(Screen, RandomSequencesNeverLeaveTheScreen) {
   }
 }
 
+// All that can be seen of a screen, and all that its watchers are told, as text.
+class Witness final : public ScreenWatcher {
+ public:
+  explicit Witness(Screen& screen) : screen_(screen) { screen.watch(*this); }
+  void row_left(std::uint64_t number, const Row& row) override { say("left", number), say_row(row); }
+  void marked(Mark mark, int status) override { say("mark", mark, status), say_place(); }
+  void line_feed() override { say("line feed"), say_place(); }
+  void alternate(bool entered) override { say("alternate", entered), say_place(); }
+  void paused() override {
+    say("paused"), say_place();
+    for (int r = 0; r < screen_.rows(); ++r) say_row(screen_.row(r));
+  }
+  std::string said;
+
+ private:
+  void say(const char* what) { said += what + "\n"s; }
+  template <typename... Numbers>
+  void say(const char* what, Numbers... numbers) {
+    said += what;
+    ((said += ' ' + std::to_string(static_cast<std::int64_t>(numbers))), ...);
+    said += '\n';
+  }
+  void say_place() {
+    say("at", screen_.cursor().row, screen_.cursor().col, screen_.now().offset, screen_.glyphs(),
+        screen_.line_feeds(), screen_.last_step(), screen_.main_row());
+  }
+  void say_row(const Row& row) {
+    say("row", row.wrapped, row.first_us, row.last_us);
+    if (row.first_us >= 0) say("offsets", row.first_offset, row.last_offset);
+    for (const Cell& cell : row.cells)
+      say("cell", cell.point, cell.marks[0], cell.marks[1], cell.width, cell.reverse);
+  }
+  Screen& screen_;
+};
+
+std::string witnessed(const std::string& bytes, int rows, int cols, std::size_t piece, DrawnBy by) {
+  Screen screen(rows, cols, by);
+  Witness witness(screen);
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    screen.feed(std::string_view(bytes).substr(at, piece), static_cast<std::int64_t>(at), at);
+    if (at / piece % 4 == 3) screen.resize(rows + static_cast<int>(at % 3), cols - static_cast<int>(at % 2));
+  }
+  screen.finish();
+  return witness.said;
+}
+
+std::string anything_a_program_writes(std::mt19937& random) {
+  static const std::vector<std::string> kBits = {"a",
+                                                 "words and words",
+                                                 "\r\n",
+                                                 "\n",
+                                                 "\r",
+                                                 "\b",
+                                                 "\t",
+                                                 "\v",
+                                                 "日本",
+                                                 "e\xCC\x81",
+                                                 "\xCC\x81",
+                                                 "\xE3\x82\x99",
+                                                 "\xE2\x80\x8B",
+                                                 "\xF0\x9F\x98\x80",
+                                                 "\xEF\xBF\xBF",
+                                                 "\xF0\xA0\x80\x80",
+                                                 "\xC2\x85",
+                                                 "\xFF",
+                                                 "\x0E",
+                                                 "\x0F",
+                                                 "\x1b(0",
+                                                 "\x1b(B",
+                                                 "\x1b)0",
+                                                 "\x1b[4h",
+                                                 "\x1b[4l",
+                                                 "\x1b[20h",
+                                                 "\x1b[20l",
+                                                 "\x1b[?6h",
+                                                 "\x1b[?6l",
+                                                 "\x1b[?7l",
+                                                 "\x1b[?7h",
+                                                 "\x1b[?1049h",
+                                                 "\x1b[?1049l",
+                                                 "\x1b[!p",
+                                                 "\x1b\x63",
+                                                 "\x1b\x37",
+                                                 "\x1b\x38",
+                                                 "\x1bH",
+                                                 "\x1b[g",
+                                                 "\x1b[3g",
+                                                 "\x1b[I",
+                                                 "\x1b[Z",
+                                                 "\x1bM",
+                                                 "\x1b\x44",
+                                                 "\x1b\x45",
+                                                 "\x1b[7m",
+                                                 "\x1b[m",
+                                                 "\x1b[?2004h",
+                                                 "\x1b]133;B\x07",
+                                                 "\x1b[b",
+                                                 "\x1b[9b",
+                                                 "\x1b[?K",
+                                                 "\x1b[r",
+                                                 "\x1b[2J",
+                                                 "\x1b[J"};
+  std::string bytes;
+  const bool plain = random() % 2 == 0;
+  for (int i = 0; i < 150; ++i) switch (random() % 6) {
+      case 0:
+        bytes += "\x1b[" + std::to_string(random() % 15) + ';' + std::to_string(random() % 26) +
+                 "HHHfr"[random() % (plain ? 4 : 5)];
+        break;
+      case 1:
+        bytes += "\x1b[" + (random() % 2 == 0 ? ""s : std::to_string(random() % 12)) +
+                 "KKABCDEFGd`aeJ@LMPSTX"[random() % (plain ? 11 : 21)];
+        break;
+      case 2:
+        bytes += std::string(random() % 30, static_cast<char>('a' + random() % 26));
+        break;
+      default:
+        bytes += kBits[random() % (plain ? 9 : kBits.size())];
+    }
+  return bytes;
+}
+
+TEST(Screen, DrawsWithoutLibvtermWhatLibvtermWouldDraw) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 300; ++i) {
+    const std::string bytes = anything_a_program_writes(random);
+    const int rows = 1 + static_cast<int>(random() % 12), cols = 2 + static_cast<int>(random() % 24);
+    const std::size_t piece = 10 + random() % 200;
+    ASSERT_EQ(witnessed(bytes, rows, cols, piece, DrawnBy::kScreen),
+              witnessed(bytes, rows, cols, piece, DrawnBy::kLibvterm))
+        << "input " << i << ", " << rows << " x " << cols << ", pieces of " << piece;
+  }
+}
+
 }  // namespace
 }  // namespace opelog::replay
