@@ -92,13 +92,31 @@ class Joiner {
     ends_[event.pid] = event.end_us;
   }
 
+  // Whether a process that began behind the next prompt is a job of the line before it: the shell does not
+  // wait until the job has executed its program.
+  [[nodiscard]] bool is_job_of(std::size_t line, const ExecEvent& event) {
+    if (job_line_ != line) {
+      job_line_ = line;
+      has_job_ = has_background_job(lines_[line].text);
+      job_words_ = has_job_ ? command_words(lines_[line].text) : std::vector<std::string>{};
+    }
+    if (!has_job_) return false;
+    if (event.at_us < lines_[line + 1].ready_us + kJobSlackUs) return true;
+    const auto named = [&](std::string_view name) {
+      return std::find(job_words_.begin(), job_words_.end(), name) != job_words_.end();
+    };
+    const std::size_t blank = event.argv.find(' ');
+    return named(program_name(event.argv)) ||
+           (blank != std::string::npos && named(program_name(std::string_view(event.argv).substr(blank + 1))));
+  }
+
   // The command of a process that a shell started.
   std::size_t started(std::size_t i) {
     const ExecEvent& event = events_[i];
     while (line_ < lines_.size() && began(line_) <= event.at_us) ++line_;
     const bool typed = line_ > 0;
     const bool at_next_prompt = line_ < lines_.size() && event.at_us >= lines_[line_].ready_us;
-    if (typed && !at_next_prompt) return line_ - 1;
+    if (typed && (!at_next_prompt || is_job_of(line_ - 1, event))) return line_ - 1;
     Command command;
     command.text = event.argv;
     command.begin_us = event.at_us;
@@ -170,6 +188,9 @@ class Joiner {
   std::map<std::int64_t, Process> processes_;
   std::map<std::int64_t, std::int64_t> ends_;
   bool shell_seen_ = false;
+  std::optional<std::size_t> job_line_;  ///< what the next two are of
+  bool has_job_ = false;
+  std::vector<std::string> job_words_;
   std::set<std::string> functions_;  ///< that the lines so far have defined
   std::size_t line_ = 0;  ///< the first line that has not begun
 };

@@ -581,4 +581,11 @@ LineStatus line_status(std::string_view text, const std::vector<StartedProcess>&
   return ShellOutcome(line, started, functions).of(line.root());
 }
 
+bool has_background_job(std::string_view text) {
+  ShellTokens tokens(text);
+  for (Token token = tokens.next(); token.kind != Token::Kind::kEnd; token = tokens.next())
+    if (token.kind == Token::Kind::kOperator && token.text == "&") return true;
+  return false;
+}
+
 }  // namespace opelog::replay

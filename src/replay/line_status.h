@@ -37,4 +37,7 @@ struct LineStatus {
 LineStatus line_status(std::string_view text, const std::vector<StartedProcess>& started,
                        std::set<std::string>& functions);
 
+/// Whether the shell waits not for all of it: a part ends in "&".
+bool has_background_job(std::string_view text);
+
 }  // namespace opelog::replay
