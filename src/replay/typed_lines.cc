@@ -156,14 +156,16 @@ void TypedLines::end_bracketed() {
 // Finds the last place where the prompt was drawn: completion lists and Ctrl-L draw it again further down.
 void TypedLines::place_text(std::uint64_t last) {
   if (edit_->exact) {
-    if (!edit_->prompt_before || edit_->prompt.empty()) return;
+    const bool learned = edit_->by == TypedBy::kLearnedPrompt;
+    if (!(edit_->prompt_before || learned) || edit_->prompt.empty()) return;
     for (std::uint64_t n = last; n > edit_->text.row; --n) {
       const Row* row = find(n);
       const Row* above = find(n - 1);
       if (row == nullptr) return;
       if (above != nullptr && (above->wrapped || above->full(screen_.cols()))) continue;
-      if (column_behind(*row, 0, edit_->prompt) != edit_->text.col) continue;
-      edit_->text.row = n;
+      const int col = column_behind(*row, 0, edit_->prompt);
+      if (col < 0 || (!learned && col != edit_->text.col)) continue;
+      edit_->text = {n, col};
       return;
     }
     return;

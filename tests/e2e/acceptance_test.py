@@ -68,15 +68,17 @@ EDITED = [
     Line(["cat lpha.txt" + 8 * LEFT + "a"], "cat alpha.txt", 0),
     nothing(["not this one", See("this one"), CTRL_C]),
     # History.
-    Line([CTRL_R + "nowher", See("nowher"), ENTER], "ls /nowhere 2>/dev/null", 2),
+    Line([CTRL_R + "nowher", See("i-search"), ENTER], "ls /nowhere 2>/dev/null", 2),
     Line(["date +%Y"], "date +%Y", 0),
     Line([UP], "date +%Y", 0),
     Line([UP, UP, DOWN, BACK + "m"], "date +%m", 0),
     Line(["!-1"], "!-1", None, "both"),
     # Completion.
     Line(["cat alph\t"], "cat alpha.txt", 0),
-    Line(["cat two-\t", "\t", "b\t"], "cat two-b.txt", 0),
-    Line(["cd /usr/shar\t"], "cd /usr/share/", None, "screen"),
+    Line(["cat two-\t", "\t", "b\t"], "cat two-b.txt", 0, shells=["bash"]),
+    Line(["cat two-\t", "b\t"], "cat two-b.txt", 0, shells=["zsh"]),  # the second Tab would take the first one
+    Line(["cd /usr/shar\t"], "cd /usr/share/", None, "screen", shells=["bash"]),
+    Line(["cd /usr/shar\t"], "cd /usr/share", None, "screen", shells=["zsh"]),  # takes its slash back
     builtin("cd"),
     Line(["echo cl" + CTRL_L, "eared"], "echo cleared", None, "screen"),
 ]
@@ -324,8 +326,8 @@ class BashByItsPrompt(Bash):
 
 class Zsh(Typing):
     dialect = "zsh"
-    prompt = r"% \x1b\[K\x1b\[\?2004h\Z"
-    more = r"> \x1b\[K\x1b\[\?2004h\Z"
+    prompt = r"% \x1b\[K(?:\x1b\[\?1h\x1b=)?\x1b\[\?2004h\Z"
+    more = r"> \x1b\[K(?:\x1b\[\?1h\x1b=)?\x1b\[\?2004h\Z"
 
     @classmethod
     def configure(cls, home):
