@@ -234,10 +234,10 @@ class Typing(scene.Scene):
                 if number > 0:
                     term.expect(self.more)
                     term.pump(PAUSE)
-                for at in range(0, len(part), 500):
-                    term.send(part[at:at + 500])
-                    if len(part) > 500:
-                        term.pump(0.02)
+                for at in range(0, len(part), 300):  # in view before it scrolls away
+                    if at > 0:
+                        term.pump(PAUSE)
+                    term.send(part[at:at + 300])
         term.expect(self.prompt)
 
     def session(self):

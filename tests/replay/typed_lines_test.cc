@@ -93,6 +93,12 @@ TEST(TypedLinesTable, LearnedPrompt) {
   for (const auto& c : cases) EXPECT_EQ(texts_of(c.reads), c.texts) << c.what;
 }
 
+TEST(TypedLinesTable, ZshsSignOfAScrolledTextMayBeTyped) {
+  const std::string prompt = "% \x1b[K" + kReady, enter = "\x1b[?2004l\r\r\n";
+  EXPECT_EQ(texts_of({prompt, ">....", enter, prompt, "ls", enter}),
+            (Texts{">....", "ls"}));
+}
+
 TEST(TypedLinesTable, Marks) {
   const auto lines =
       lines_of({"\x1b]133;A\x07? \x1b]133;B\x07", "ls", "\r\n\x1b]133;C\x07out\r\n\x1b]133;D;3\x07",
