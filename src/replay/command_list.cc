@@ -107,7 +107,8 @@ class Joiner {
     };
     const std::size_t blank = event.argv.find(' ');
     return named(program_name(event.argv)) ||
-           (blank != std::string::npos && named(program_name(std::string_view(event.argv).substr(blank + 1))));
+           (blank != std::string::npos &&
+            named(program_name(std::string_view(event.argv).substr(blank + 1))));
   }
 
   // The command of a process that a shell started.
@@ -152,7 +153,8 @@ class Joiner {
     const std::vector<std::size_t>& own = own_[c];
     const LineStatus status = status_of(c);
     if (command.line && !own.empty()) command.known = KnownBy::kBoth;
-    const std::optional<std::size_t> main = status.process ? std::optional(own[*status.process]) : std::nullopt;
+    const std::optional<std::size_t> main =
+        status.process ? std::optional(own[*status.process]) : std::nullopt;
     if (!own.empty()) {
       const ExecEvent& shown = events_[main.value_or(own.front())];
       command.uid = shown.uid;
@@ -192,7 +194,7 @@ class Joiner {
   bool has_job_ = false;
   std::vector<std::string> job_words_;
   std::set<std::string> functions_;  ///< that the lines so far have defined
-  std::size_t line_ = 0;  ///< the first line that has not begun
+  std::size_t line_ = 0;             ///< the first line that has not begun
 };
 
 }  // namespace

@@ -35,7 +35,8 @@ class ShellTokens {
 
   Token next() {
     while (true) {
-      while (at_ < text_.size() && (is_blank(text_[at_]) || starts("\\\n"))) at_ += is_blank(text_[at_]) ? 1 : 2;
+      while (at_ < text_.size() && (is_blank(text_[at_]) || starts("\\\n")))
+        at_ += is_blank(text_[at_]) ? 1 : 2;
       if (at_ < text_.size() && text_[at_] == '#')
         while (at_ < text_.size() && text_[at_] != '\n') ++at_;
       if (at_ >= text_.size()) return {};
@@ -152,25 +153,26 @@ struct Node {
     kList,      ///< children in turn; the last one counts
     kPipeline,  ///< the last child counts
     kAnd,
-    kOr,        ///< two children
-    kNot,       ///< one
-    kChoice,    ///< if: condition, branch, condition, branch …, perhaps the last branch; case: branches
-    kLoop       ///< condition, body; or body alone
+    kOr,      ///< two children
+    kNot,     ///< one
+    kChoice,  ///< if: condition, branch, condition, branch …, perhaps the last branch; case: branches
+    kLoop     ///< condition, body; or body alone
   } kind = Kind::kOpaque;
   std::vector<std::size_t> children;
   std::vector<std::string> words;
   bool substitution = false;
-  bool until = false;   ///< of a loop
-  bool is_case = false; ///< of a choice
+  bool until = false;    ///< of a loop
+  bool is_case = false;  ///< of a choice
 };
 
 bool is_assignment_word(const Token& token) {
   const std::size_t equals = token.text.find('=');
   return equals != std::string::npos && equals > 0 &&
-         std::all_of(token.text.begin(), token.text.begin() + static_cast<std::ptrdiff_t>(equals), [](char c) {
-           return c == '_' || c == '+' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                  (c >= '0' && c <= '9');
-         });
+         std::all_of(token.text.begin(), token.text.begin() + static_cast<std::ptrdiff_t>(equals),
+                     [](char c) {
+                       return c == '_' || c == '+' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                              (c >= '0' && c <= '9');
+                     });
 }
 
 // Reads the line by the shell's grammar, never fails: what it does not understand is opaque.
@@ -224,9 +226,9 @@ class ShellLine {
   }
   [[nodiscard]] bool at_end_of_list() const {
     if (token_.kind == Token::Kind::kEnd) return true;
-    if (token_.kind == Token::Kind::kOperator)
-      return at(")") || at(";;") || at(";&") || at(";;&");
-    constexpr std::array<std::string_view, 8> kClosers{"then", "elif", "else", "fi", "do", "done", "esac", "}"};
+    if (token_.kind == Token::Kind::kOperator) return at(")") || at(";;") || at(";&") || at(";;&");
+    constexpr std::array<std::string_view, 8> kClosers{"then", "elif", "else", "fi",
+                                                       "do",   "done", "esac", "}"};
     return !token_.quoted && std::find(kClosers.begin(), kClosers.end(), token_.text) != kClosers.end();
   }
 
@@ -433,9 +435,8 @@ class ShellOutcome {
       note(i);
     }
     one_process_ = pids.size() == 1;
-    one_command_ = std::count_if(nodes_.begin(), nodes_.end(), [](const Node& node) {
-                     return node.kind == Node::Kind::kSimple;
-                   }) == 1;
+    one_command_ = std::count_if(nodes_.begin(), nodes_.end(),
+                                 [](const Node& node) { return node.kind == Node::Kind::kSimple; }) == 1;
     processes_.resize(nodes_.size());
     for (std::size_t n = 0; n < nodes_.size(); ++n)
       if (nodes_[n].kind == Node::Kind::kSimple) processes_[n] = process_of(nodes_[n]);
@@ -476,7 +477,7 @@ class ShellOutcome {
 
   [[nodiscard]] bool ran(std::size_t n) const {
     return processes_[n] || std::any_of(nodes_[n].children.begin(), nodes_[n].children.end(),
-                                                 [&](std::size_t child) { return ran(child); });
+                                        [&](std::size_t child) { return ran(child); });
   }
 
   [[nodiscard]] LineStatus of_choice(const Node& node) const {
@@ -487,7 +488,8 @@ class ShellOutcome {
       for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
         const LineStatus condition = of(parts[i]);
         if (!condition.status) {  // then what ran tells which branch it was
-          for (std::size_t b = i + 1; b < parts.size(); b += b + 2 < parts.size() ? 2 : 1) branches.push_back(parts[b]);
+          for (std::size_t b = i + 1; b < parts.size(); b += b + 2 < parts.size() ? 2 : 1)
+            branches.push_back(parts[b]);
           break;
         }
         if (*condition.status == 0) return of(parts[i + 1]);
@@ -498,9 +500,8 @@ class ShellOutcome {
     const auto first = std::find_if(branches.begin(), branches.end(), [&](std::size_t b) { return ran(b); });
     if (first == branches.end()) return {};
     const LineStatus found = of(*first);
-    const bool same = std::all_of(first + 1, branches.end(), [&](std::size_t b) {
-      return !ran(b) || of(b).process == found.process;
-    });
+    const bool same = std::all_of(first + 1, branches.end(),
+                                  [&](std::size_t b) { return !ran(b) || of(b).process == found.process; });
     return same ? found : LineStatus{};
   }
 
@@ -537,7 +538,8 @@ class ShellOutcome {
     by_words_[std::move(words)] = i;
   }
 
-  static std::optional<std::size_t> find(const std::map<std::string, std::size_t>& map, const std::string& key) {
+  static std::optional<std::size_t> find(const std::map<std::string, std::size_t>& map,
+                                         const std::string& key) {
     const auto at = map.find(key);
     return at == map.end() ? std::nullopt : std::optional(at->second);
   }
@@ -545,7 +547,8 @@ class ShellOutcome {
   // The last process that a simple command may have been: of its very words before one of its name alone.
   [[nodiscard]] std::optional<std::size_t> process_of(const Node& node) const {
     if (node.words.empty())  // x=$(list): the status is the list's
-      return node.substitution && one_process_ && one_command_ ? std::optional(started_.size() - 1) : std::nullopt;
+      return node.substitution && one_process_ && one_command_ ? std::optional(started_.size() - 1)
+                                                               : std::nullopt;
     const std::string& word = node.words.front();
     if (functions_.count(word) > 0) return std::nullopt;
     const std::string name(base_of(word));

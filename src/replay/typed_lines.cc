@@ -389,7 +389,8 @@ void TypedLines::paused() {
     // Before it is scrolled: not at every key, or each would cost as much as the screen is large.
     const bool full = edit_->prompt_before && edit_->text.row == screen_.number(0) &&
                       !screen_.row(screen_.rows() - 1).cells.empty();
-    const auto step = static_cast<std::uint64_t>(screen_.rows()) * static_cast<std::uint64_t>(screen_.cols()) / 8;
+    const auto step =
+        static_cast<std::uint64_t>(screen_.rows()) * static_cast<std::uint64_t>(screen_.cols()) / 8;
     if (full && (!edit_->viewed || screen_.glyphs() - edit_->viewed_glyphs >= step))
       view_text(screen_.number(screen_.rows() - 1));
     if (edit_->exact || edit_->waited || screen_.glyphs() == edit_->glyphs) return;

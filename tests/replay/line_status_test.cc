@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <string>
 #include <vector>
 
@@ -11,7 +10,8 @@ namespace {
 
 using Processes = std::vector<std::pair<const char*, int>>;
 
-std::optional<int> status_by(std::string_view text, const Processes& processes, std::set<std::string> functions = {}) {
+std::optional<int> status_by(std::string_view text, const Processes& processes,
+                             std::set<std::string> functions = {}) {
   std::vector<StartedProcess> started;
   for (const auto& [argv, status] : processes)
     started.push_back({argv, static_cast<std::int64_t>(started.size()) + 10, status, status == 130});

@@ -95,8 +95,7 @@ TEST(TypedLinesTable, LearnedPrompt) {
 
 TEST(TypedLinesTable, ZshsSignOfAScrolledTextMayBeTyped) {
   const std::string prompt = "% \x1b[K" + kReady, enter = "\x1b[?2004l\r\r\n";
-  EXPECT_EQ(texts_of({prompt, ">....", enter, prompt, "ls", enter}),
-            (Texts{">....", "ls"}));
+  EXPECT_EQ(texts_of({prompt, ">....", enter, prompt, "ls", enter}), (Texts{">....", "ls"}));
 }
 
 TEST(TypedLinesTable, Marks) {
