@@ -1,11 +1,14 @@
 #include "replay/command_list.h"
 
 #include <algorithm>
+#include <csignal>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "core/fact.h"
 #include "replay/command_words.h"
+#include "replay/line_status.h"
 
 namespace opelog::replay {
 namespace {
@@ -93,13 +96,32 @@ class Joiner {
     ends_[event.pid] = event.end_us;
   }
 
+  // Whether a process that began behind the next prompt is a job of the line before it: the shell does not
+  // wait until the job has executed its program.
+  [[nodiscard]] bool is_job_of(std::size_t line, const ExecEvent& event) {
+    if (job_line_ != line) {
+      job_line_ = line;
+      has_job_ = has_background_job(lines_[line].text);
+      job_words_ = has_job_ ? command_words(lines_[line].text) : std::vector<std::string>{};
+    }
+    if (!has_job_) return false;
+    if (event.at_us < lines_[line + 1].ready_us + kJobSlackUs) return true;
+    const auto named = [&](std::string_view name) {
+      return std::find(job_words_.begin(), job_words_.end(), name) != job_words_.end();
+    };
+    const std::size_t blank = event.argv.find(' ');
+    return named(program_name(event.argv)) ||
+           (blank != std::string::npos &&
+            named(program_name(std::string_view(event.argv).substr(blank + 1))));
+  }
+
   // The command of a process that a shell started.
   std::size_t started(std::size_t i) {
     const ExecEvent& event = events_[i];
     while (line_ < lines_.size() && began(line_) <= event.at_us) ++line_;
     const bool typed = line_ > 0;
     const bool at_next_prompt = line_ < lines_.size() && event.at_us >= lines_[line_].ready_us;
-    if (typed && !at_next_prompt) return line_ - 1;
+    if (typed && (!at_next_prompt || is_job_of(line_ - 1, event))) return line_ - 1;
     Command command;
     command.text = event.argv;
     command.begin_us = event.at_us;
@@ -111,39 +133,42 @@ class Joiner {
     return commands_.size() - 1;
   }
 
-  // Which of the line's own processes its exit status comes from; nullopt: none of them.
-  [[nodiscard]] std::optional<std::size_t> main_process(std::size_t c) const {
+  // The line's own processes and its exit status, as far as that follows from them.
+  [[nodiscard]] LineStatus status_of(std::size_t c) {
     const std::vector<std::size_t>& own = own_[c];
-    if (own.empty()) return std::nullopt;
-    if (commands_[c].known == KnownBy::kExec) return own.back();
-    const std::vector<std::string> words = command_words(commands_[c].text);
-    if (words.empty()) return own.back();
-    for (auto it = own.rbegin(); it != own.rend(); ++it)
-      if (program_name(events_[*it].argv) == words.back()) return *it;
-    if (is_builtin(words.back())) return std::nullopt;
-    return own.back();
+    std::vector<StartedProcess> started;
+    for (const std::size_t i : own) {
+      const ExecEvent& event = events_[i];
+      StartedProcess process{event.argv, event.pid, std::nullopt, event.signal == SIGINT};
+      if (event.signal != 0) {
+        process.status = 128 + event.signal;
+      } else if (event.exit_code >= 0) {
+        process.status = event.exit_code;
+      }
+      started.push_back(std::move(process));
+    }
+    if (commands_[c].known == KnownBy::kExec)
+      return started.empty() ? LineStatus{} : LineStatus{started.size() - 1, started.back().status};
+    return line_status(commands_[c].text, started, functions_);
   }
 
   void describe(std::size_t c) {
     Command& command = commands_[c];
     const std::vector<std::size_t>& own = own_[c];
+    const LineStatus status = status_of(c);
     if (command.line && !own.empty()) command.known = KnownBy::kBoth;
-    const std::optional<std::size_t> main = main_process(c);
+    const std::optional<std::size_t> main =
+        status.process ? std::optional(own[*status.process]) : std::nullopt;
     if (!own.empty()) {
       const ExecEvent& shown = events_[main.value_or(own.front())];
       command.uid = shown.uid;
       command.cwd = shown.cwd;
       command.exe = shown.exe;
     }
+    command.status = status.status;
     if (main) {
-      const ExecEvent& event = events_[*main];
-      command.end_us = event.end_us;
-      command.signal = event.signal;
-      if (event.signal != 0) {
-        command.status = 128 + event.signal;
-      } else if (event.exit_code >= 0) {
-        command.status = event.exit_code;
-      }
+      command.end_us = events_[*main].end_us;
+      if (command.status == 128 + events_[*main].signal) command.signal = events_[*main].signal;
     }
     if (!command.line) return;
     const std::size_t line = *command.line;
@@ -169,7 +194,11 @@ class Joiner {
   std::map<std::int64_t, Process> processes_;
   std::map<std::int64_t, std::int64_t> ends_;
   bool shell_seen_ = false;
-  std::size_t line_ = 0;  ///< the first line that has not begun
+  std::optional<std::size_t> job_line_;  ///< what the next two are of
+  bool has_job_ = false;
+  std::vector<std::string> job_words_;
+  std::set<std::string> functions_;  ///< that the lines so far have defined
+  std::size_t line_ = 0;             ///< the first line that has not begun
 };
 
 }  // namespace

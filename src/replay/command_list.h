@@ -32,6 +32,8 @@ struct ExecEvent {
 
 /// The relay records an Enter's echo a little after the kernel has seen what it started.
 constexpr std::int64_t kClockSlackUs = 20'000;
+/// What begins so soon behind a prompt is a job of the line before it, if that has one, whatever its name.
+constexpr std::int64_t kJobSlackUs = 100'000;
 
 enum class KnownBy { kScreen, kExec, kBoth };
 const char* known_by_text(KnownBy known) noexcept;  ///< "screen", "exec", "both"

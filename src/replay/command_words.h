@@ -1,5 +1,6 @@
-// What the text of a command line says about the programs it starts; enough to tell which process' exit
-// status is the line's. Not a shell: aliases, functions and expansions are unknown to it. Pure.
+// Which programs the text of a command line names; enough to tell whether a process may be the line's. How
+// the line goes on from one to the next is line_status.h. Aliases, functions and expansions are unknown to
+// it. Pure.
 #pragma once
 
 #include <string>

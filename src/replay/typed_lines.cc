@@ -156,14 +156,16 @@ void TypedLines::end_bracketed() {
 // Finds the last place where the prompt was drawn: completion lists and Ctrl-L draw it again further down.
 void TypedLines::place_text(std::uint64_t last) {
   if (edit_->exact) {
-    if (!edit_->prompt_before || edit_->prompt.empty()) return;
+    const bool learned = edit_->by == TypedBy::kLearnedPrompt;
+    if (!(edit_->prompt_before || learned) || edit_->prompt.empty()) return;
     for (std::uint64_t n = last; n > edit_->text.row; --n) {
       const Row* row = find(n);
       const Row* above = find(n - 1);
       if (row == nullptr) return;
       if (above != nullptr && (above->wrapped || above->full(screen_.cols()))) continue;
-      if (column_behind(*row, 0, edit_->prompt) != edit_->text.col) continue;
-      edit_->text.row = n;
+      const int col = column_behind(*row, 0, edit_->prompt);
+      if (col < 0 || (!learned && col != edit_->text.col)) continue;
+      edit_->text = {n, col};
       return;
     }
     return;
@@ -203,16 +205,16 @@ void TypedLines::place_text(std::uint64_t last) {
   }
 }
 
-std::string TypedLines::text_until(std::uint64_t last, bool& cut) const {
+std::string TypedLines::text_between(Place first, std::uint64_t last, bool& cut) const {
   std::string text;
-  for (std::uint64_t n = edit_->text.row; n <= last; ++n) {
+  for (std::uint64_t n = first.row; n <= last; ++n) {
     if (text.size() >= kMaxTyped) {
       cut = true;
       break;
     }
     const Row* row = find(n);
     if (row == nullptr) continue;
-    const std::size_t from = n == edit_->text.row ? static_cast<std::size_t>(edit_->text.col) : 0;
+    const std::size_t from = n == first.row ? static_cast<std::size_t>(first.col) : 0;
     std::size_t to = row->cells.size();
     const bool joined = n < last && (row->wrapped || row->full(screen_.cols()));
     if (n == edit_->text.row && !joined && !edit_->right_prompt.empty()) {
@@ -231,12 +233,52 @@ std::string TypedLines::text_until(std::uint64_t last, bool& cut) const {
   return text;
 }
 
+// zsh shows of a text that is larger than the screen what fits; then ">...." stands behind the prompt.
+bool TypedLines::is_scrolled(std::uint64_t last) const {
+  const Row* row = edit_->prompt_before && last > edit_->text.row ? find(edit_->text.row) : nullptr;
+  if (row == nullptr) return false;
+  std::string text = whole_row(*row, static_cast<std::size_t>(edit_->text.col));
+  trim_end(text);
+  return text == ">....";
+}
+
+// Joins what is in view with what was in view before: its first row has been seen then, or a part is missing.
+void TypedLines::view_text(std::uint64_t last) {
+  Edit& edit = *edit_;
+  edit.viewed = true;
+  edit.viewed_glyphs = screen_.glyphs();
+  bool cut = false;
+  if (!is_scrolled(last)) {
+    edit.whole = text_between(edit.text, last, cut);
+    edit.whole_cut = cut;
+    return;
+  }
+  const Place top{edit.text.row + 1, 0};
+  std::string view = text_between(top, last, cut);
+  const std::string first = text_between(top, top.row, cut);
+  const std::size_t at = first.empty() ? std::string::npos : edit.whole.rfind(first);
+  if (at == std::string::npos || at + view.size() > kMaxTyped) {
+    edit.whole = std::move(view);
+    edit.whole_cut = true;
+    return;
+  }
+  const bool more_below = ends_with(view, "<....>");
+  edit.whole_cut = edit.whole_cut || cut || more_below || edit.whole.find(first) != at;
+  edit.whole.replace(at, std::string::npos, view);
+}
+
 // The edit has ended by Enter, in row `last`.
 void TypedLines::entered(std::uint64_t last) {
   place_text(last);
   TypedLine line;
   line.cut = edit_->dropped_rows;
-  line.text = text_until(last, line.cut);
+  if (is_scrolled(last)) {
+    view_text(last);
+    line.text = std::move(edit_->whole);
+    line.cut = edit_->whole_cut;
+  } else {
+    line.text = text_between(edit_->text, last, line.cut);
+  }
   line.prompt = edit_->prompt;
   line.by = edit_->by;
   line.ready_us = edit_->ready.at_us;
@@ -344,6 +386,13 @@ void TypedLines::alternate(bool entered_it) {
 void TypedLines::paused() {
   if (screen_.alternate()) return;
   if (edit_ && (edit_->bracketed || edit_->by == TypedBy::kMarks)) {
+    // Before it is scrolled: not at every key, or each would cost as much as the screen is large.
+    const bool full = edit_->prompt_before && edit_->text.row == screen_.number(0) &&
+                      !screen_.row(screen_.rows() - 1).cells.empty();
+    const auto step =
+        static_cast<std::uint64_t>(screen_.rows()) * static_cast<std::uint64_t>(screen_.cols()) / 8;
+    if (full && (!edit_->viewed || screen_.glyphs() - edit_->viewed_glyphs >= step))
+      view_text(screen_.number(screen_.rows() - 1));
     if (edit_->exact || edit_->waited || screen_.glyphs() == edit_->glyphs) return;
     const std::uint64_t row = cursor_row();
     if (row < edit_->begin.row || screen_.cursor().col == 0) return;

@@ -91,6 +91,10 @@ class TypedLines final : public ScreenWatcher {
     std::uint64_t glyphs = 0;
     Moment ready;
     bool dropped_rows = false;
+    std::string whole;  ///< of zsh, whose text fills the screen: all of it, as far as it has been seen
+    bool viewed = false;
+    bool whole_cut = false;
+    std::uint64_t viewed_glyphs = 0;
   };
 
   void begin_edit(TypedBy by);
@@ -101,7 +105,9 @@ class TypedLines final : public ScreenWatcher {
   [[nodiscard]] std::uint64_t cursor_row() const;
   [[nodiscard]] std::string before_cursor(int from) const;
   void place_text(std::uint64_t last);
-  [[nodiscard]] std::string text_until(std::uint64_t last, bool& cut) const;
+  [[nodiscard]] std::string text_between(Place first, std::uint64_t last, bool& cut) const;
+  [[nodiscard]] bool is_scrolled(std::uint64_t last) const;
+  void view_text(std::uint64_t last);
   void entered(std::uint64_t last);
   void accept(TypedLine line, std::uint64_t row, std::uint64_t last);
   void settle_pending(bool redrawn);

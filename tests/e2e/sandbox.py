@@ -333,6 +333,9 @@ class Terminal:
     def __init__(self, start, rows=24, cols=80):
         self.master, slave = os.openpty()
         self.resize(rows, cols)
+        modes = termios.tcgetattr(slave)
+        modes[0] |= 0x4000  # IUTF8, as terminals have it
+        termios.tcsetattr(slave, termios.TCSANOW, modes)
         self.output = b""   # everything it ever wrote
         self._seen = 0      # what expect() has consumed
         self._eof = False

@@ -109,6 +109,19 @@ TEST(CommandList, AScriptsProcessesBelongToItsLineAlsoInTheBackground) {
   EXPECT_EQ(commands[2].execs.size(), 1U);
 }
 
+TEST(CommandList, AJobMayBeginBehindTheNextPrompt) {
+  TypedLine next = typed_at(5, "wait"), last = typed_at(9, "ls");
+  next.ready_us = kSecond + 1000;
+  const auto of_first = [&](const char* line, const ExecEvent& event) {
+    return join_commands({typed_at(1, line), next, last}, {kLoginShell, event})[1];
+  };
+  EXPECT_EQ(of_first("sleep 3 &", exec_at(kSecond + 2000, 11, 10, "sleep 3", 2)).status, 2);
+  EXPECT_EQ(of_first("ll &", exec_at(kSecond + 2000, 11, 10, "ls -l", 2)).status, 2);
+  EXPECT_EQ(of_first("./job.sh &", exec_at(3 * kSecond, 11, 10, "/bin/sh ./job.sh", 2)).status, 2);
+  EXPECT_EQ(of_first("ll &", exec_at(3 * kSecond, 11, 10, "git branch", 2)).known, KnownBy::kScreen);
+  EXPECT_EQ(of_first("echo 'a & b'", exec_at(kSecond + 2000, 11, 10, "git branch")).known, KnownBy::kScreen);
+}
+
 TEST(CommandList, ALoopInTheBackgroundIsKnownByItsUnknownParent) {
   const auto commands = join_commands(
       {typed_at(1, "while sleep 1; do date; done &"), typed_at(5, "ls")},

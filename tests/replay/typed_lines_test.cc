@@ -84,9 +84,18 @@ TEST(TypedLinesTable, LearnedPrompt) {
        {"printf x", "id"}},
       {"a here-document", {"$ ", "cat <<E\r\n", "> ", "x\r\n", "> ", "E\r\n", "x\r\n$ "}, {"cat <<E\nx\nE"}},
       {"Ctrl-C", {"$ ", "ls", "^C\r\n$ ", "id\r\n"}, {"id"}},
+      {"Ctrl-L", {"$ ", "ec", "\x1b[H\x1b[2J$ ec", "ho\r\n"}, {"echo"}},
+      {"Ctrl-L behind output without a line feed",
+       {"$ ", "id\r\n", "x$ ", "ec", "\x1b[H\x1b[2J$ ec", "ho\r\n"},
+       {"id", "echo"}},
       {"a progress bar", {"$ ", "get\r\n", "# ", "\r## ", "\r### ", "\r\n$ "}, {"get"}},
   };
   for (const auto& c : cases) EXPECT_EQ(texts_of(c.reads), c.texts) << c.what;
+}
+
+TEST(TypedLinesTable, ZshsSignOfAScrolledTextMayBeTyped) {
+  const std::string prompt = "% \x1b[K" + kReady, enter = "\x1b[?2004l\r\r\n";
+  EXPECT_EQ(texts_of({prompt, ">....", enter, prompt, "ls", enter}), (Texts{">....", "ls"}));
 }
 
 TEST(TypedLinesTable, Marks) {

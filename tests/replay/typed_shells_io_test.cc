@@ -350,7 +350,7 @@ TEST(TypedShells, NestedShellsAndFullScreenPrograms) {
 TEST(TypedShells, SixKibibytesScrollTheScreen) {
   for (const bool zsh : {false, true}) {
     if (zsh && !testing::has_program("zsh")) continue;
-    Typed t(zsh ? 100 : 24, 80);
+    Typed t;
     zsh ? t.zsh() : t.bash();
     t.enter("echo short");
     const std::string command = "echo " + digits(6000) + " | wc -c";
@@ -360,6 +360,21 @@ TEST(TypedShells, SixKibibytesScrollTheScreen) {
     t.enter("echo after");
     t.check();
   }
+}
+
+TEST(TypedShells, ZshShowsNotAllOfALineThatWasPasted) {
+  if (!testing::has_program("zsh")) GTEST_SKIP() << "no zsh";
+  Typed t(10, 40);
+  t.zsh();
+  t.enter("echo short");
+  t.keys("\x1b[200~echo " + digits(900) + "\x1b[201~", {">...."});
+  t.enter("", "");
+  t.enter("echo after");
+  const std::vector<TypedLine> lines = t.end();
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_TRUE(lines[1].cut);
+  EXPECT_EQ(lines[1].text, digits(900).substr(900 - lines[1].text.size()));
+  EXPECT_FALSE(lines[2].cut);
 }
 
 TEST(TypedShells, MarksOfTheShellDecideWhereTheyAreSent) {
