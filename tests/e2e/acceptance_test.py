@@ -326,8 +326,8 @@ class BashByItsPrompt(Bash):
 
 class Zsh(Typing):
     dialect = "zsh"
-    prompt = r"% \x1b\[K(?:\x1b\[\?1h\x1b=)?\x1b\[\?2004h\Z"
-    more = r"> \x1b\[K(?:\x1b\[\?1h\x1b=)?\x1b\[\?2004h\Z"
+    prompt = r"% \x1b\[K(?:\x1b\[\?1h\x1b=)?(?:\x1b\[\?2004h)?\Z"  # not again where a job's message comes between
+    more = r"> \x1b\[K(?:\x1b\[\?1h\x1b=)?(?:\x1b\[\?2004h)?\Z"
 
     @classmethod
     def configure(cls, home):
