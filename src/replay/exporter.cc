@@ -22,7 +22,7 @@ std::string end_text(const format::EndInfo& end) {
 }
 
 std::string marker_text(const std::string& command) {
-  const std::string text = command_on_one_line(command);
+  std::string text = command_on_one_line(command);
   if (text.size() <= kMaxMarker) return text;
   std::size_t end = kMaxMarker - 3;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;

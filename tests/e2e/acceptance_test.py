@@ -236,7 +236,7 @@ class Typing(scene.Scene):
                     term.pump(PAUSE)
                 for at in range(0, len(part), 300):  # in view before it scrolls away
                     if at > 0:
-                        term.pump(PAUSE)
+                        term.settle(PAUSE)
                     term.send(part[at:at + 300])
         term.expect(self.prompt)
 

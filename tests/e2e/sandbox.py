@@ -394,6 +394,12 @@ class Terminal:
                 raise AssertionError(f"{why} before {regex!r}; got {self.output[self._seen:][-1500:]!r}")
             self._read(left)
 
+    def settle(self, seconds):
+        """Waits for some output, and then until nothing more has come for a while: a program has drawn what was typed."""
+        self.expect(".")
+        while self._read(seconds):
+            pass
+
     def pump(self, seconds):
         """Reads whatever comes for a while, to show that nothing does. Not a way to wait for something."""
         end = time.monotonic() + seconds
