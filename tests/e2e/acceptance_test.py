@@ -326,7 +326,8 @@ class BashByItsPrompt(Bash):
 
 class Zsh(Typing):
     dialect = "zsh"
-    prompt = r"% \x1b\[K(?:\x1b\[\?1h\x1b=)?\x1b\[\?2004h\Z"
+    # Without the switches when it is drawn again, under the notice that a job has ended.
+    prompt = r"% \x1b\[K(?:\x1b\[\?1h\x1b=)?(?:\x1b\[\?2004h)?\Z"
     more = r"> \x1b\[K(?:\x1b\[\?1h\x1b=)?\x1b\[\?2004h\Z"
 
     @classmethod
