@@ -98,6 +98,13 @@ TEST(TypedLinesTable, ZshsSignOfAScrolledTextMayBeTyped) {
   EXPECT_EQ(texts_of({prompt, ">....", enter, prompt, "ls", enter}), (Texts{">....", "ls"}));
 }
 
+TEST(TypedLinesTable, ZshTellsOfAJobBehindItsPrompt) {
+  const std::string prompt = "me:~% \x1b[K", enter = "\x1b[?2004l\r\r\n";
+  EXPECT_EQ(texts_of({prompt + kReady, "kill $!", enter, prompt + kReady,
+                      "\r\r\n[1]  + terminated  sleep 30\r\n\x1b[J" + prompt, "wait", enter}),
+            (Texts{"kill $!", "wait"}));
+}
+
 TEST(TypedLinesTable, ZshsScrolledTextIsJoinedThoughTheScreenWasNeverSeenJustFull) {
   const std::string text = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   const auto lines = lines_of({"% \x1b[K" + kReady, text.substr(0, 40),
