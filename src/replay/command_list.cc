@@ -127,7 +127,9 @@ class Joiner {
     command.begin_us = event.at_us;
     command.offset = command.prompt_offset = event.offset;
     command.known = KnownBy::kExec;
-    command.helper = !lines_.empty();
+    // What the session began with, when that is no shell that reads lines, is what was asked for.
+    const bool first = line_ == 0 && !shell_seen_ && !is_interactive_shell(event.argv);
+    command.helper = !lines_.empty() && !first;
     commands_.push_back(std::move(command));
     own_.emplace_back();
     return commands_.size() - 1;

@@ -386,13 +386,14 @@ void TypedLines::alternate(bool entered_it) {
 void TypedLines::paused() {
   if (screen_.alternate()) return;
   if (edit_ && (edit_->bracketed || edit_->by == TypedBy::kMarks)) {
-    // Before it is scrolled: not at every key, or each would cost as much as the screen is large.
-    const bool full = edit_->prompt_before && edit_->text.row == screen_.number(0) &&
-                      !screen_.row(screen_.rows() - 1).cells.empty();
-    const auto step =
-        static_cast<std::uint64_t>(screen_.rows()) * static_cast<std::uint64_t>(screen_.cols()) / 8;
-    if (full && (!edit_->viewed || screen_.glyphs() - edit_->viewed_glyphs >= step))
+    // Often enough that the next view has rows in common with this one; at every key it would be costly.
+    const auto rows = static_cast<std::uint64_t>(screen_.rows());
+    const auto step = rows * static_cast<std::uint64_t>(screen_.cols()) / 8;
+    const bool large = edit_->prompt_before && cursor_row() >= edit_->text.row + rows / 2;
+    if (large && (!edit_->viewed || screen_.glyphs() - edit_->viewed_glyphs >= step)) {
+      place_text(cursor_row());
       view_text(screen_.number(screen_.rows() - 1));
+    }
     if (edit_->exact || edit_->waited || screen_.glyphs() == edit_->glyphs) return;
     const std::uint64_t row = cursor_row();
     if (row < edit_->begin.row || screen_.cursor().col == 0) return;

@@ -326,8 +326,9 @@ class BashByItsPrompt(Bash):
 
 class Zsh(Typing):
     dialect = "zsh"
-    prompt = r"% \x1b\[K(?:\x1b\[\?1h\x1b=)?(?:\x1b\[\?2004h)?\Z"  # not again where a job's message comes between
-    more = r"> \x1b\[K(?:\x1b\[\?1h\x1b=)?(?:\x1b\[\?2004h)?\Z"
+    # Without the switches when it is drawn again, under the notice that a job has ended.
+    prompt = r"% \x1b\[K(?:\x1b\[\?1h\x1b=)?(?:\x1b\[\?2004h)?\Z"
+    more = r"> \x1b\[K(?:\x1b\[\?1h\x1b=)?\x1b\[\?2004h\Z"
 
     @classmethod
     def configure(cls, home):
@@ -408,6 +409,25 @@ class WithoutATerminal(Typing):
 
     def test_other_users(self):
         self.command(f"sudo -u {OTHER} /bin/false", 1, (f"sudo -u {OTHER} /bin/false", 1), ("/bin/false", 1))
+
+    def test_commands_on_standard_input(self):
+        """ssh host < script: the login shell runs each as it would a typed one; nothing is on a screen."""
+        self.assertEqual(self.host.ssh(USER, input="ls /nowhere\ncd /tmp\nsh -c 'exit 3'\n").rc, 3)
+        [recording] = self.new_recordings()
+        found = [(c["text"], c.get("status"), c["known"]) for c in self.listed(recording)]
+        self.assertEqual(found, [("-bash", 3, "exec"), ("id -u", 0, "exec"),  # of /etc/profile
+                                 ("ls /nowhere", 2, "exec"), ("sh -c 'exit 3'", 3, "exec")])
+
+    def test_a_command_with_a_terminal(self):
+        """ssh -t host cmd: there is a screen, and no prompt; even one that is forged hides no command."""
+        for forged in (False, True):
+            self.seen = {r.name for r in self.host.recordings()}
+            command = ('printf "$ "' if forged else "echo") + "; ls /nowhere; exit 6"
+            self.assertEqual(self.host.ssh(USER, command, tty=True).rc, 6)
+            [recording] = self.new_recordings()
+            found = [(c["text"], c.get("status"), c["known"]) for c in self.listed(recording)]
+            self.assertEqual(found[0], (f"bash -c '{command}'", 6, "exec"))
+            self.assertEqual([known for _, _, known in found[1:]], ["screen"] if forged else [])
 
     def test_other_shells(self):
         for shell in ("zsh", "dash"):

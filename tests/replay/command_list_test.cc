@@ -166,6 +166,17 @@ TEST(CommandList, WithoutATerminalEachProcessOfTheShellIsACommand) {
   EXPECT_EQ(commands[0].execs.size(), 2U);
 }
 
+TEST(CommandList, AForgedPromptHidesNotTheCommandOfTheSession) {
+  const auto commands =
+      join_commands({typed_at(1, "forged")},
+                    {exec_at(1, 10, 1, "bash -c make", 2, 2 * kSecond), exec_at(5, 11, 10, "make", 2)});
+  ASSERT_EQ(commands.size(), 2U);
+  EXPECT_EQ(commands[0].text, "bash -c make");
+  EXPECT_FALSE(commands[0].helper);
+  EXPECT_EQ(commands[0].status, 2);
+  EXPECT_EQ(commands[0].execs.size(), 2U);
+}
+
 TEST(CommandList, ExecEventsTellWhetherALineWasLeftByControlC) {
   TypedLine left = typed_at(1, "make install"), cd = typed_at(2, "cd x"), touch = typed_at(3, "touch x");
   left.maybe_abandoned = cd.maybe_abandoned = touch.maybe_abandoned = true;

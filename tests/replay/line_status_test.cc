@@ -129,6 +129,8 @@ TEST(LineStatus, HostileLinesAreBounded) {
   for (int i = 0; i < 40; ++i) nested += "case x in x) if b; then ";
   for (const std::string& text : {opened, deep, functions, branches, chain, nested + "a"})
     EXPECT_EQ(status_by(text, {{"a", 3}}), kUnknown) << text.substr(0, 20);
+  // Deep, and not too deep: each part is looked at once.
+  EXPECT_EQ(status_by(nested.substr(0, nested.size() * 6 / 10) + "a", {{"a", 3}}), 3);
 }
 
 }  // namespace

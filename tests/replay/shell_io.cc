@@ -57,9 +57,14 @@ bool Shell::read_some() {
   pollfd ready{master_.get(), POLLIN, 0};
   if (::poll(&ready, 1, 100) <= 0) return true;
   std::array<char, 4096> bytes{};
-  const ssize_t n = ::read(master_.get(), bytes.data(), bytes.size());
-  if (n <= 0) return false;
-  const std::string_view got(bytes.data(), static_cast<std::size_t>(n));
+  std::string got;
+  // What comes at once is one piece, as in a recording, where a pause is one.
+  do {
+    const ssize_t n = ::read(master_.get(), bytes.data(), bytes.size());
+    if (n <= 0 && got.empty()) return false;
+    if (n <= 0) break;
+    got.append(bytes.data(), static_cast<std::size_t>(n));
+  } while (got.size() < 64 * 1024 && ::poll(&ready, 1, 3) > 0);
   screen_.feed(got, ++reads_, output_.size());
   output_ += got;
   return true;

@@ -98,6 +98,23 @@ TEST(TypedLinesTable, ZshsSignOfAScrolledTextMayBeTyped) {
   EXPECT_EQ(texts_of({prompt, ">....", enter, prompt, "ls", enter}), (Texts{">....", "ls"}));
 }
 
+TEST(TypedLinesTable, ZshTellsOfAJobBehindItsPrompt) {
+  const std::string prompt = "me:~% \x1b[K", enter = "\x1b[?2004l\r\r\n";
+  EXPECT_EQ(texts_of({prompt + kReady, "kill $!", enter, prompt + kReady,
+                      "\r\r\n[1]  + terminated  sleep 30\r\n\x1b[J" + prompt, "wait", enter}),
+            (Texts{"kill $!", "wait"}));
+}
+
+TEST(TypedLinesTable, ZshsScrolledTextIsJoinedThoughTheScreenWasNeverSeenJustFull) {
+  const std::string text = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const auto lines = lines_of({"% \x1b[K" + kReady, text.substr(0, 40),
+                               "\x1b[1;3H>....\x1b[K\r\n" + text.substr(18), "\x1b[?2004l\r\r\n"},
+                              6, 10);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].text, text);
+  EXPECT_FALSE(lines[0].cut);
+}
+
 TEST(TypedLinesTable, Marks) {
   const auto lines =
       lines_of({"\x1b]133;A\x07? \x1b]133;B\x07", "ls", "\r\n\x1b]133;C\x07out\r\n\x1b]133;D;3\x07",
