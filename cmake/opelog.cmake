@@ -58,10 +58,6 @@ function(opelog_room name)
   add_library(opelog_${name} STATIC ${R_SOURCES})
   set_target_properties(opelog_${name} PROPERTIES UNITY_BUILD ${OPELOG_UNITY})
   target_link_libraries(opelog_${name} PUBLIC ${R_DEPENDS} PRIVATE opelog_options)
-  # What goes through recordings byte by byte: with a sanitizer and without the optimiser its tests take a minute more.
-  if(OPELOG_SANITIZE AND name MATCHES "^(format|replay|index)$")
-    target_compile_options(opelog_${name} PRIVATE -O1)
-  endif()
   target_include_directories(opelog_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
 endfunction()
 

@@ -221,7 +221,8 @@ void Daemon::open_exec() {
               (connector ? "; the proc connector tells less" : "; " + connector.error().message));
   }
   recorder_->set_exec(exec_.get());
-  if (exec_) unrecorded_ = std::make_unique<record::UnrecordedLogins>(loop_, facts_, *recorder_, *exec_);
+  if (exec_ && exec_->follows_logins())
+    unrecorded_ = std::make_unique<record::UnrecordedLogins>(loop_, facts_, *recorder_, *exec_);
 }
 
 // ---- configuration

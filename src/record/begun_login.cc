@@ -1,5 +1,6 @@
 #include "record/begun_login.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace opelog::record {
@@ -13,35 +14,65 @@ bool is_xauth(const format::ExecInfo& exec) {
          exec.argv[2] == "/usr/bin/xauth -q -";
 }
 
+// What it takes to hold.
+std::size_t bytes_of(const ProcessEvent& event) {
+  std::size_t bytes = sizeof event;
+  if (const auto* exec = std::get_if<format::ExecInfo>(&event.what)) {
+    for (const std::string& argument : exec->argv) bytes += sizeof argument + argument.size();
+    bytes += exec->exe.size() + exec->file.size() + exec->cwd.size();
+  }
+  return bytes;
+}
+
 }  // namespace
 
-void BegunLogin::take(ProcessEvent event, MonoUs now) {
+void BegunLogin::take(ProcessEvent event, MonoUs now, bool keep) {
   if (const auto* exec = std::get_if<format::ExecInfo>(&event.what)) {
     if (!first_) {
       first_ = *exec;
-      if (is_xauth(*exec)) passes_ = true;
+      if (event.begins && is_xauth(*exec)) passes_ = true;
     }
     if (live_.size() < kMaxLive) live_.insert(exec->pid);
-    if (exec->exe != shim_path_ && !reason_at_) reason_at_ = now;
+    if (exec->exe != shim_path_) {
+      record_at_ = std::min(record_at_.value_or(now + kGraceUs), now + kGraceUs);
+    } else if (!record_at_) {
+      shim_ = exec->pid;
+      record_at_ = now + kShimGraceUs;
+    }
   } else {
     const auto& exit = std::get<format::ExitInfo>(event.what);
     live_.erase(exit.pid);
     if (first_ && exit.pid == first_->pid) end_ = exit;
+    // It has ended, without anything that could be seen: refused before anybody could look who it is.
+    if (shim_ == exit.pid && live_.empty() && record_at_ && !recorded_) forget_what_was();
   }
   if (recorded_) return;
-  if (held_.size() < kMaxHeldEvents)
+  const std::size_t bytes = bytes_of(event);
+  if (keep && held_.size() < kMaxHeldEvents && held_bytes_ + bytes <= kMaxHeldBytes) {
+    held_bytes_ += bytes;
     held_.push_back(std::move(event));
-  else
+  } else {
     ++missing_;
+  }
+}
+
+void BegunLogin::forget_what_was() {
+  record_at_.reset();
+  shim_.reset();
+  held_.clear();
+  held_bytes_ = 0;
+  missing_ = 0;
 }
 
 void BegunLogin::claimed(std::int64_t pid, Claim claim) {
+  if (claim == Claim::kPasses) {
+    // Of a shim further down the policy may say another thing than of the login.
+    if (first_ && first_->pid == pid) passes_ = true;
+    return;
+  }
   if (claim == Claim::kRecorded) live_.erase(pid);
-  if (claim == Claim::kPasses) passes_ = true;
-  if (recorded_) return;
-  reason_at_.reset();
-  held_.clear();
-  missing_ = 0;
+  if (std::exchange(claimed_, true) || recorded_) return;
+  forget_what_was();
 }
 
 void BegunLogin::retain(const std::function<bool(std::int64_t pid)>& alive) {
@@ -51,10 +82,9 @@ void BegunLogin::retain(const std::function<bool(std::int64_t pid)>& alive) {
 BegunLogin::Step BegunLogin::step(MonoUs now) {
   if (recorded_) return live_.empty() ? Step::kOver : Step::kWait;
   if (passes_) return Step::kRelease;
-  if (!wanted_) return live_.empty() && !reason_at_ ? Step::kOver : Step::kWait;
-  if (!*wanted_) return Step::kRelease;
-  if (!reason_at_) return live_.empty() ? Step::kOver : Step::kWait;
-  if (!live_.empty() && now < *reason_at_ + kGraceUs) return Step::kWait;
+  if (wanted_ && !*wanted_) return Step::kRelease;
+  if (!record_at_) return live_.empty() ? Step::kOver : Step::kWait;
+  if (!wanted_ || (!live_.empty() && now < *record_at_)) return Step::kWait;
   recorded_ = true;
   return Step::kRecord;
 }

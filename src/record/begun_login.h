@@ -2,8 +2,9 @@
 //
 // Pure. Most logins meet the shim at once and are its business from then on (claimed). What is executed
 // beside it, or without it, by somebody whom the policy wants recorded, becomes a recording of its own
-// (kRecord), with everything from the first program on. Held until then: at most kMaxHeldEvents events, and
-// the number of the rest.
+// (kRecord), with everything from the first program on. Held until then: at most kMaxHeldEvents events of
+// kMaxHeldBytes, and the number of the rest. A login is claimed once: who runs the shim again and again
+// beside what he does gains nothing.
 #pragma once
 
 #include <cstddef>
@@ -24,21 +25,26 @@ class BegunLogin {
  public:
   /// How long a login may execute something before it meets the shim: start-up files ahead of a hook.
   static constexpr MonoUs kGraceUs = 2 * kUsPerS;
+  /// The same of the shim, which waits for its verdict that long: without one it is somebody else's program.
+  static constexpr MonoUs kShimGraceUs = 30 * kUsPerS;
   static constexpr std::size_t kMaxHeldEvents = 1024;
+  static constexpr std::size_t kMaxHeldBytes = 1 << 20;
   /// Processes whose end is waited for; more end the login's recording early.
   static constexpr std::size_t kMaxLive = 65536;
 
-  /// `shim_path`: to execute that is no reason for a recording.
+  /// `shim_path`: to execute that is no reason for a recording for so long.
   explicit BegunLogin(std::string shim_path) : shim_path_(std::move(shim_path)) {}
 
-  void take(ProcessEvent event, MonoUs now);
+  /// Without `keep` it is counted instead of held: there is no room for more.
+  void take(ProcessEvent event, MonoUs now, bool keep = true);
   /// So many events are lost; 0: nobody knows how many.
   void lost(std::uint64_t count) { missing_ += count > 0 ? count : 1; }
   /// The policy records or refuses such a login, or does neither.
   void wanted(bool is) { wanted_ = is; }
   enum class Claim { kRecorded, kPasses, kRefused };
-  /// The shim that runs as `pid` is about to have its verdict; recorded, its process leaves this login. What
-  /// came before is answered for. What is executed beside it from now on is a reason again.
+  /// The shim that runs as `pid` is about to have its verdict; recorded, its process leaves this login. The
+  /// first time, what came before is answered for; what is executed beside it from then on is a reason again.
+  /// That a shim may pass counts for the login only where the shim is the login's first process.
   void claimed(std::int64_t pid, Claim claim);
 
   enum class Step {
@@ -49,23 +55,31 @@ class BegunLogin {
   };
   Step step(MonoUs now);
   /// Whether step() will come to something else by time alone.
-  [[nodiscard]] bool waits_for_time() const noexcept {
-    return !recorded_ && wanted_.value_or(false) && reason_at_.has_value();
-  }
+  [[nodiscard]] bool waits_for_time() const noexcept { return !recorded_ && record_at_.has_value(); }
+  /// Whether something was executed that is a reason for a recording.
+  [[nodiscard]] bool has_reason() const noexcept { return record_at_.has_value(); }
   /// Ends of processes may have been lost.
   void retain(const std::function<bool(std::int64_t pid)>& alive);
 
   /// What take() kept, oldest first, and how many events are missing; empties both.
-  std::vector<ProcessEvent> held() { return std::exchange(held_, {}); }
+  std::vector<ProcessEvent> held() {
+    held_bytes_ = 0;
+    return std::exchange(held_, {});
+  }
   std::uint64_t missing() { return std::exchange(missing_, 0); }
 
+  [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }  ///< about
   [[nodiscard]] bool recorded() const noexcept { return recorded_; }
+  /// Whether no process of it is known any more.
+  [[nodiscard]] bool empty() const noexcept { return live_.empty(); }
   /// What it began with; nullopt before the first program was told.
   [[nodiscard]] const std::optional<format::ExecInfo>& first() const noexcept { return first_; }
   /// How its first process ended.
   [[nodiscard]] const std::optional<format::ExitInfo>& end() const noexcept { return end_; }
 
  private:
+  void forget_what_was();
+
   std::string shim_path_;
   std::optional<bool> wanted_;
   std::optional<format::ExecInfo> first_;
@@ -73,7 +87,10 @@ class BegunLogin {
   std::vector<ProcessEvent> held_;
   std::uint64_t missing_ = 0;
   std::set<std::int64_t> live_;
-  std::optional<MonoUs> reason_at_;  ///< when something was executed that is a reason for a recording
+  std::optional<MonoUs> record_at_;   ///< when what was executed must be recorded
+  std::optional<std::int64_t> shim_;  ///< the process that executed what looks like the shim
+  std::size_t held_bytes_ = 0;
+  bool claimed_ = false;
   bool passes_ = false;
   bool recorded_ = false;
 };

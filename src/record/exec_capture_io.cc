@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +34,8 @@ struct Member {
   std::uint32_t execs = 0;
   std::uint32_t quiet = 0;
   std::uint32_t told = 0;
+  std::uint32_t released = 0;
+  std::uint32_t unused = 0;
 };
 
 // What libbpf complained of first: what follows is only "failed to load object".
@@ -166,10 +169,13 @@ void ExecCapture::release(std::uint64_t begun) {
   (void)bpf_map_update_elem(bpf_map__fd(native_->programs->maps.released), &begun, &yes, BPF_ANY);
 }
 
-std::uint64_t ExecCapture::session_of(int pidfd) const {
-  Member member;
-  const int found = bpf_map_lookup_elem(bpf_map__fd(native_->programs->maps.members), &pidfd, &member);
-  return found == 0 ? member.session : 0;
+std::function<std::uint64_t(int)> ExecCapture::session_probe() const {
+  auto members =
+      std::make_shared<Fd>(::fcntl(bpf_map__fd(native_->programs->maps.members), F_DUPFD_CLOEXEC, 0));
+  return [members](int pidfd) -> std::uint64_t {
+    Member member;
+    return bpf_map_lookup_elem(members->get(), &pidfd, &member) == 0 ? member.session : 0;
+  };
 }
 
 // libbpf's callback: a negative value ends this turn, the entry counts as taken all the same.
@@ -202,6 +208,9 @@ void ExecCapture::drain() {
 }
 
 void ExecCapture::tell_losses() {
+  const std::uint64_t begun = __atomic_load_n(&native_->programs->bss->lost_begun, __ATOMIC_ACQUIRE);
+  if (begun > lost_begun_ && sink_.lost)
+    sink_.lost(OPELOG_RING_SERVERS, begun - std::exchange(lost_begun_, begun));
   // Grows after the session's own counter, so it may still be behind what was told.
   const std::uint64_t total = __atomic_load_n(&native_->programs->bss->lost_total, __ATOMIC_ACQUIRE);
   if (total <= lost_) return;

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -39,9 +40,10 @@ class ExecCapture final : public ExecSource {
   Status join(int pidfd, std::uint64_t session, Membership membership) override;
   void forget(std::uint64_t session) override;
   Status watch_server(int pidfd) override;
+  [[nodiscard]] bool follows_logins() const override { return true; }
   Status count_losses(std::uint64_t session) override;
   void release(std::uint64_t begun) override;
-  [[nodiscard]] std::uint64_t session_of(int pidfd) const override;
+  [[nodiscard]] std::function<std::uint64_t(int pidfd)> session_probe() const override;
   void drain() override;
   [[nodiscard]] std::string describe() const override;
 
@@ -67,7 +69,7 @@ class ExecCapture final : public ExecSource {
   Timer timer_;
   std::unique_ptr<Poll> poll_;
   std::map<std::uint64_t, std::uint64_t> sessions_;  ///< losses told so far
-  std::uint64_t delivered_ = 0, lost_ = 0, malformed_ = 0, looks_ = 0;
+  std::uint64_t delivered_ = 0, lost_ = 0, malformed_ = 0, looks_ = 0, lost_begun_ = 0;
   int taken_ = 0;  ///< entries, in this turn
   int idle_ = 0;   ///< looks in a row without an event
   bool draining_ = false;

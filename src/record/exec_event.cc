@@ -86,7 +86,9 @@ std::optional<ProcessEvent> decode_exec(std::string_view bytes) {
   info.argument_bytes = entry.arguments_true;
   split_arguments(arguments, info.argv);
   info.argc = info.argv_missing || info.argv_cut ? entry.argc : info.argv.size();
-  return ProcessEvent{entry.head.session, microseconds(entry.head.time_ns), std::move(info)};
+  const auto flag = [&entry](unsigned which) { return (entry.flags & which) != 0; };
+  return ProcessEvent{entry.head.session,       microseconds(entry.head.time_ns), std::move(info),
+                      flag(OPELOG_RING_BEGINS), flag(OPELOG_RING_LEADS),          flag(OPELOG_RING_KIN)};
 }
 
 std::optional<ProcessEvent> decode_exit(std::string_view bytes) {

@@ -20,6 +20,9 @@ struct ProcessEvent {
   std::uint64_t session = 0;  ///< as it was given to ExecSource::join
   MonoUs when = 0;
   std::variant<format::ExecInfo, format::ExitInfo> what;
+  bool begins = false;  ///< the first program of a begun login; only then:
+  bool leads = false;   ///< its process leads its session
+  bool kin = false;     ///< who forked it runs as the same user
   bool operator==(const ProcessEvent&) const = default;
 };
 

@@ -23,6 +23,8 @@ typedef __u16 __be16;
 typedef __u32 __be32;
 typedef __u32 __wsum;
 
+enum { kSessionOfPid = 3 }; /* PIDTYPE_SID of linux/pid_types.h */
+
 /* Numbers of the kernel's interface, as its headers have them. */
 enum {
   BPF_MAP_TYPE_HASH = 1,
@@ -106,6 +108,7 @@ struct tty_struct {
   int index;
 };
 struct signal_struct {
+  struct pid* pids[4];
   atomic_t live;
   int group_exit_code;
   __u32 flags;
@@ -140,8 +143,10 @@ struct member {
   __u64 exec_ns; /* of the last exec, 0 none */
   __u32 parent;  /* who forked it, 0: from before it was joined */
   __u32 execs;
-  __u32 quiet; /* only its children's events are told */
-  __u32 told;  /* its end was */
+  __u32 quiet;    /* only its children's events are told */
+  __u32 told;     /* its end was */
+  __u32 released; /* of a begun login that concerns nobody: it, and all it starts */
+  __u32 unused;
 };
 
 struct {
@@ -198,6 +203,7 @@ struct {
 const volatile __u32 pid_namespace = 0; /* inode of the daemon's; 0: that of the host */
 const volatile __u32 wake_bytes = 256 << 10;
 __u64 lost_total = 0; /* grows with every loss, so that the daemon need not look through `losses` */
+__u64 lost_begun = 0; /* entries of begun logins whose losses nobody counts yet */
 __u64 begun = OPELOG_RING_SERVERS; /* number of the login that began last */
 __u32 asleep = 0;                  /* the daemon runs no timer: the next entry must wake it */
 
@@ -205,7 +211,10 @@ __u32 asleep = 0;                  /* the daemon runs no timer: the next entry m
 
 static __always_inline void lose(__u64 session) {
   __u64* count = bpf_map_lookup_elem(&losses, &session);
-  if (!count) return; /* of a session that takes no more */
+  if (!count) {
+    if (session <= OPELOG_RING_LAST_BEGUN) __sync_fetch_and_add(&lost_begun, 1);
+    return; /* or of a session that takes no more */
+  }
   __sync_fetch_and_add(count, 1);
   __sync_fetch_and_add(&lost_total, 1);
 }
@@ -250,8 +259,12 @@ static __always_inline int is_server(struct task_struct* task) {
   return name[0] == 's' && name[1] == 's' && name[2] == 'h' && name[3] == 'd';
 }
 
-static __always_inline int is_released(__u64 session) {
-  return session <= OPELOG_RING_LAST_BEGUN && bpf_map_lookup_elem(&released, &session);
+/* Noted in the process, because the map forgets. */
+static __always_inline int is_released(struct member* member) {
+  if (member->released) return 1;
+  if (member->session > OPELOG_RING_LAST_BEGUN || !bpf_map_lookup_elem(&released, &member->session)) return 0;
+  member->released = 1;
+  return 1;
 }
 
 static __always_inline void fill_head(struct opelog_ring_head* head, const struct member* member,
@@ -268,7 +281,7 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
   struct member* from = member_of(parent);
   if (!from) return 0;
-  struct member to = {.session = from->session};
+  struct member to = {.session = from->session, .released = is_released(from)};
   if (child->tgid == parent->tgid) {
     to = *from;
   } else {
@@ -350,21 +363,27 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
     /* Forked before its parent was joined, or when there was no memory. */
     struct member* from = bpf_task_storage_get(&members, task->real_parent, 0, 0);
     if (!from) return 0;
-    struct member to = {.session = from->session, .parent = number_of(task->real_parent)};
+    struct member to = {
+        .session = from->session, .parent = number_of(task->real_parent), .released = is_released(from)};
     member = bpf_task_storage_get(&members, task, &to, BPF_LOCAL_STORAGE_GET_F_CREATE);
     if (!member) {
       lose(to.session);
       return 0;
     }
   }
+  __u32 flags = 0;
   if (member->session == OPELOG_RING_SERVERS) {
     if (is_server(task)) return 0;
     member->session = __sync_fetch_and_add(&begun, 1) + 1;
+    flags = OPELOG_RING_BEGINS;
+    if (BPF_CORE_READ(task, signal, pids[kSessionOfPid]) == BPF_CORE_READ(task, group_leader, thread_pid))
+      flags |= OPELOG_RING_LEADS;
+    if (BPF_CORE_READ(task, real_parent, cred, uid.val) == task->cred->uid.val) flags |= OPELOG_RING_KIN;
   }
   __u64 now = bpf_ktime_get_ns();
   member->exec_ns = now;
   member->execs += 1;
-  if (member->quiet || is_released(member->session)) return 0;
+  if (member->quiet || is_released(member)) return 0;
   struct workplace* place = take_workplace();
   if (!place) {
     lose(member->session);
@@ -372,7 +391,6 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   }
 
   struct opelog_ring_exec* entry = &place->entry;
-  __u32 flags = 0;
   fill_head(&entry->head, member, task, now);
   entry->head.kind = OPELOG_RING_EXEC;
   entry->uid = task->cred->uid.val;
@@ -422,8 +440,7 @@ int BPF_PROG(on_exit, struct task_struct* task) {
   if (task->signal->live.counter != 0) return 0; /* the process goes on in other threads */
   struct task_struct* leader = task->group_leader;
   struct member* member = bpf_task_storage_get(&members, leader, 0, 0);
-  if (!member || member->quiet || member->session == OPELOG_RING_SERVERS || is_released(member->session))
-    return 0;
+  if (!member || member->quiet || member->session == OPELOG_RING_SERVERS || is_released(member)) return 0;
   /* Two last threads may both come here. */
   if (__sync_lock_test_and_set(&member->told, 1) != 0) return 0;
   __u64 now = bpf_ktime_get_ns();

@@ -27,6 +27,9 @@ enum opelog_ring_flags {
   OPELOG_RING_NO_ARGUMENTS = 1, /* they could not be read: paged out, or overwritten by another thread */
   OPELOG_RING_EXE_CUT = 2,
   OPELOG_RING_DIRECTORY_CUT = 4,
+  OPELOG_RING_BEGINS = 16,  /* of a begun login: its first program */
+  OPELOG_RING_LEADS = 32,   /* the process leads its session, as what sshd starts for a login does */
+  OPELOG_RING_KIN = 64,     /* who forked it runs as the same user: sshd had become the user already */
   OPELOG_RING_EXE_BARE = 8, /* a name in no directory (memfd), which may hold slashes */
 };
 

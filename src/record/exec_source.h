@@ -46,14 +46,17 @@ class ExecSource {
   virtual void forget(std::uint64_t session) = 0;
   /// A process at which logins begin (sshd), and what it starts while that is a server's too. From the first
   /// other program on, each is told under a number of its own, up to kLastBegun. Code::kUnsupported where
-  /// the source cannot.
+  /// the source cannot: then nothing of what follows does anything.
   virtual Status watch_server(int pidfd) = 0;
-  /// From now on what is lost of a login that has begun is told, until forget().
+  [[nodiscard]] virtual bool follows_logins() const = 0;
+  /// From now on what is lost of a login that has begun is told, until forget(). Before, it is told of
+  /// OPELOG_RING_SERVERS: of any of them.
   virtual Status count_losses(std::uint64_t begun) = 0;
   /// Nothing more is told of a login that has begun.
   virtual void release(std::uint64_t begun) = 0;
-  /// Which session or begun login the process belongs to; 0: none, or it has ended.
-  [[nodiscard]] virtual std::uint64_t session_of(int pidfd) const = 0;
+  /// Which session or begun login a process belongs to; 0: none, or it has ended. What is returned may be
+  /// called on any thread, and may outlive the source.
+  [[nodiscard]] virtual std::function<std::uint64_t(int pidfd)> session_probe() const = 0;
   /// Delivers all that has happened so far, without waiting. Cheap if nothing has: call it before output is
   /// recorded, and the order of the records is that of the events.
   virtual void drain() = 0;

@@ -270,6 +270,7 @@ void LoginServer::record(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
     state(Level::kWarning, "login-refused",
           "a command of " + found->account.user + " beside the terminal of his login (~/.ssh/rc) is not run",
           found.get(), admission.rule.name);
+    claim(*found, BegunLogin::Claim::kRefused);
     refuse(p, "opelog: ~/.ssh/rc is not run where the login's terminal is recorded", OPELOG_EXIT_REFUSED);
     return drop(id);
   }

@@ -142,8 +142,8 @@ Status ProcConnector::count_losses(std::uint64_t) {
 
 void ProcConnector::release(std::uint64_t) {}
 
-std::uint64_t ProcConnector::session_of(int) const {
-  return 0;
+std::function<std::uint64_t(int)> ProcConnector::session_probe() const {
+  return [](int) -> std::uint64_t { return 0; };
 }
 
 void ProcConnector::drain() {

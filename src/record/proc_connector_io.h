@@ -33,7 +33,8 @@ class ProcConnector final : public ExecSource {
   Status watch_server(int pidfd) override;
   Status count_losses(std::uint64_t session) override;
   void release(std::uint64_t begun) override;
-  [[nodiscard]] std::uint64_t session_of(int pidfd) const override;
+  [[nodiscard]] bool follows_logins() const override { return false; }
+  [[nodiscard]] std::function<std::uint64_t(int pidfd)> session_probe() const override;
   void drain() override;
   [[nodiscard]] std::string describe() const override;
 

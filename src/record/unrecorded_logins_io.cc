@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 
 #include "core/clock_io.h"
 #include "core/policy_decide.h"
@@ -19,13 +20,17 @@
 namespace opelog::record {
 namespace {
 
-// Logins that are looked after at once, and past ones that are remembered; a kilobyte or two each.
-constexpr std::size_t kMostBegun = 4096;
-// How often one that waits for something is looked at.
+// Logins that are looked after at once, of all and of one user, and past ones that are remembered; a kilobyte
+// or two each.
+constexpr std::size_t kMostBegun = 4096, kMostOfUser = 512;
+// Events that are held for all of them together.
+constexpr std::size_t kMostHeldBytes = 32U << 20;
+// How often one that waits for something is looked at; and how long a shim's login is left alone.
 constexpr std::uint64_t kLookAfterMs = 500;
+constexpr MonoUs kUnclaimedUs = 1 * kUsPerS;
 // Events come together: one without a process that is known is not over before none came for so long.
 constexpr MonoUs kQuietUs = 1 * kUsPerS;
-// How often other processes of it are looked for then: that reads all of /proc.
+// How often other processes of it are looked for then.
 constexpr MonoUs kScanUs = 5 * kUsPerS;
 constexpr const char* kLosses = "more happened than could be fetched in time";
 
@@ -33,17 +38,40 @@ Fd open_pidfd(std::int64_t pid) {
   return Fd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
 }
 
-// Every process there is, until `visit` says that it is enough.
-void each_process(const std::function<bool(std::int64_t pid, int pidfd)>& visit) {
+// Which processes belong to the logins `of`, and how many could not be looked at; those of `kill` get
+// SIGKILL.
+struct Scan {
+  std::function<std::uint64_t(int)> probe;
+  std::set<std::uint64_t> of, kill;
+  MonoUs begun = 0;
+  std::map<std::uint64_t, std::set<std::int64_t>> found;
+
+  void run();
+};
+
+// Reads all of /proc: on a thread.
+void Scan::run() {
   DIR* proc = ::opendir("/proc");
   if (proc == nullptr) return;
   while (const dirent* entry = ::readdir(proc)) {
     const auto pid = parse_proc_number(entry->d_name);
     if (!pid) continue;
     const Fd pidfd = open_pidfd(*pid);
-    if (pidfd && !visit(*pid, pidfd.get())) break;
+    const std::uint64_t number = pidfd ? probe(pidfd.get()) : 0;
+    if (of.count(number) == 0) continue;
+    const auto directory = ProcDirectory::open(*pid);
+    if (!directory || !directory->stat()) continue;  // a zombie
+    found[number].insert(*pid);
+    if (kill.count(number) > 0) (void)::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
   }
   ::closedir(proc);
+}
+
+// A session's id.
+std::string hex_of(std::uint64_t number) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
+  return text;
 }
 
 // What the header says of what a session left behind: who, from where and by which rule, as its own did.
@@ -69,6 +97,7 @@ bool is_begun(std::uint64_t number) noexcept {
 struct UnrecordedLogins::Lookup {
   // given:
   format::ExecInfo first;
+  bool begins = false, leads = false, kin = false;  ///< as ProcessEvent has them
   std::shared_ptr<const LoginConfig> config;
   // found:
   bool done = false;
@@ -84,6 +113,11 @@ struct UnrecordedLogins::Lookup {
 };
 
 void UnrecordedLogins::Lookup::run() {
+  if (left_by) {  // of a session that nobody remembers
+    if (auto found = lookup_account(first.uid, Groups::kWithoutGroups)) left_by->user = found->user;
+    wanted = true;
+    return;
+  }
   const Policy& policy = config->policy;
   if (auto process = read_serving_process(first.parent)) {
     server = std::move(process->login);
@@ -108,32 +142,41 @@ void UnrecordedLogins::Lookup::run() {
   const Decision decision = decide(policy, facts);
   wanted = decision.rule != nullptr && decision.action != Action::kPass;
   if (wanted) rule = *decision.rule;
-  if (!wanted || first.uid != 0) return;
-  // What PAM or sshd run as root for themselves leads no session; a login does.
-  auto directory = ProcDirectory::open(first.pid);
-  auto stat = directory ? directory->stat() : Result<ProcStat>(process_gone());
-  wanted = stat && stat->session == first.pid;
+  // What PAM or sshd run for themselves, as root or as a user of their own, is no login: that leads its
+  // session, or is started by an sshd that has become the user. Where the first program was lost, nothing of
+  // this is known, and it counts as one.
+  if (!begins) return;
+  if (first.uid != 0)
+    wanted = wanted && (leads || kin);
+  else
+    wanted = wanted && leads && first.file == (account.shell.empty() ? "/bin/sh" : account.shell);
 }
 
 struct UnrecordedLogins::Login {
   explicit Login(std::string shim_path) : state(std::move(shim_path)) {}
   BegunLogin state;
   std::shared_ptr<Lookup> found;
+  std::optional<ProcessEvent> first;  ///< its first exec event
   std::unique_ptr<ExecOnlyRecording> recording;
+  MonoUs begun = mono_now();
+  std::uint32_t uid = 0;
   MonoUs last_event = 0;
   MonoUs scanned = INT64_MIN / 2;  ///< when it was last looked for processes that are not known
   bool ends = false;               ///< whatever it still starts is killed
+  bool unsure = false;             ///< ends of processes may have been lost
   format::EndReason reason = format::EndReason::kExit;
 };
 
 UnrecordedLogins::UnrecordedLogins(Loop& loop, FactSink facts, Recorder& recorder, ExecSource& source)
-    : facts_(std::move(facts)),
+    : loop_(loop),
+      facts_(std::move(facts)),
       recorder_(recorder),
       source_(source),
+      probe_(source.session_probe()),
       work_(loop),
       host_(read_host_facts()),
       timer_(loop, [this] { look_after(); }),
-      slow_timer_(loop, [this] { look_after(); }) {}
+      slow_timer_(loop, [this] { scan(); }) {}
 
 UnrecordedLogins::~UnrecordedLogins() {
   *alive_ = false;
@@ -166,20 +209,23 @@ void UnrecordedLogins::watch(const std::vector<LoginServerProcess>& servers) {
 
 // ---- events
 
-UnrecordedLogins::Login* UnrecordedLogins::find_or_begin(std::uint64_t number) {
+UnrecordedLogins::Login* UnrecordedLogins::find_or_begin(std::uint64_t number, std::uint32_t uid) {
   if (auto it = logins_.find(number); it != logins_.end()) return it->second.get();
   if (!config_) return nullptr;
-  if (logins_.size() >= kMostBegun) {
-    source_.release(number);
+  if (logins_.size() >= kMostBegun || (uid != 0 && of_user_[uid] >= kMostOfUser)) {
+    // Its next event may find room.
     if (!std::exchange(crowded_, true))
-      facts_({Level::kWarning,
-              "unrecorded-crowded",
-              "more logins begin than can be looked after: one that never meets opelog-shell may be missed",
-              {}});
+      facts_(
+          {Level::kWarning,
+           "unrecorded-crowded",
+           "more logins have begun than can be looked after: what one executes that never meets opelog-shell "
+           "may be missed",
+           {{"uid", std::to_string(uid)}}});
     return nullptr;
   }
-  crowded_ = false;
   auto login = std::make_unique<Login>(config_->shim_path);
+  login->uid = uid;
+  ++of_user_[uid];
   if (auto before = past_.find(number); before != past_.end()) {
     login->found = before->second;
     if (login->found->done) login->state.wanted(login->found->wanted);
@@ -191,52 +237,61 @@ void UnrecordedLogins::executed(ProcessEvent event) {
   if (stopped_) return;
   const std::uint64_t number = event.session;
   const auto* exec = std::get_if<format::ExecInfo>(&event.what);
-  if (logins_.count(number) == 0) {
-    if (exec == nullptr) return;                                // of one that is over
-    if (!is_begun(number) && past_.count(number) == 0) return;  // long over
-  }
-  Login* login = find_or_begin(number);
+  if (exec == nullptr && logins_.count(number) == 0) return;  // of one that is over
+  Login* login = find_or_begin(number, exec != nullptr ? exec->uid : 0);
   if (login == nullptr) return;
   login->last_event = mono_now();
-  const bool starts = exec != nullptr;
+  if (exec != nullptr && !login->first) login->first = event;
   // The shim speaks for itself; to look its user up here as well would be a second time.
-  const bool look = starts && !login->found && is_begun(number) && exec->exe != config_->shim_path;
+  const bool look = exec != nullptr && !login->found && exec->exe != config_->shim_path;
   if (login->recording) login->recording->executed(event);
-  login->state.take(std::move(event), mono_now());
+  const std::size_t before = login->state.held_bytes();
+  login->state.take(std::move(event), mono_now(), held_bytes_ < kMostHeldBytes);
+  held_bytes_ += login->state.held_bytes() - before;
   if (look) look_up(number, *login);
-  if (login->ends && starts) end_processes(number);
   review(number);
 }
 
 void UnrecordedLogins::events_lost(std::uint64_t number, std::uint64_t count) {
   for (const auto& [which, login] : logins_) {
-    if (number != 0 && number != which) continue;
+    const bool counted_apart = login->recording && number == OPELOG_RING_SERVERS;
+    if (counted_apart || (number > OPELOG_RING_SERVERS && number != which)) continue;
     if (login->recording)
       login->recording->lost(count, kLosses);
     else
       login->state.lost(count);
-    login->state.retain([this, number = which](std::int64_t pid) {
-      const Fd pidfd = open_pidfd(pid);
-      return pidfd && source_.session_of(pidfd.get()) == number;
-    });
+    login->unsure = true;
   }
-  look_after();
+  if (!slow_timer_.active()) slow_timer_.start(kQuietUs / kUsPerMs);
 }
 
 void UnrecordedLogins::claimed(int shim_pidfd, std::int64_t pid, BegunLogin::Claim claim) {
   source_.drain();  // what it executed before belongs to what it answers for
-  const std::uint64_t number = source_.session_of(shim_pidfd);
+  const std::uint64_t number = probe_(shim_pidfd);
   if (!is_begun(number)) return;
   const auto it = logins_.find(number);
   if (it == logins_.end()) return;
-  it->second->state.claimed(pid, claim);
+  BegunLogin& state = it->second->state;
+  held_bytes_ -= state.held_bytes();
+  state.claimed(pid, claim);
+  held_bytes_ += state.held_bytes();
   review(number);
 }
 
 void UnrecordedLogins::look_up(std::uint64_t number, Login& login) {
   login.found = std::make_shared<Lookup>();
-  login.found->first = *login.state.first();
+  const ProcessEvent& first = *login.first;
+  login.found->first = std::get<format::ExecInfo>(first.what);
+  login.found->begins = first.begins;
+  login.found->leads = first.leads;
+  login.found->kin = first.kin;
   login.found->config = config_;
+  if (!is_begun(number)) {
+    login.found->left_by = format::SessionInfo{};
+    login.found->left_by->id = hex_of(number);
+    login.found->left_by->uid = login.found->first.uid;
+    login.found->left_by->user = std::to_string(login.found->first.uid);
+  }
   work_.run(
       login.found->first.uid, [found = login.found] { found->run(); },
       [this, number, found = login.found, alive = alive_] {
@@ -254,22 +309,23 @@ void UnrecordedLogins::look_up(std::uint64_t number, Login& login) {
 void UnrecordedLogins::review(std::uint64_t number) {
   const auto it = logins_.find(number);
   if (it == logins_.end()) return;
-  switch (it->second->state.step(mono_now())) {
+  Login& login = *it->second;
+  switch (login.state.step(mono_now())) {
     case BegunLogin::Step::kWait:
-      if (it->second->state.waits_for_time() && !timer_.active()) timer_.start(kLookAfterMs);
+      if (!login.found && login.state.has_reason() && mono_now() >= login.begun + kUnclaimedUs)
+        look_up(number, login);
+      if (login.state.waits_for_time() && !timer_.active()) timer_.start(kLookAfterMs);
       return;
     case BegunLogin::Step::kRelease:
       source_.release(number);
       // What was told before that is not looked up again.
-      if (it->second->found) remember(number, it->second->found);
-      logins_.erase(it);
-      return;
+      return forget(it);
     case BegunLogin::Step::kRecord:
-      record(number, *it->second);
+      record(number, login);
       return review(number);
     case BegunLogin::Step::kOver:
-      if (it->second->recording && goes_on(number, *it->second)) return;
-      return over(it, it->second->reason);
+      if (!login.recording) return forget(it);
+      if (!slow_timer_.active()) slow_timer_.start(kQuietUs / kUsPerMs);
   }
 }
 
@@ -277,6 +333,46 @@ void UnrecordedLogins::look_after() {
   std::vector<std::uint64_t> numbers;
   for (const auto& [number, login] : logins_) numbers.push_back(number);
   for (const std::uint64_t number : numbers) review(number);
+}
+
+// Processes that no event told of, or whose end was lost; and those that are to be killed, whatever they are
+// a child of by now.
+void UnrecordedLogins::scan() {
+  if (scanning_) {
+    slow_timer_.start(kQuietUs / kUsPerMs);
+    return;
+  }
+  auto scan = std::make_shared<Scan>();
+  scan->begun = mono_now();
+  bool later = false;
+  for (const auto& [number, login] : logins_) {
+    const bool idle = login->recording && login->state.empty();
+    if (!login->ends && !login->unsure && !idle) continue;
+    later = true;
+    if (!login->ends && scan->begun < std::max(login->last_event + kQuietUs, login->scanned + kScanUs))
+      continue;
+    scan->of.insert(number);
+    if (login->ends) scan->kill.insert(number);
+    login->scanned = scan->begun;
+  }
+  if (later) slow_timer_.start(kQuietUs / kUsPerMs);
+  if (scan->of.empty()) return;
+  scan->probe = probe_;
+  const Status queued = run_work(
+      loop_, [scan] { scan->run(); },
+      [this, scan, alive = alive_] {
+        if (!*alive) return;
+        scanning_ = false;
+        for (const std::uint64_t number : scan->of) {
+          const auto it = logins_.find(number);
+          if (it == logins_.end() || it->second->last_event >= scan->begun) continue;
+          const std::set<std::int64_t>& living = scan->found[number];
+          it->second->unsure = false;
+          it->second->state.retain([&living](std::int64_t pid) { return living.count(pid) > 0; });
+          if (living.empty() && it->second->recording) over(it);
+        }
+      });
+  scanning_ = queued.ok();
 }
 
 // What the header says of a login that never met the shim.
@@ -305,6 +401,7 @@ format::SessionInfo UnrecordedLogins::unrecorded_info(const Lookup& found, const
 }
 
 Status UnrecordedLogins::open_recording_of(std::uint64_t number, Login& login) {
+  held_bytes_ -= login.state.held_bytes();
   const std::vector<ProcessEvent> events = login.state.held();
   const MonoUs now = mono_now();
   const MonoUs begun = events.empty() ? now : std::min(events.front().when, now);
@@ -357,25 +454,36 @@ void UnrecordedLogins::record(std::uint64_t number, Login& login) {
           "session-kill",
           "the unrecorded login of " + found.account.user + " is ended by the policy",
           {{"user", found.account.user}, {"rule", found.rule.name}}});
-  login.ends = true;
-  login.reason = format::EndReason::kKilled;
-  end_processes(number);
+  end(login);
 }
 
-void UnrecordedLogins::over(Logins::iterator login, format::EndReason reason) {
-  const std::uint64_t number = login->first;
-  const std::unique_ptr<Login> ended = std::move(login->second);
+void UnrecordedLogins::end(Login& login) {
+  login.ends = true;
+  login.reason = format::EndReason::kKilled;
+  scan();
+}
+
+void UnrecordedLogins::forget(Logins::iterator login) {
+  held_bytes_ -= login->second->state.held_bytes();
+  if (login->second->found) remember(login->first, login->second->found);
+  const auto share = of_user_.find(login->second->uid);
+  if (share != of_user_.end() && --share->second == 0) of_user_.erase(share);
+  crowded_ = false;
   logins_.erase(login);
-  if (ended->found) remember(number, ended->found);
-  if (!ended->recording) return;
-  source_.forget(number);
-  format::EndInfo end;
-  end.reason = reason;
-  if (const auto& exit = ended->state.end()) {
-    end.exit_code = exit->exit_code;
-    end.signal = exit->signal;
+}
+
+void UnrecordedLogins::over(Logins::iterator login) {
+  if (const auto& recording = login->second->recording) {
+    source_.forget(login->first);
+    format::EndInfo end;
+    end.reason = stopped_ ? format::EndReason::kShutdown : login->second->reason;
+    if (const auto& exit = login->second->state.end()) {
+      end.exit_code = exit->exit_code;
+      end.signal = exit->signal;
+    }
+    recorder_.close_exec_only(*recording, end);
   }
-  recorder_.close_exec_only(*ended->recording, end);
+  forget(login);
 }
 
 void UnrecordedLogins::remember(std::uint64_t number, std::shared_ptr<Lookup> found) {
@@ -393,31 +501,6 @@ void UnrecordedLogins::session_ended(std::uint64_t number, const format::Session
   remember(number, std::move(left));
 }
 
-// Whether a process of it lives, though none that is known does.
-bool UnrecordedLogins::goes_on(std::uint64_t number, Login& login) {
-  const MonoUs now = mono_now();
-  if (!slow_timer_.active()) slow_timer_.start(kQuietUs / kUsPerMs);
-  if (now < login.last_event + kQuietUs || now < login.scanned + kScanUs) return true;  // looked for later
-  login.scanned = now;
-  bool found = false;
-  each_process([this, number, &found](std::int64_t pid, int pidfd) {
-    if (source_.session_of(pidfd) != number) return true;
-    const auto directory = ProcDirectory::open(pid);
-    found = directory && directory->stat();  // no zombie
-    return !found;
-  });
-  return found;
-}
-
-// Every process of it, whatever it is a child of by now.
-void UnrecordedLogins::end_processes(std::uint64_t number) {
-  each_process([this, number](std::int64_t, int pidfd) {
-    if (source_.session_of(pidfd) == number)
-      (void)::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
-    return true;
-  });
-}
-
 // ---- asked from outside
 
 Result<std::string> UnrecordedLogins::kill(const std::string& which, const std::string& who) {
@@ -431,25 +514,30 @@ Result<std::string> UnrecordedLogins::kill(const std::string& which, const std::
             {{"session", id},
              {"user", login->recording->info().user},
              {"recording", login->recording->writer().name()}}});
-    login->ends = true;
-    login->reason = format::EndReason::kKilled;
-    end_processes(number);
+    end(*login);
     return id;
   }
   return Error{Code::kNotFound, which + ": no such live session", 0};
 }
 
 void UnrecordedLogins::shutdown() {
+  source_.drain();
   stopped_ = true;
   timer_.stop();
   slow_timer_.stop();
-  while (!logins_.empty()) over(logins_.begin(), format::EndReason::kShutdown);
+  // What is held of one that was still to be judged is not thrown away, if anything is known of it.
+  for (const auto& [number, login] : logins_) {
+    if (!login->recording && login->found && login->found->done && login->found->wanted &&
+        login->state.has_reason())
+      record(number, *login);
+  }
+  while (!logins_.empty()) over(logins_.begin());
 }
 
 bool UnrecordedLogins::started_by(std::int64_t pid) const {
   return std::any_of(logins_.begin(), logins_.end(), [pid](const auto& login) {
-    const auto& first = login.second->state.first();
-    return first && first->parent == pid;
+    const auto& first = login.second->first;
+    return first && std::get<format::ExecInfo>(first->what).parent == pid;
   });
 }
 

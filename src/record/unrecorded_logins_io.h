@@ -66,21 +66,24 @@ class UnrecordedLogins final : public LoginClaims {
   struct Login;
   using Logins = std::map<std::uint64_t, std::unique_ptr<Login>>;
 
-  Login* find_or_begin(std::uint64_t number);
+  Login* find_or_begin(std::uint64_t number, std::uint32_t uid);
   void look_up(std::uint64_t number, Login& login);
   void review(std::uint64_t number);
   static format::SessionInfo unrecorded_info(const Lookup& found, const HostFacts& host);
   Status open_recording_of(std::uint64_t number, Login& login);
   void record(std::uint64_t number, Login& login);
-  void over(Logins::iterator login, format::EndReason reason);
+  void end(Login& login);
+  void forget(Logins::iterator login);
+  void over(Logins::iterator login);
   void remember(std::uint64_t number, std::shared_ptr<Lookup> found);
-  bool goes_on(std::uint64_t number, Login& login);
-  void end_processes(std::uint64_t number);
+  void scan();
   void look_after();
 
+  Loop& loop_;
   FactSink facts_;
   Recorder& recorder_;
   ExecSource& source_;
+  std::function<std::uint64_t(int pidfd)> probe_;
   UserWork work_;  ///< lookups: many logins of one user wait for each other
   std::shared_ptr<const LoginConfig> config_;
   HostFacts host_;
@@ -90,7 +93,10 @@ class UnrecordedLogins final : public LoginClaims {
   std::deque<std::uint64_t> past_order_;
   std::set<std::pair<std::int64_t, std::uint64_t>> servers_;
   std::uint64_t total_ = 0;
+  std::map<std::uint32_t, std::size_t> of_user_;  ///< logins, by who executed their first program
+  std::size_t held_bytes_ = 0;
   bool crowded_ = false;
+  bool scanning_ = false;
   bool stopped_ = false;
   Timer timer_, slow_timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -82,13 +82,15 @@ class Commands(scene.Scene):
         self.assertIn("sleep 0.2", found)
 
     def test_many_short_processes_are_all_there_or_counted(self):
-        self.host.ssh("opelogtest-a", "i=0; while [ $i -lt 10000 ]; do /bin/true $i; i=$((i+1)); done", timeout=120)
+        # The kernel's side is the same in a sanitizer build, and the reading is slow there.
+        many = 2000 if b"__asan_init" in self.host.read("/usr/bin/opelog") else 10000
+        self.host.ssh("opelogtest-a", f"i=0; while [ $i -lt {many} ]; do /bin/true $i; i=$((i+1)); done", timeout=120)
         [recording] = self.new_recordings()
         told = self.host.opelog("commands", "--all", recording.name)
         self.assertEqual(told.rc, 0)
         present = len(set(re.findall(r"/bin/true (\d+)$", told.text, re.M)))
         missing = sum(int(m) for m in re.findall(r"(\d+) or more events", told.err.decode()))
-        self.assertGreaterEqual(present + missing, 10000)
+        self.assertGreaterEqual(present + missing, many)
         self.assertGreater(present, 0)
 
     def test_what_a_user_prints_is_no_event(self):

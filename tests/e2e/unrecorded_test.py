@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import sandbox  # noqa: E402
@@ -68,6 +69,36 @@ class BrokenEnrolment(Unrecorded):
         self.assertIn("/bin/ls /", self.executed(recording))
         self.assertEqual(recording.notes()["EXIT_CODE"], ["4"])
         self.assertEqual(json.loads(self.host.opelog("show", "--json", recording.name).out)["kept"]["stdout"], "other")
+
+    def test_a_shim_that_may_pass_frees_nobody_but_itself(self):
+        # Two shells down the rule's parent is not sshd.
+        inner = """sh -c 'sh -c "/usr/bin/opelog-shell -c true; true"; true'"""
+        done = self.host.ssh("opelogtest-b", f"{inner}; /bin/echo free; exec sleep 3")
+        self.assertEqual(done.out, b"free\n")
+        [recording] = self.new_recordings(1)
+        for text in ("/bin/echo free", "sleep 3"):
+            self.assertIn(text, self.executed(recording))
+
+    def test_what_sshd_runs_for_itself_is_no_login(self):
+        self.host.write("/usr/local/bin/keys", "#!/bin/sh\nsleep 0.3\ncat /root/key.pub\n", 0o755)
+        self.host.sh("cp /root/key.pub /etc/keys.pub; chmod 644 /etc/keys.pub; sed -i s,/root/key.pub,/etc/keys.pub, /usr/local/bin/keys; "
+                     "useradd -u 6001 -M opelogtest-keys", check=True)
+        self.host.restart_sshd("AuthorizedKeysCommand /usr/local/bin/keys", "AuthorizedKeysCommandUser opelogtest-keys",
+                               "AuthorizedKeysFile none")
+        time.sleep(1.5)  # the next look finds the new sshd
+        self.assertEqual(self.host.ssh("opelogtest-a", "sleep 3").rc, 0)
+        self.new_recordings(0, "opelogtest-keys")
+        self.new_recordings(1, "opelogtest-a")
+        self.host.restart_sshd()
+        time.sleep(1.5)
+
+    def test_ssh_rc_of_who_passes_the_shim_is_no_login_of_its_own(self):
+        self.host.write("/home/opelogtest-a/.ssh/rc", "sleep 0.2\n", owner="opelogtest-a")
+        self.addCleanup(self.host.run, "rm", "/home/opelogtest-a/.ssh/rc")
+        term = self.log_in()
+        time.sleep(3)
+        self.assertEqual(self.log_out(term), 0)
+        self.new_recordings(1)
 
     def test_who_passes_the_shim_or_is_no_target_is_not_meant(self):
         before = self.stated()

@@ -38,7 +38,6 @@ TEST(BegunLogin, AWantedOneThatNeverMeetsItIsRecordedAfterTheGraceWithAllItDid) 
   login.take(program(kRoot, {"-bash"}), 10);
   login.take(program(101, {"ls"}), 20);
   EXPECT_EQ(login.step(BegunLogin::kGraceUs * 9), Step::kWait) << "nobody knows yet whether it is wanted";
-  EXPECT_FALSE(login.waits_for_time());
   login.wanted(true);
   EXPECT_TRUE(login.waits_for_time());
   EXPECT_EQ(login.step(10 + BegunLogin::kGraceUs - 1), Step::kWait);
@@ -100,10 +99,67 @@ TEST(BegunLogin, ARefusedOneThatGoesOnIsAReason) {
   EXPECT_EQ(login.step(40 + BegunLogin::kGraceUs), Step::kRecord);
 }
 
+TEST(BegunLogin, TheShimAgainAndAgainPutsNothingOff) {
+  BegunLogin login(kShimOfLogins);
+  login.wanted(true);
+  login.take(program(kRoot, {"bash", "-c", "exec opelog-shell"}), 10);
+  login.take(program(101, {"opelog-shell"}, kShimOfLogins), 20);
+  login.claimed(101, BegunLogin::Claim::kRecorded);
+  login.take(program(kRoot, {"sh"}), 30);
+  for (int i = 0; i < 3; ++i) {
+    login.take(program(102 + i, {"opelog-shell", "-c", "true"}, kShimOfLogins), 40 + i);
+    login.claimed(102 + i, i == 1 ? BegunLogin::Claim::kRefused : BegunLogin::Claim::kRecorded);
+  }
+  EXPECT_EQ(login.step(30 + BegunLogin::kGraceUs), Step::kRecord);
+  EXPECT_EQ(std::get<format::ExecInfo>(login.held().front().what).argv, std::vector<std::string>{"sh"});
+}
+
+TEST(BegunLogin, ThatAShimFurtherDownMayPassFreesNobody) {
+  BegunLogin login(kShimOfLogins);
+  login.wanted(true);
+  login.take(program(kRoot, {"-bash"}), 10);
+  login.take(program(101, {"opelog-shell", "-c", "true"}, kShimOfLogins), 20);
+  login.claimed(101, BegunLogin::Claim::kPasses);
+  EXPECT_EQ(login.step(10 + BegunLogin::kGraceUs), Step::kRecord);
+  EXPECT_EQ(login.held().size(), 2U);
+}
+
+TEST(BegunLogin, WhatLooksLikeTheShimAndAsksNobodyIsAReasonInTheEnd) {
+  BegunLogin login(kShimOfLogins);
+  login.take(program(kRoot, {"-opelog-shell"}, kShimOfLogins), 10);
+  login.wanted(true);
+  EXPECT_EQ(login.step(10 + BegunLogin::kShimGraceUs - 1), Step::kWait);
+  EXPECT_EQ(login.step(10 + BegunLogin::kShimGraceUs), Step::kRecord);
+  BegunLogin refused(kShimOfLogins);
+  refused.take(program(kRoot, {"-opelog-shell"}, kShimOfLogins), 10);
+  refused.wanted(true);
+  refused.take(death(kRoot, 77), 20);
+  EXPECT_EQ(refused.step(30), Step::kOver) << "too many logins were waiting, for instance";
+}
+
+TEST(BegunLogin, HeldIsBoundedByBytes) {
+  BegunLogin login(kShimOfLogins);
+  login.wanted(true);
+  for (int i = 0; i < 10; ++i)
+    login.take(program(kRoot, std::vector<std::string>(8000), "/usr/bin/bash"), 10);
+  EXPECT_LE(login.held_bytes(), BegunLogin::kMaxHeldBytes);
+  login.take(program(101, {"id"}), 10, false);
+  const auto held = login.held();
+  EXPECT_LT(held.size(), 10U);
+  EXPECT_EQ(login.missing(), 11U - held.size());
+  EXPECT_EQ(login.held_bytes(), 0U);
+}
+
 TEST(BegunLogin, SshdsOwnXauthIsNoLogin) {
   BegunLogin login(kShimOfLogins);
-  login.take(program(kRoot, {"sh", "-c", "/usr/bin/xauth -q -"}, "/usr/bin/dash"), 10);
+  ProcessEvent xauth = program(kRoot, {"sh", "-c", "/usr/bin/xauth -q -"}, "/usr/bin/dash");
+  xauth.begins = true;
+  login.take(xauth, 10);
   EXPECT_EQ(login.step(11), Step::kRelease);
+  BegunLogin again(kShimOfLogins);
+  xauth.begins = false;
+  again.take(xauth, 10);
+  EXPECT_EQ(again.step(11), Step::kWait) << "his own words, of a login that seemed over";
   BegunLogin other(kShimOfLogins);
   other.wanted(true);
   other.take(program(kRoot, {"sh", "-c", "/usr/bin/xauth -q -; id"}, "/usr/bin/dash"), 10);
