@@ -148,7 +148,11 @@ void TypedLines::end_bracketed() {
     entered(row - 1);
   } else {
     // Ctrl-C leaves a mark and all that was typed before it; Ctrl-D ends a here-document.
-    if (open_ && ends_with(before_cursor(0), "^C") && edit_->begin.row == open_row_ + 1) open_.reset();
+    // At a prompt of its own it leaves nothing but that: the line before has run.
+    const std::string text = before_cursor(0);
+    const bool continues = is_continuation_prompt(std::string_view(text).substr(0, text.find("> ") + 2)) &&
+                           (prompts_.first().empty() || text.rfind(prompts_.first(), 0) != 0);
+    if (open_ && continues && ends_with(text, "^C") && edit_->begin.row == open_row_ + 1) open_.reset();
     forget_edit();
   }
 }
@@ -332,7 +336,9 @@ void TypedLines::settle_pending(bool redrawn) {
   pending_.reset();
   if (redrawn) return;
   if (ends_with(pending.line.text, "^C")) {
-    if (open_ && pending.row == open_row_ + 1 && is_continuation_prompt(pending.line.prompt)) open_.reset();
+    if (open_ && pending.row == open_row_ + 1 && is_continuation_prompt(pending.line.prompt) &&
+        pending.line.prompt != prompts_.first())
+      open_.reset();
     return;
   }
   if (pending.line.by == TypedBy::kLearnedPrompt && !ends_like_prompt(pending.line.prompt, true) &&
