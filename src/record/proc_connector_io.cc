@@ -25,6 +25,9 @@ constexpr int kSocketBytes = 8 << 20;
 constexpr int kDatagramsPerTurn = 2048;
 // Events of a session that wait for its reader.
 constexpr std::size_t kMaxWaiting = 4096;
+// How often an overflow is repaired, and how many passes over the processes that takes at most.
+constexpr MonoUs kRepairUs = 1 * kUsPerS;
+constexpr int kMostPasses = 16;
 // Processes held open for reading, of all sessions: descriptors are needed elsewhere.
 constexpr std::size_t kMaxOpenProcesses = 1024;
 // Bytes of the command line that are counted: execve's limit is 6 MB at most.
@@ -156,10 +159,11 @@ void ProcConnector::drain() {
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno == ENOBUFS) {
-        repair();
+        ++overflows_;
+        unsure_ = true;
         continue;
       }
-      return;
+      break;
     }
     if (size != sizeof from || from.nl_pid != 0) continue;  // not the kernel
     for (const ConnectorEvent& event :
@@ -167,6 +171,8 @@ void ProcConnector::drain() {
       take(event);
     }
   }
+  // Reads all of /proc: not for each overflow of a storm.
+  if (unsure_ && mono_now() >= repaired_at_ + kRepairUs) repair();
 }
 
 void ProcConnector::take(const ConnectorEvent& event) {
@@ -257,7 +263,8 @@ void ProcConnector::deliver(std::vector<Look>& looks, std::uint64_t session) {
 
 // The socket had no room: forks, execs and exits are missing, nobody knows how many.
 void ProcConnector::repair() {
-  ++overflows_;
+  unsure_ = false;
+  repaired_at_ = mono_now();
   if (sink_.lost) sink_.lost(0, 0);
   const auto gone = members_.retain(
       [](std::int64_t pid) { return ::access(("/proc/" + std::to_string(pid)).c_str(), F_OK) == 0; });
@@ -273,8 +280,9 @@ void ProcConnector::repair() {
     }
     ::closedir(proc);
   }
-  // A child may have a smaller number than its parent: until nothing changes.
-  for (bool changed = true; changed;) {
+  // A child may have a smaller number than its parent: until nothing changes, within reason.
+  bool changed = true;
+  for (int i = 0; changed && i < kMostPasses; ++i) {
     changed = false;
     for (const auto& [pid, parent] : all) changed = members_.adopt(pid, parent, mono_now()) || changed;
   }

@@ -64,6 +64,8 @@ class ProcConnector final : public ExecSource {
   std::map<std::uint64_t, Queue> queues_;  ///< by session; those that have something
   std::size_t open_ = 0;                   ///< directories held by all queues
   std::uint64_t delivered_ = 0, lost_ = 0, overflows_ = 0;
+  bool unsure_ = false;  ///< an overflow has not been repaired yet
+  MonoUs repaired_at_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -174,7 +174,8 @@ class Joiner {
     }
     if (!command.line) return;
     const std::size_t line = *command.line;
-    if (lines_[line].status >= 0) command.status = lines_[line].status;
+    // The shell's mark, or what somebody printed that looks like it: the kernel's word goes first.
+    if (lines_[line].status >= 0 && !command.status) command.status = lines_[line].status;
     if (command.end_us < 0 && !main && line + 1 < lines_.size()) command.end_us = lines_[line + 1].ready_us;
     command.uncertain = lines_[line].maybe_abandoned && own.empty();
   }

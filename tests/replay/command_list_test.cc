@@ -93,10 +93,13 @@ TEST(CommandList, ASignalIsAStatusAsTheShellSaysIt) {
   EXPECT_EQ(commands[0].signal, 9);
 }
 
-TEST(CommandList, TheStatusThatTheShellMarkedWins) {
+TEST(CommandList, AMarkIsBelievedOnlyWhereTheKernelDoesNotKnow) {
   TypedLine line = typed_at(1, "ls; (exit 3)");
   line.status = 3;
   EXPECT_EQ(join_commands({line}, {exec_at(kSecond + 1, 11, 10, "ls", 0)})[0].status, 3);
+  TypedLine forged = typed_at(1, "sh -c 'printf \"\\033]133;D;0\\007\"; exit 5'");
+  forged.status = 0;
+  EXPECT_EQ(join_commands({forged}, {exec_at(kSecond + 1, 11, 10, "sh -c ...", 5)})[0].status, 5);
 }
 
 TEST(CommandList, AScriptsProcessesBelongToItsLineAlsoInTheBackground) {
