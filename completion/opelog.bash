@@ -38,7 +38,7 @@ _opelog() {
         play) options="--speed --max-idle --at --command --follow --paused --resize --bell --raw" ;;
         show) options="--json --text --times" ;;
         commands) options="--all --failed --json --csv" ;;
-        report) options="--user --since --until --client --command --failed --status --by --json --csv" ;;
+        report) options="--all --user --since --until --client --command --failed --status --by --json --csv" ;;
         tail) options="--follow --lines --raw" ;;
         export) options="--format --output --force --from --to --input" ;;
         search) options="--word --regex --ignore-case --commands --text --user --since --until --client --limit --index --scan --all --json" ;;

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/commands_io.h"
+#include "cli/csv_text.h"
 #include "cli/local_time_io.h"
 #include "cli/report_text.h"
 #include "cli/session_filter.h"
@@ -44,39 +45,57 @@ class Report {
                 {"SESSION", false, 0},
                 {"EXIT", true, 0},
                 {"LENGTH", true, 0},
+                {"KNOWN", false, 0},
                 {"COMMAND", false, 0}}) {}
 
-  void add(const replay::SessionCommandList& list, const format::SessionInfo& info, const std::string& name) {
-    for (const CommandRow& row : command_rows(list, info, {})) {
-      const replay::Command& command = list.commands[row.command];
-      if (!report_wants(arguments_.commands, command, info.started)) continue;
+  // What needs no other session is printed at once.
+  [[nodiscard]] ExitCode add(const replay::SessionCommandList& list, const format::SessionInfo& info,
+                             const std::string& name) {
+    const ReportRows report = report_rows(list, info, arguments_.commands);
+    helpers_ += report.helpers;
+    processes_ += report.processes;
+    std::string out;
+    for (const CommandRow& row : report.rows) {
+      const std::string time =
+          info.started == 0 ? "" : format_local(info.started + row.at_us, "%Y-%m-%d %H:%M:%S");
       if (by_ != ReportBy::kNone) {
-        sums_.add(command, row, info);
+        sums_.add(row, info);
       } else if (arguments_.json) {
-        json_ += json_.empty() ? "\n" : ",\n";
-        json_ += command_json(list, row.command, info, false);
+        out += (begun_ ? ",\n" : "[\n") + report_json(list, row, info, name);
+        begun_ = true;
       } else if (arguments_.csv) {
-        csv_ += csv_line(row, info);
+        out += (begun_ ? "" : report_csv_titles()) + report_csv_line(row, info, name, time);
+        begun_ = true;
       } else {
-        std::string text = printable(row.text);
+        const int depth = arguments_.commands.all ? std::clamp(row.depth, 0, 20) : 0;
+        std::string text = std::string(2 * static_cast<std::size_t>(depth), ' ') + printable(row.text);
         table_.add(
-            {{info.started == 0 ? "-" : format_local(info.started + row.at_us, "%Y-%m-%d %H:%M:%S"), ""},
+            {{time.empty() ? "-" : time, ""},
              {printable(info.user + (row.user.empty() || row.user == info.user ? "" : " as " + row.user)),
               ""},
              {info.client.empty() ? "-" : printable(info.client) + (info.client_claimed ? "?" : ""), ""},
              {info.id.empty() ? printable(name) : info.id.substr(0, 10), ""},
              {row.status, row.failed ? "31" : ""},
              {row.end_us >= row.at_us ? format_length(row.end_us - row.at_us) : "-", ""},
+             {row.known, ""},
              {std::move(text), ""}});
       }
     }
+    return out.empty() ? kOk : print(out);
   }
 
   [[nodiscard]] ExitCode end() {
     if (by_ != ReportBy::kNone) return print_sums();
-    if (arguments_.json) return print("[" + json_ + (json_.empty() ? "]\n" : "\n]\n"));
-    if (arguments_.csv) return print(csv_titles() + csv_);
+    if (arguments_.json) return print(begun_ ? "\n]\n" : "[]\n");
+    if (arguments_.csv) return begun_ ? kOk : print(report_csv_titles());
     return print(table_.text(0, use_colour()));
+  }
+
+  // No list passes for a whole one.
+  void remark_what_is_left_out() const {
+    if (helpers_ + processes_ > 0)
+      remark("left out: " + std::to_string(helpers_) + " that shells ran for themselves, " +
+             std::to_string(processes_) + " processes of commands; --all lists them");
   }
 
  private:
@@ -97,9 +116,7 @@ class Report {
     if (arguments_.csv) {
       std::string out = arguments_.by + ",commands,failed,unknown,seconds\r\n";
       for (const auto& [key, sum] : sums_.sums()) {
-        std::string field;
-        for (const char c : printable(key)) field += c == '"' ? std::string("\"\"") : std::string(1, c);
-        out += '"' + field + "\"," + std::to_string(sum.commands) + ',' + std::to_string(sum.failed) + ',' +
+        out += csv_text(key) + ',' + std::to_string(sum.commands) + ',' + std::to_string(sum.failed) + ',' +
                std::to_string(sum.unknown) + ',' + std::to_string(sum.length_us / kUsPerS) + "\r\n";
       }
       return print(out);
@@ -123,7 +140,8 @@ class Report {
   ReportBy by_;
   ReportSums sums_;
   Table table_;
-  std::string json_, csv_;
+  bool begun_ = false;  ///< something was printed
+  std::uint64_t helpers_ = 0, processes_ = 0;
 };
 
 struct Listed {
@@ -182,11 +200,16 @@ ExitCode run_report(ReportArguments& arguments, const Context& context) {
     (*reader)->leave_out_holes(true);
     const auto list = replay::read_commands(**reader);
     missing += list.missing;
-    report.add(list, (*reader)->info(), session.name);
+    if (list.left_out > 0)
+      remark(session.name + ": too much for one list: " + std::to_string(list.left_out) +
+             " later lines and processes are left out; `opelog search` finds them");
+    if (const ExitCode printed = report.add(list, (*reader)->info(), session.name); printed != kOk)
+      return printed;
     if (list.outcome == format::Outcome::kCorrupt)
       worst = complain({Code::kInvalid, session.name + ": " + list.problem, 0});
   }
   const ExitCode printed = report.end();
+  report.remark_what_is_left_out();
   if (missing > 0)
     remark(std::to_string(missing) + " or more events of processes are missing; the recordings say why");
   return printed != kOk ? printed : worst;
@@ -209,10 +232,12 @@ void add_report(CLI::App& app, const Context& context, int& exit) {
       ->type_name("TIME");
   command->add_option("--client", arguments->filter.client, "Only from this address or range")
       ->type_name("ADDRESS[/BITS]");
-  command->add_option("-c,--command", arguments->commands.command, "Only commands that contain this")
+  command->add_flag("-a,--all", arguments->commands.all,
+                    "Every process behind its command, and what shells ran for themselves");
+  command->add_option("-c,--command", arguments->commands.command, "Only what contains this, of all that ran")
       ->type_name("TEXT");
   auto* failed = command->add_flag("--failed", arguments->commands.failed,
-                                   "Only those with an exit status other than 0");
+                                   "Only what had an exit status other than 0, of all that ran");
   command->add_option("--status", arguments->status, "Only those with this exit status (128 + signal)")
       ->type_name("N")
       ->check(CLI::Range(0, 255).description(""))
@@ -221,11 +246,15 @@ void add_report(CLI::App& app, const Context& context, int& exit) {
       ->type_name("WHAT")
       ->check(CLI::IsMember({"user", "command", "day"}).description(""));
   auto* json = command->add_flag("--json", arguments->json, "An array of objects");
-  command->add_flag("--csv", arguments->csv, "Comma-separated values, titles first")->excludes(json);
+  command->add_flag("--csv", arguments->csv, kCsvHelp)->excludes(json);
   command->footer(
       "Reads the recordings themselves; `opelog search --commands` asks the index. What was typed is read "
       "from\n"
-      "the screen, which its user can forge: `opelog commands` says of each how it is known.\n"
+      "the screen, which its user can forge: KNOWN is as in `opelog commands`. Without --all only commands "
+      "are\n"
+      "listed; --command, --failed and --status look at every process too, so at those of scripts. A "
+      "process\n"
+      "that says the same as its command is left out.\n"
       "\n"
       "Examples:\n"
       "  opelog report --since yesterday --failed\n"

@@ -1,4 +1,7 @@
-// What a report tells: one row for each command of many sessions, or sums by user, command or day. Pure.
+// What a report tells: one row for each command of many sessions, or sums by user, command or day.
+//
+// Whoever asks for a text or a status means whatever ran: then processes of commands and what shells ran for
+// themselves (bind -x, PROMPT_COMMAND) are looked at as well. What is not looked at is counted. Pure.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +22,20 @@ struct ReportFilter {
   std::optional<int> status;           ///< as the shell says it: 128 + signal
   bool failed = false;                 ///< any but 0
   std::optional<WallUs> since, until;  ///< of the command
+  bool all = false;                    ///< every process, whatever else is asked for
 };
 
-/// Whether a command of a session that began at `started` (0: not known) is wanted.
-bool report_wants(const ReportFilter& filter, const replay::Command& command, WallUs started);
+/// Whether a row of a session that began at `started` (0: not known) is wanted.
+bool report_wants(const ReportFilter& filter, const CommandRow& row, WallUs started);
+
+struct ReportRows {
+  std::vector<CommandRow> rows;
+  std::uint64_t helpers = 0, processes = 0;  ///< that were not looked at
+};
+
+/// The wanted rows of a session. A process that says the same as its command, which is there, is left out.
+ReportRows report_rows(const replay::SessionCommandList& list, const format::SessionInfo& info,
+                       const ReportFilter& filter);
 
 class ReportSums {
  public:
@@ -33,7 +46,7 @@ class ReportSums {
   /// `day`: of an absolute time, in the reader's zone.
   ReportSums(ReportBy by, std::function<std::string(WallUs)> day) : by_(by), day_(std::move(day)) {}
 
-  void add(const replay::Command& command, const CommandRow& row, const format::SessionInfo& info);
+  void add(const CommandRow& row, const format::SessionInfo& info);
   /// In the order of the keys.
   [[nodiscard]] const std::map<std::string, Sum>& sums() const noexcept { return sums_; }
 

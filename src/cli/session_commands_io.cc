@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/commands_io.h"
+#include "cli/csv_text.h"
 #include "cli/find_io.h"
 #include "cli/session_commands_text.h"
 #include "cli/session_text.h"
@@ -63,6 +64,9 @@ ExitCode print_json(const replay::SessionCommandList& list, const format::Sessio
 void remark_what_is_missing(const replay::SessionCommandList& list, const format::RecordingReader& reader) {
   if (list.missing > 0)
     remark(std::to_string(list.missing) + " or more events of processes are missing; the recording says why");
+  if (list.left_out > 0)
+    remark("too much for one list: " + std::to_string(list.left_out) +
+           " later lines and processes are left out; `opelog search` finds them");
   if (list.unreadable > 0) remark(std::to_string(list.unreadable) + " notes of processes cannot be read");
   if (list.events.empty() && reader.native())
     remark("the recording has no events of processes: what is listed was read from the screen");
@@ -102,7 +106,7 @@ void add_commands(CLI::App& app, const Context& context, int& exit) {
                     "Every process below its command, and what the shell ran for itself");
   command->add_flag("--failed", arguments->filter.failed, "Only commands with an exit status that is not 0");
   auto* json = command->add_flag("--json", arguments->json, "An array of objects");
-  command->add_flag("--csv", arguments->csv, "Comma-separated values, titles first")->excludes(json);
+  command->add_flag("--csv", arguments->csv, kCsvHelp)->excludes(json);
   command->footer(
       "KNOWN: both (typed, and programs ran), screen (typed, no program ran: a builtin), exec (no typed "
       "line\n"

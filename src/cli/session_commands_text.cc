@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "cli/csv_text.h"
 #include "cli/time_text.h"
 #include "core/fact.h"
 #include "format/json_text.h"
@@ -55,10 +56,37 @@ std::vector<std::pair<std::size_t, int>> tree_of(const replay::SessionCommandLis
   return rows;
 }
 
-std::string csv_field(const std::string& text) {
-  std::string field = "\"";
-  for (const char c : printable(text)) field += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return field + "\"";
+std::optional<int> code_of(const replay::ExecEvent& event) {
+  if (event.signal > 0) return 128 + event.signal;
+  return event.exit_code >= 0 ? std::optional(event.exit_code) : std::nullopt;
+}
+
+// What every object of a report says of the session, before what it says of the command.
+void add_session(format::JsonObject& object, const format::SessionInfo& info, const std::string& recording,
+                 std::int64_t at_us) {
+  info.started == 0 ? object.raw("time", "null") : object.text("time", format_utc(info.started + at_us));
+  object.text("recording", recording).text("session_user", info.user).text("client", info.client);
+  if (info.client_claimed) object.boolean("client_claimed", true);
+}
+
+void add_command(format::JsonObject& object, const replay::Command& command,
+                 const format::SessionInfo& info) {
+  object.text("session", info.id);
+  if (command.number > 0) object.number_u("number", command.number);
+  object.text("text", command.text);
+  object.text("known", replay::known_by_text(command.known));
+  object.number("at_us", command.begin_us);
+  if (info.started != 0) object.number("time_us", info.started + command.begin_us);
+  if (command.end_us >= 0) object.number("end_us", command.end_us);
+  object.number_u("offset", command.offset);
+  if (command.uid) object.text("user", user_of(*command.uid, info)).number_u("uid", *command.uid);
+  if (command.status) object.number("status", *command.status);
+  if (command.signal > 0) object.number("signal", command.signal);
+  if (!command.cwd.empty()) object.text("cwd", command.cwd);
+  if (!command.exe.empty()) object.text("exe", command.exe);
+  if (command.helper) object.boolean("helper", true);
+  if (command.uncertain) object.boolean("uncertain", true);
+  if (command.cut) object.boolean("cut", true);
 }
 
 std::string event_json(const replay::ExecEvent& event, const format::SessionInfo& info) {
@@ -102,6 +130,7 @@ std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, con
     row.end_us = command.end_us;
     row.user = command.uid ? user_of(*command.uid, info) : "";
     row.status = exit_word(command);
+    row.code = command.status;
     row.failed = is_failed(row.status);
     row.known = command.helper ? "helper" : replay::known_by_text(command.known);
     if (command.uncertain) row.known += "?";
@@ -115,11 +144,13 @@ std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, con
       if (is_itself(command, event)) continue;
       CommandRow process;
       process.command = c;
+      process.event = i;
       process.depth = level;
       process.at_us = event.at_us;
       process.end_us = event.end_us;
       process.user = user_of(event.uid, info);
       process.status = exit_word(event);
+      process.code = code_of(event);
       process.failed = is_failed(process.status);
       process.known = "exec";
       process.cwd = event.cwd;
@@ -134,22 +165,7 @@ std::string command_json(const replay::SessionCommandList& list, std::size_t ind
                          const format::SessionInfo& info, bool processes) {
   const replay::Command& command = list.commands[index];
   format::JsonObject object;
-  object.text("session", info.id);
-  if (command.number > 0) object.number_u("number", command.number);
-  object.text("text", command.text);
-  object.text("known", replay::known_by_text(command.known));
-  object.number("at_us", command.begin_us);
-  if (info.started != 0) object.number("time_us", info.started + command.begin_us);
-  if (command.end_us >= 0) object.number("end_us", command.end_us);
-  object.number_u("offset", command.offset);
-  if (command.uid) object.text("user", user_of(*command.uid, info)).number_u("uid", *command.uid);
-  if (command.status) object.number("status", *command.status);
-  if (command.signal > 0) object.number("signal", command.signal);
-  if (!command.cwd.empty()) object.text("cwd", command.cwd);
-  if (!command.exe.empty()) object.text("exe", command.exe);
-  if (command.helper) object.boolean("helper", true);
-  if (command.uncertain) object.boolean("uncertain", true);
-  if (command.cut) object.boolean("cut", true);
+  add_command(object, command, info);
   if (processes) {
     std::string array = "[";
     for (const auto& [i, level] : tree_of(list, command)) {
@@ -161,16 +177,52 @@ std::string command_json(const replay::SessionCommandList& list, std::size_t ind
   return std::move(object).take();
 }
 
+std::string report_json(const replay::SessionCommandList& list, const CommandRow& row,
+                        const format::SessionInfo& info, const std::string& recording) {
+  const replay::Command& command = list.commands[row.command];
+  format::JsonObject object;
+  add_session(object, info, recording, row.at_us);
+  if (row.depth == 0) {
+    add_command(object, command, info);
+    return std::move(object).take();
+  }
+  const replay::ExecEvent& event = list.events[row.event];
+  object.text("session", info.id).boolean("process", true);
+  if (command.number > 0) object.number_u("of_number", command.number);
+  object.text("text", event.argv).text("known", row.known).number("at_us", event.at_us);
+  if (info.started != 0) object.number("time_us", info.started + event.at_us);
+  if (event.end_us >= 0) object.number("end_us", event.end_us);
+  object.number_u("offset", event.offset);
+  object.text("user", row.user).number_u("uid", event.uid);
+  if (row.code) object.number("status", *row.code);
+  if (event.signal > 0) object.number("signal", event.signal);
+  if (!event.cwd.empty()) object.text("cwd", event.cwd);
+  if (!event.exe.empty()) object.text("exe", event.exe);
+  if (command.helper) object.boolean("helper", true);
+  return std::move(object).take();
+}
+
 std::string csv_titles() {
   return "session,at,user,status,length,known,directory,depth,command,number\r\n";
 }
 
 std::string csv_line(const CommandRow& row, const format::SessionInfo& info) {
-  return csv_field(info.id) + ',' + csv_field(format_length(row.at_us)) + ',' + csv_field(row.user) + ',' +
-         csv_field(row.status) + ',' +
-         csv_field(row.end_us >= row.at_us ? format_length(row.end_us - row.at_us) : "") + ',' +
-         csv_field(row.known) + ',' + csv_field(row.cwd) + ',' + std::to_string(row.depth) + ',' +
-         csv_field(row.text) + ',' + (row.number > 0 ? std::to_string(row.number) : "") + "\r\n";
+  return csv_text(info.id) + ',' + csv_text(format_length(row.at_us)) + ',' + csv_text(row.user) + ',' +
+         csv_text(row.status == "-" ? "" : row.status) + ',' +
+         csv_text(row.end_us >= row.at_us ? format_length(row.end_us - row.at_us) : "") + ',' +
+         csv_text(row.known) + ',' + csv_text(row.cwd) + ',' + std::to_string(row.depth) + ',' +
+         csv_text(row.text) + ',' + (row.number > 0 ? std::to_string(row.number) : "") + "\r\n";
+}
+
+std::string report_csv_titles() {
+  return "time,session_user,client,recording," + csv_titles();
+}
+
+std::string report_csv_line(const CommandRow& row, const format::SessionInfo& info,
+                            const std::string& recording, const std::string& time) {
+  return csv_text(time) + ',' + csv_text(info.user) + ',' +
+         csv_text(info.client + (info.client_claimed ? "?" : "")) + ',' + csv_text(recording) + ',' +
+         csv_line(row, info);
 }
 
 }  // namespace opelog::cli

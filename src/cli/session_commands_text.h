@@ -4,6 +4,7 @@
 // it. Nothing here may carry a control character to a terminal.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,10 @@ struct CommandRow {
   int depth = 0;           ///< 0: a command; else one of its processes, below the one that started it
   std::int64_t at_us = 0, end_us = -1;
   std::string user, status, known, cwd, text;
+  std::optional<int> code;  ///< the status as a number: 128 + signal; none: not known
   bool failed = false;      ///< with a status that is not 0
   std::size_t command = 0;  ///< index of the command it belongs to
+  std::size_t event = 0;    ///< of a process: index of its event
 };
 
 struct CommandFilter {
@@ -40,8 +43,17 @@ std::string menu_label(const replay::Command& command);
 std::string command_json(const replay::SessionCommandList& list, std::size_t command,
                          const format::SessionInfo& info, bool processes);
 
-/// A line of comma-separated values with LF (RFC 4180); the first line has the titles.
+/// A line of comma-separated values with CR LF (RFC 4180); the first line has the titles. A status that is
+/// not known is empty.
 std::string csv_titles();
 std::string csv_line(const CommandRow& row, const format::SessionInfo& info);
+
+/// The same for lists over many sessions: each row also says when it was (`time`: as a clock has it, "" if
+/// not known), whose session it was, from where, and in which recording.
+std::string report_json(const replay::SessionCommandList& list, const CommandRow& row,
+                        const format::SessionInfo& info, const std::string& recording);
+std::string report_csv_titles();
+std::string report_csv_line(const CommandRow& row, const format::SessionInfo& info,
+                            const std::string& recording, const std::string& time);
 
 }  // namespace opelog::cli

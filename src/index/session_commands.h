@@ -18,8 +18,7 @@
 
 namespace opelog::index {
 
-/// Bytes of lines and events that are kept until they are joined: some 100,000 processes.
-constexpr std::size_t kMaxJoinedBytes = 32 << 20;
+using replay::kMaxJoinedBytes;
 /// Bytes of a command that are kept: more than anybody reads.
 constexpr std::size_t kMaxCommandBytes = 64 * 1024;
 

@@ -45,15 +45,12 @@ class Joiner {
                      [&](std::size_t a, std::size_t b) { return events_[a].at_us < events_[b].at_us; });
     for (const std::size_t i : order) place(i);
     for (std::size_t c = 0; c < commands_.size(); ++c) describe(c);
-    std::vector<Command> result;
-    for (std::size_t c = 0; c < commands_.size(); ++c)
-      if (!left_by_control_c(c)) result.push_back(std::move(commands_[c]));
-    std::stable_sort(result.begin(), result.end(),
+    std::stable_sort(commands_.begin(), commands_.end(),
                      [](const Command& a, const Command& b) { return a.begin_us < b.begin_us; });
     std::size_t number = 0;
-    for (Command& command : result)
+    for (Command& command : commands_)
       if (!command.helper) command.number = ++number;
-    return result;
+    return std::move(commands_);
   }
 
  private:
@@ -177,17 +174,8 @@ class Joiner {
     // The shell's mark, or what somebody printed that looks like it: the kernel's word goes first.
     if (lines_[line].status >= 0 && !command.status) command.status = lines_[line].status;
     if (command.end_us < 0 && !main && line + 1 < lines_.size()) command.end_us = lines_[line + 1].ready_us;
+    // Functions and the builtins of a loaded module start nothing either: no line is left out for that.
     command.uncertain = lines_[line].maybe_abandoned && own.empty();
-  }
-
-  // With exec events at hand a line that started nothing and is no builtin was not run.
-  [[nodiscard]] bool left_by_control_c(std::size_t c) const {
-    const Command& command = commands_[c];
-    if (!command.uncertain || events_.empty()) return false;
-    const std::vector<std::string> words = command_words(command.text);
-    return !words.empty() && std::none_of(words.begin(), words.end(), [](const std::string& word) {
-      return is_builtin(word) || is_closing(word);
-    });
   }
 
   const std::vector<TypedLine>& lines_;

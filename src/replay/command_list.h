@@ -1,7 +1,7 @@
 // join_commands(): what was typed and what was executed, as one list.
 //
-// Invariants: every typed line and every exec event is in exactly one command (a line that Ctrl-C left, as
-// far as the exec events can tell, in none); commands are in order of time; each says how it is known. A
+// Invariants: every typed line and every exec event is in exactly one command (a line that zsh's Ctrl-C may
+// have left, too, marked); commands are in order of time; each says how it is known. A
 // process belongs to the line after which its shell started it, with all that it starts, also when that goes
 // on in the background; a shell that reads from the terminal (bash, su's, sudo's) hands its children to the
 // lines typed into it. Time O((lines + events) log). Pure.
@@ -34,6 +34,9 @@ struct ExecEvent {
 constexpr std::int64_t kClockSlackUs = 20'000;
 /// What begins so soon behind a prompt is a job of the line before it, if that has one, whatever its name.
 constexpr std::int64_t kJobSlackUs = 100'000;
+
+/// Bytes of lines and events that are joined at once: some 100,000 processes.
+constexpr std::size_t kMaxJoinedBytes = 32 << 20;
 
 enum class KnownBy { kScreen, kExec, kBoth };
 const char* known_by_text(KnownBy known) noexcept;  ///< "screen", "exec", "both"

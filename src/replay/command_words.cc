@@ -15,7 +15,6 @@ bool is_one_of(std::string_view word, const std::array<std::string_view, N>& lis
 
 constexpr std::array<std::string_view, 14> kOpening{
     "if", "then", "elif", "else", "while", "until", "do", "time", "!", "{", "(", "exec", "nohup", "command"};
-constexpr std::array<std::string_view, 5> kClosing{"done", "fi", "esac", "}", ")"};
 constexpr std::array<std::string_view, 60> kBuiltins{
     ".",     ":",        "[",      "[[",      "alias",   "autoload", "bg",       "bind",     "bindkey",
     "break", "builtin",  "caller", "cd",      "chdir",   "compgen",  "complete", "continue", "declare",
@@ -174,10 +173,6 @@ std::vector<std::string> command_words(std::string_view text) {
 
 bool is_builtin(std::string_view word) {
   return is_one_of(word, kBuiltins) || is_one_of(word, kMoreBuiltins);
-}
-
-bool is_closing(std::string_view word) {
-  return is_one_of(word, kClosing);
 }
 
 std::string program_name(std::string_view argv) {

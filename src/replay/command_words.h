@@ -16,8 +16,6 @@ std::vector<std::string> command_words(std::string_view text);
 
 /// Whether bash, zsh or dash do it themselves.
 bool is_builtin(std::string_view word);
-/// "done", "fi", "esac", "}", ")".
-bool is_closing(std::string_view word);
 
 /// Whether `argv` starts a shell that reads commands from the terminal: "-bash", "zsh -i"; not "sh x.sh", "sh
 /// -c x".

@@ -33,6 +33,11 @@ bool ExecEvents::note(const std::string& name, const std::string& value) {
   if (name != format::kOpelogExec && name != format::kOpelogExit) return false;
   const format::Note note{name, value, false};
   if (auto exec = format::decode_exec(note)) {
+    if (!keep_) {
+      ++left_out_;
+      running_.erase(exec->info.pid);  // what ends now may be another process of that number
+      return true;
+    }
     ExecEvent event;
     event.at_us = exec->place.at_us;
     event.offset = exec->place.out;

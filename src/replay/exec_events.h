@@ -2,7 +2,7 @@
 //
 // Fed with each note and gap of a recording in order. An exec and its process' exit become one event; where a
 // process executes several programs in turn (env, exec), each has the exit. Any bytes are allowed. Memory:
-// proportional to the events. Pure.
+// proportional to the events that are kept. Pure.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,14 @@ class ExecEvents {
  public:
   /// Whether it was one of ours.
   bool note(const std::string& name, const std::string& value);
+  /// From now on execs are only counted; how the known ones end is still taken.
+  void keep_no_more() noexcept { keep_ = false; }
   /// Of kind "exec": further events that are missing.
   void gap(const format::GapInfo& gap);
 
   [[nodiscard]] const std::vector<ExecEvent>& events() const noexcept { return events_; }
+  /// Execs that came behind keep_no_more().
+  [[nodiscard]] std::uint64_t left_out() const noexcept { return left_out_; }
   [[nodiscard]] std::uint64_t missing() const noexcept { return missing_; }
   /// Notes of execs or exits that could not be read.
   [[nodiscard]] std::uint64_t unreadable() const noexcept { return unreadable_; }
@@ -31,7 +35,8 @@ class ExecEvents {
  private:
   std::vector<ExecEvent> events_;
   std::unordered_map<std::int64_t, std::vector<std::size_t>> running_;  ///< by pid, what it has executed
-  std::uint64_t missing_ = 0, unreadable_ = 0;
+  std::uint64_t missing_ = 0, unreadable_ = 0, left_out_ = 0;
+  bool keep_ = true;
 };
 
 /// The words of a command line, joined by blanks; those that a shell would not leave as they are, quoted.

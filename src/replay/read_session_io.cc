@@ -13,17 +13,31 @@ void show(Screen& screen, const format::Event& event) {
 
 }  // namespace
 
-CommandReading::CommandReading(format::RecordingReader& reader)
+CommandReading::CommandReading(format::RecordingReader& reader, std::size_t max_bytes)
     : reader_(reader),
       screen_(reader.info().rows, reader.info().cols),
       typed_(screen_),
+      max_bytes_(max_bytes),
       // Of a session without a terminal the output is data, not a screen.
       terminal_(reader.info().terminal || !reader.native()) {
   reader.leave_out_holes(true);  // zero bytes draw nothing
 }
 
 void CommandReading::keep_lines() {
-  for (TypedLine& line : typed_.take()) lines_.push_back(std::move(line));
+  for (TypedLine& line : typed_.take()) {
+    if (kept_bytes_ >= max_bytes_) {
+      ++list_.left_out;
+      continue;
+    }
+    const std::size_t size = sizeof(line) + line.text.size() + line.prompt.size();
+    lines_.push_back(std::move(line));
+    kept(size);
+  }
+}
+
+void CommandReading::kept(std::size_t bytes) {
+  kept_bytes_ += bytes;
+  if (kept_bytes_ >= max_bytes_) executed_.keep_no_more();
 }
 
 bool CommandReading::step(std::size_t events) {
@@ -32,7 +46,8 @@ bool CommandReading::step(std::size_t events) {
     list_.outcome = reader_.next(event);
     if (list_.outcome != format::Outcome::kEvent) return false;
     if (terminal_) show(screen_, event);
-    if (event.kind == format::Event::Kind::kNote) executed_.note(event.name, event.value);
+    if (event.kind == format::Event::Kind::kNote && executed_.note(event.name, event.value))
+      kept(sizeof(ExecEvent) + event.value.size());
     if (event.gap) executed_.gap(*event.gap);
     if (event.kind != format::Event::Kind::kOutput) continue;
     output_bytes_ += event.bytes.size();
@@ -49,12 +64,13 @@ SessionCommandList CommandReading::take() {
   list_.events = executed_.events();
   list_.missing = executed_.missing();
   list_.unreadable = executed_.unreadable();
+  list_.left_out += executed_.left_out();
   list_.commands = join_commands(lines_, list_.events);
   return std::move(list_);
 }
 
-SessionCommandList read_commands(format::RecordingReader& reader) {
-  CommandReading reading(reader);
+SessionCommandList read_commands(format::RecordingReader& reader, std::size_t max_bytes) {
+  CommandReading reading(reader, max_bytes);
   while (reading.step(1024)) {
   }
   return reading.take();

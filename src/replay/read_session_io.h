@@ -2,7 +2,8 @@
 // session.
 //
 // Only what is asked for is made. A live recording is read as far as it has come. Memory: proportional to the
-// lines typed and the programs executed; the transcript is handed on as it becomes final.
+// lines typed and the programs executed, and bounded: behind kMaxJoinedBytes of them the rest is counted and
+// left out; the transcript is handed on as it becomes final.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,7 @@ struct SessionCommandList {
   std::vector<Command> commands;
   std::uint64_t missing = 0;     ///< events that gaps of the recording count; at least
   std::uint64_t unreadable = 0;  ///< notes of events that are none
+  std::uint64_t left_out = 0;    ///< lines and events behind the bound
   format::Outcome outcome = format::Outcome::kEnd;
   std::string problem;
 };
@@ -33,7 +35,7 @@ struct SessionCommandList {
 class CommandReading {
  public:
   /// `reader` stands at its beginning and must live as long; it leaves out holes from now on.
-  explicit CommandReading(format::RecordingReader& reader);
+  explicit CommandReading(format::RecordingReader& reader, std::size_t max_bytes = kMaxJoinedBytes);
   /// Reads at most `events` further events, 64 KiB each; false: there are no more, take() has the list.
   bool step(std::size_t events);
   [[nodiscard]] std::uint64_t output_bytes() const noexcept { return output_bytes_; }
@@ -41,6 +43,7 @@ class CommandReading {
 
  private:
   void keep_lines();
+  void kept(std::size_t bytes);
 
   format::RecordingReader& reader_;
   Screen screen_;
@@ -48,11 +51,12 @@ class CommandReading {
   ExecEvents executed_;
   std::vector<TypedLine> lines_;
   SessionCommandList list_;
-  std::uint64_t output_bytes_ = 0;  ///< read
+  std::uint64_t output_bytes_ = 0;          ///< read
+  std::size_t max_bytes_, kept_bytes_ = 0;  ///< of lines and events
   bool terminal_;
 };
 
-SessionCommandList read_commands(format::RecordingReader& reader);
+SessionCommandList read_commands(format::RecordingReader& reader, std::size_t max_bytes = kMaxJoinedBytes);
 
 struct TranscriptEnd {
   format::Outcome outcome = format::Outcome::kEnd;

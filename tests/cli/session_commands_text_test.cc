@@ -99,5 +99,39 @@ TEST(CommandRows, HostileTextStaysInItsField) {
   EXPECT_NE(json.find("\"processes\":[{"), std::string::npos) << json;
 }
 
+TEST(CommandRows, InAReportSayWhenWhoWhereFromAndInWhichRecording) {
+  auto list = some_commands();
+  list.commands[0].text = "=1+1";
+  format::SessionInfo info = session();
+  info.started = 1'795'000'000 * kUsPerS;
+  info.client = "192.0.2.7";
+  info.client_claimed = true;
+  const auto rows = command_rows(list, info, {true, false});
+  EXPECT_EQ(report_csv_titles().substr(0, 45), "time,session_user,client,recording,session,at");
+  const std::string line = report_csv_line(rows.at(0), info, "alice_1", "2026-11-18 12:00:00");
+  EXPECT_EQ(line.find("\"2026-11-18 12:00:00\",\"alice\",\"192.0.2.7?\",\"alice_1\",\"4f2a\","), 0u) << line;
+  EXPECT_NE(line.find("\"'=1+1\""), std::string::npos) << line;
+  const std::string json = report_json(list, rows.at(0), info, "alice_1");
+  for (const char* member :
+       {R"("time":"2026-11-18T)", R"("recording":"alice_1")", R"("session_user":"alice")",
+        R"("client":"192.0.2.7")", R"("number":1)", R"("status":2)"})
+    EXPECT_NE(json.find(member), std::string::npos) << json;
+  const std::string process = report_json(list, rows.at(2), info, "alice_1");
+  for (const char* member : {R"("process":true)", R"("of_number":1)", R"("text":"cc x.c")", R"("status":1)",
+                             R"("session_user":"alice")"})
+    EXPECT_NE(process.find(member), std::string::npos) << process;
+  // A plain script recording knows neither when, who nor an id: its name says which it is.
+  const std::string foreign = report_json(list, rows.at(0), {}, "old");
+  EXPECT_NE(foreign.find(R"("time":null,"recording":"old","session_user":"")"), std::string::npos) << foreign;
+  EXPECT_EQ(report_csv_line(rows.at(0), {}, "old", "").find("\"\",\"\",\"\",\"old\",\"\","), 0u);
+}
+
+TEST(CommandRows, AStatusThatIsNotKnownIsAnEmptyCell) {
+  auto list = some_commands();
+  list.commands[0].status.reset();
+  EXPECT_NE(csv_line(command_rows(list, session(), {}).at(0), session()).find(",\"alice\",\"\","),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace opelog::cli

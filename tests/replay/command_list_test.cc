@@ -180,17 +180,22 @@ TEST(CommandList, AForgedPromptHidesNotTheCommandOfTheSession) {
   EXPECT_EQ(commands[0].execs.size(), 2U);
 }
 
-TEST(CommandList, ExecEventsTellWhetherALineWasLeftByControlC) {
-  TypedLine left = typed_at(1, "make install"), cd = typed_at(2, "cd x"), touch = typed_at(3, "touch x");
-  left.maybe_abandoned = cd.maybe_abandoned = touch.maybe_abandoned = true;
-  const auto commands = join_commands({left, cd, touch}, {exec_at(3 * kSecond + 1, 11, 10, "touch x")});
-  ASSERT_EQ(commands.size(), 2U);
-  EXPECT_EQ(commands[0].text, "cd x");
+// Functions and the builtins of a module ran although nothing shows it.
+TEST(CommandList, ALineThatControlCMayHaveLeftIsListedAsUncertain) {
+  TypedLine module = typed_at(1, "zmodload zsh/files; rm -rf x"), function = typed_at(2, "wipe"),
+            touch = typed_at(3, "touch x");
+  module.maybe_abandoned = function.maybe_abandoned = touch.maybe_abandoned = true;
+  const auto commands =
+      join_commands({module, function, touch}, {exec_at(3 * kSecond + 1, 11, 10, "touch x")});
+  ASSERT_EQ(commands.size(), 3U);
+  EXPECT_EQ(commands[0].text, "zmodload zsh/files; rm -rf x");
   EXPECT_TRUE(commands[0].uncertain);
-  EXPECT_EQ(commands[1].text, "touch x");
-  EXPECT_FALSE(commands[1].uncertain);
-  EXPECT_EQ(join_commands({left}, {}).size(), 1U);
-  EXPECT_STREQ(known_by_text(commands[1].known), "both");
+  EXPECT_EQ(commands[1].text, "wipe");
+  EXPECT_TRUE(commands[1].uncertain);
+  EXPECT_EQ(commands[1].number, 2U);
+  EXPECT_EQ(commands[2].text, "touch x");
+  EXPECT_FALSE(commands[2].uncertain);
+  EXPECT_STREQ(known_by_text(commands[2].known), "both");
 }
 
 }  // namespace

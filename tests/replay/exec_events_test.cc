@@ -26,6 +26,20 @@ std::string exit_of(std::int64_t pid, int code, std::int64_t at_us = 9) {
   return format::exit_value(ExecPlace{at_us, 8}, info);
 }
 
+TEST(ExecEvents, WhatIsNotKeptIsCountedAndEndsNothingElse) {
+  ExecEvents events;
+  events.note("OPELOG_EXEC", exec_of(40, {"first"}));
+  events.note("OPELOG_EXEC", exec_of(41, {"second"}));
+  events.keep_no_more();
+  events.note("OPELOG_EXIT", exit_of(40, 2));
+  events.note("OPELOG_EXEC", exec_of(41, {"another"}));
+  events.note("OPELOG_EXIT", exit_of(41, 3));
+  ASSERT_EQ(events.events().size(), 2u);
+  EXPECT_EQ(events.events()[0].exit_code, 2);
+  EXPECT_EQ(events.events()[1].exit_code, -1) << "the exit of what is not kept";
+  EXPECT_EQ(events.left_out(), 1u);
+}
+
 TEST(ExecEvents, AnExecAndItsExitAreOneEvent) {
   ExecEvents events;
   EXPECT_TRUE(events.note("OPELOG_EXEC", exec_of(40, {"ls", "-l", "a b"})));
