@@ -1,10 +1,10 @@
 // join_commands(): what was typed and what was executed, as one list.
 //
-// Invariants: every typed line and every exec event is in exactly one command (a line that zsh's Ctrl-C may
-// have left, too, marked); commands are in order of time; each says how it is known. A
-// process belongs to the line after which its shell started it, with all that it starts, also when that goes
-// on in the background; a shell that reads from the terminal (bash, su's, sudo's) hands its children to the
-// lines typed into it. Time O((lines + events) log). Pure.
+// Invariants: every typed line and every exec event is in exactly one command (also a line that zsh's Ctrl-C
+// may have left, marked uncertain); commands are in order of time; each says how it is known. A process
+// belongs to the line after which its shell started it, with all that it starts, also when that goes on in
+// the background; a shell that reads from the terminal (bash, su's, sudo's) hands its children to the lines
+// typed into it. Time O((lines + events) log). Pure.
 #pragma once
 
 #include <cstdint>

@@ -80,6 +80,21 @@ class Commands(scene.Scene):
         self.assertEqual(found.get("sh -c 'exit 4'"), 4, found)
         self.assertEqual(found.get("/bin/echo apart"), 0, found)
         self.assertIn("sleep 0.2", found)
+        told = json.loads(self.host.opelog("report", "--json", "--status", "4", check=True).text)
+        self.assertIn((recording.name, "opelogtest-a", "sh -c 'exit 4'", True),
+                      [(t["recording"], t["session_user"], t["text"], t.get("process")) for t in told])
+
+    def test_a_key_that_runs_a_program_is_in_the_report(self):
+        term = self.log_in()
+        self.lines(term, "bind -x '\"\\C-t\": /bin/cat /nowhere/bound'\r")
+        term.send("\x14")
+        term.expect("No such file")
+        self.assertEqual(self.log_out(term), 0)
+        [recording] = self.new_recordings()
+        for words in (("--all",), ("--failed",), ("--command", "/bin/cat /nowhere/bound")):
+            told = json.loads(self.host.opelog("report", "--json", *words, check=True).text)
+            self.assertIn("/bin/cat /nowhere/bound", [t["text"] for t in told if t["recording"] == recording.name], words)
+        self.assertRegex(self.host.opelog("report", check=True).err.decode(), r"left out: \d+ that shells ran")
 
     def test_many_short_processes_are_all_there_or_counted(self):
         # The kernel's side is the same in a sanitizer build, and the reading is slow there.
