@@ -18,7 +18,7 @@ bool is_xauth(const format::ExecInfo& exec) {
 std::size_t bytes_of(const ProcessEvent& event) {
   std::size_t bytes = sizeof event;
   if (const auto* exec = std::get_if<format::ExecInfo>(&event.what)) {
-    for (const std::string& argument : exec->argv) bytes += sizeof argument + argument.size();
+    for (const std::string& argument : exec->argv) bytes += sizeof(std::string) + argument.size();
     bytes += exec->exe.size() + exec->file.size() + exec->cwd.size();
   }
   return bytes;
