@@ -80,7 +80,7 @@ ExitCode show_table(const std::vector<format::RecordingSummary>& list) {
                {format_length(length_of(s, now)), ""},
                {ending_text(s.end), ""},
                {size_text(s), ""},
-               {state_word(s.state), state_colour(s.state)}});
+               {format::state_word(s.state), state_colour(s.state)}});
   }
   return print(table.text(width, use_colour()));
 }

@@ -22,22 +22,6 @@ bool is_counted(const std::optional<format::EndInfo>& end) {
 
 }  // namespace
 
-const char* state_word(format::RecordingState state) noexcept {
-  switch (state) {
-    case format::RecordingState::kLive:
-      return "live";
-    case format::RecordingState::kEnded:
-      return "ended";
-    case format::RecordingState::kTorn:
-      return "torn";
-    case format::RecordingState::kForeign:
-      return "foreign";
-    case format::RecordingState::kCorrupt:
-      return "corrupt";
-  }
-  return "corrupt";
-}
-
 const char* state_colour(format::RecordingState state) noexcept {
   switch (state) {
     case format::RecordingState::kLive:
@@ -106,7 +90,7 @@ std::string summary_json(const format::RecordingSummary& summary) {
   json.text("id", info.id)
       .text("name", summary.name)
       .text("path", summary.path)
-      .text("state", state_word(summary.state));
+      .text("state", format::state_word(summary.state));
   json.text("user", info.user);
   if (!info.id.empty())
     json.number_u("uid", info.uid).number_u("gid", info.gid);

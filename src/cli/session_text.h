@@ -7,9 +7,7 @@
 
 namespace opelog::cli {
 
-/// live, ended, torn, foreign, corrupt
-const char* state_word(format::RecordingState state) noexcept;
-/// SGR parameters for it, "" for the ordinary ones.
+/// SGR parameters for a recording's state, "" for the ordinary ones.
 const char* state_colour(format::RecordingState state) noexcept;
 
 /// "0", "137", "SIGKILL"; the reason where neither is known; "-" while there is no end.

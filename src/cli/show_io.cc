@@ -28,7 +28,7 @@ std::string lines_of(const format::RecordingSummary& s) {
   if (s.files_uid != 0)
     line("files of", s.files_user + " (uid " + std::to_string(s.files_uid) + "), not the recorder's");
   line("id", info.id);
-  line("state", state_word(s.state) + (s.problem.empty() ? std::string() : ": " + s.problem));
+  line("state", format::state_word(s.state) + (s.problem.empty() ? std::string() : ": " + s.problem));
   line("user", info.id.empty() ? info.user : info.user + " (uid " + std::to_string(info.uid) + ")");
   if (info.loginuid != 0xffffffff) line("loginuid", std::to_string(info.loginuid));
   std::string from = info.client;

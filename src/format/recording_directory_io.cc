@@ -142,6 +142,22 @@ bool may_be_id(const std::string& prefix) {
 
 }  // namespace
 
+const char* state_word(RecordingState state) noexcept {
+  switch (state) {
+    case RecordingState::kLive:
+      return "live";
+    case RecordingState::kEnded:
+      return "ended";
+    case RecordingState::kTorn:
+      return "torn";
+    case RecordingState::kForeign:
+      return "foreign";
+    case RecordingState::kCorrupt:
+      return "corrupt";
+  }
+  return "corrupt";
+}
+
 Result<std::vector<std::string>> list_names(const std::string& directory) {
   auto fd = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
   if (!fd) return std::move(fd).error();

@@ -19,6 +19,9 @@ enum class RecordingState {
   kCorrupt
 };
 
+/// live, ended, torn, foreign, corrupt
+const char* state_word(RecordingState state) noexcept;
+
 struct RecordingSummary {
   std::string name;  ///< base name
   std::string path;  ///< base path

@@ -52,9 +52,8 @@ Status move_aside(const std::string& path) {
   return {};
 }
 
-}  // namespace
-
-const char* const kSessionColumns =
+// In the order of read_session_row().
+constexpr const char* kSessionColumns =
     "row, name, id, user, client, state, user_claimed, started, length_us, plain_from_us, time_inode, "
     "time_size, time_modified, log_inode, log_size, log_modified, lines, commands";
 
@@ -79,6 +78,20 @@ IndexedSession read_session_row(const Statement& row) {
   session.lines = static_cast<std::uint64_t>(row.number(16));
   session.commands = static_cast<std::uint64_t>(row.number(17));
   return session;
+}
+
+}  // namespace
+
+Result<std::vector<IndexedSession>> read_sessions(Database& database) {
+  auto statement = database.prepare("SELECT " + std::string(kSessionColumns) + " FROM session");
+  if (!statement) return std::move(statement).error();
+  std::vector<IndexedSession> list;
+  for (;;) {
+    auto row = statement->step();
+    if (!row) return std::move(row).error();
+    if (!*row) return list;
+    list.push_back(read_session_row(*statement));
+  }
 }
 
 Status check_index(Database& database) {
@@ -185,15 +198,7 @@ Status IndexStore::prepare() {
 }
 
 Result<std::vector<IndexedSession>> IndexStore::sessions() {
-  auto statement = database_.prepare("SELECT " + std::string(kSessionColumns) + " FROM session");
-  if (!statement) return std::move(statement).error();
-  std::vector<IndexedSession> list;
-  for (;;) {
-    auto row = statement->step();
-    if (!row) return std::move(row).error();
-    if (!*row) return list;
-    list.push_back(read_session_row(*statement));
-  }
+  return read_sessions(database_);
 }
 
 Status IndexStore::begin() {

@@ -49,9 +49,8 @@ struct IndexCounts {
   std::int64_t sessions = 0, blocks = 0, commands = 0, bytes = 0;
 };
 
-/// Columns of IndexedSession, in the order of read_session_row().
-extern const char* const kSessionColumns;
-IndexedSession read_session_row(const Statement& row);
+/// All sessions of an index.
+Result<std::vector<IndexedSession>> read_sessions(Database& database);
 /// Code::kInvalid unless it is an index of this version.
 Status check_index(Database& database);
 

@@ -28,29 +28,13 @@ FilesStamp stamp_of(const std::string& directory, const std::string& name) {
   return stamp;
 }
 
-const char* index_state_word(format::RecordingState state) noexcept {
-  switch (state) {
-    case format::RecordingState::kLive:
-      return "live";
-    case format::RecordingState::kEnded:
-      return "ended";
-    case format::RecordingState::kTorn:
-      return "torn";
-    case format::RecordingState::kForeign:
-      return "foreign";
-    case format::RecordingState::kCorrupt:
-      return "corrupt";
-  }
-  return "corrupt";
-}
-
 IndexedSession session_of(const format::RecordingSummary& summary) {
   IndexedSession session;
   session.name = summary.name;
   session.id = summary.info.id;
   session.user = summary.info.user;
   session.client = summary.info.client;
-  session.state = index_state_word(summary.state);
+  session.state = format::state_word(summary.state);
   session.user_claimed = summary.files_uid != 0 && summary.files_user != summary.info.user;
   session.started = summary.info.started;
   session.length_us = summary.duration_us;

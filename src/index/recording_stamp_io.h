@@ -11,9 +11,6 @@ namespace opelog::index {
 /// All zero of a file that is not there.
 FilesStamp stamp_of(const std::string& directory, const std::string& name);
 
-/// live, ended, torn, foreign, corrupt
-const char* index_state_word(format::RecordingState state) noexcept;
-
 /// What `ls` knows of a recording, as the index keeps it; without lines and commands.
 IndexedSession session_of(const format::RecordingSummary& summary);
 

@@ -183,18 +183,6 @@ struct Search::State {
     return {};
   }
 
-  Result<std::vector<IndexedSession>> known_sessions() {
-    auto statement = database->prepare("SELECT " + std::string(kSessionColumns) + " FROM session");
-    if (!statement) return std::move(statement).error();
-    std::vector<IndexedSession> list;
-    for (;;) {
-      auto row = statement->step();
-      if (!row) return std::move(row).error();
-      if (!*row) return list;
-      list.push_back(read_session_row(*statement));
-    }
-  }
-
   Result<Rows> candidates(const std::string& table) {
     auto statement = database->prepare("SELECT t.session, t.row FROM " + table + "_words w CROSS JOIN " +
                                        table + " t ON t.row = w.rowid WHERE " + table + "_words MATCH ?");
@@ -330,7 +318,7 @@ Result<std::vector<PlannedSession>> Search::plan() {
   if (!s.request.index.empty()) {
     Status opened = s.open_index();
     if (opened) {
-      auto list = s.known_sessions();
+      auto list = read_sessions(*s.database);
       if (list) {
         for (auto& session : *list) {
           std::string name = session.name;

@@ -35,6 +35,7 @@ void BegunLogin::take(ProcessEvent event, MonoUs now, bool keep) {
     if (live_.size() < kMaxLive) live_.insert(exec->pid);
     if (exec->exe != shim_path_) {
       record_at_ = std::min(record_at_.value_or(now + kGraceUs), now + kGraceUs);
+      shim_.reset();
     } else if (!record_at_) {
       shim_ = exec->pid;
       record_at_ = now + kShimGraceUs;

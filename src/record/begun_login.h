@@ -46,6 +46,9 @@ class BegunLogin {
   /// first time, what came before is answered for; what is executed beside it from then on is a reason again.
   /// That a shim may pass counts for the login only where the shim is the login's first process.
   void claimed(std::int64_t pid, Claim claim);
+  /// It had its claim, and was over since then.
+  void was_claimed() noexcept { claimed_ = true; }
+  [[nodiscard]] bool is_claimed() const noexcept { return claimed_; }
 
   enum class Step {
     kWait,
@@ -87,8 +90,9 @@ class BegunLogin {
   std::vector<ProcessEvent> held_;
   std::uint64_t missing_ = 0;
   std::set<std::int64_t> live_;
-  std::optional<MonoUs> record_at_;   ///< when what was executed must be recorded
-  std::optional<std::int64_t> shim_;  ///< the process that executed what looks like the shim
+  std::optional<MonoUs> record_at_;  ///< when what was executed must be recorded
+  /// The process that executed what looks like the shim, as long as nothing else was executed.
+  std::optional<std::int64_t> shim_;
   std::size_t held_bytes_ = 0;
   bool claimed_ = false;
   bool passes_ = false;

@@ -28,6 +28,8 @@ constexpr std::size_t kMostHeldBytes = 32U << 20;
 // How often one that waits for something is looked at; and how long a shim's login is left alone.
 constexpr std::uint64_t kLookAfterMs = 500;
 constexpr MonoUs kUnclaimedUs = 1 * kUsPerS;
+// How often it is stated that there is no room.
+constexpr MonoUs kTellUs = 60 * kUsPerS;
 // Events come together: one without a process that is known is not over before none came for so long.
 constexpr MonoUs kQuietUs = 1 * kUsPerS;
 // How often other processes of it are looked for then.
@@ -38,8 +40,7 @@ Fd open_pidfd(std::int64_t pid) {
   return Fd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
 }
 
-// Which processes belong to the logins `of`, and how many could not be looked at; those of `kill` get
-// SIGKILL.
+// Which processes belong to the logins `of`; those of `kill` get SIGKILL.
 struct Scan {
   std::function<std::uint64_t(int)> probe;
   std::set<std::uint64_t> of, kill;
@@ -106,6 +107,7 @@ struct UnrecordedLogins::Lookup {
   ClientAddress client;
   Rule rule;
   bool wanted = false;
+  bool claimed = false;  ///< the login had its claim
   /// Of what a session left behind: that session. Nothing else of the above but `done` and `wanted`.
   std::optional<format::SessionInfo> left_by;
 
@@ -214,13 +216,16 @@ UnrecordedLogins::Login* UnrecordedLogins::find_or_begin(std::uint64_t number, s
   if (!config_) return nullptr;
   if (logins_.size() >= kMostBegun || (uid != 0 && of_user_[uid] >= kMostOfUser)) {
     // Its next event may find room.
-    if (!std::exchange(crowded_, true))
+    const MonoUs now = mono_now();
+    if (now >= crowded_told_ + kTellUs) {
+      crowded_told_ = now;
       facts_(
           {Level::kWarning,
            "unrecorded-crowded",
            "more logins have begun than can be looked after: what one executes that never meets opelog-shell "
            "may be missed",
            {{"uid", std::to_string(uid)}}});
+    }
     return nullptr;
   }
   auto login = std::make_unique<Login>(config_->shim_path);
@@ -229,6 +234,7 @@ UnrecordedLogins::Login* UnrecordedLogins::find_or_begin(std::uint64_t number, s
   if (auto before = past_.find(number); before != past_.end()) {
     login->found = before->second;
     if (login->found->done) login->state.wanted(login->found->wanted);
+    if (login->found->claimed) login->state.was_claimed();
   }
   return logins_.emplace(number, std::move(login)).first->second.get();
 }
@@ -465,10 +471,12 @@ void UnrecordedLogins::end(Login& login) {
 
 void UnrecordedLogins::forget(Logins::iterator login) {
   held_bytes_ -= login->second->state.held_bytes();
-  if (login->second->found) remember(login->first, login->second->found);
+  if (login->second->found) {
+    login->second->found->claimed = login->second->state.is_claimed();
+    remember(login->first, login->second->found);
+  }
   const auto share = of_user_.find(login->second->uid);
   if (share != of_user_.end() && --share->second == 0) of_user_.erase(share);
-  crowded_ = false;
   logins_.erase(login);
 }
 

@@ -95,7 +95,7 @@ class UnrecordedLogins final : public LoginClaims {
   std::uint64_t total_ = 0;
   std::map<std::uint32_t, std::size_t> of_user_;  ///< logins, by who executed their first program
   std::size_t held_bytes_ = 0;
-  bool crowded_ = false;
+  MonoUs crowded_told_ = INT64_MIN / 2;
   bool scanning_ = false;
   bool stopped_ = false;
   Timer timer_, slow_timer_;

@@ -2,6 +2,7 @@
 
 #include <vterm.h>
 
+#include <algorithm>
 #include <string>
 
 #include "replay/points.h"
@@ -58,6 +59,24 @@ int CharacterWidths::ask(char32_t point) {
     vterm_input_write(terminal_->vterm, piece.data(), piece.size());
   const bool stands = terminal_->drawn == point && (terminal_->width == 1 || terminal_->width == 2);
   return widths_[point] = static_cast<std::uint8_t>(stands ? terminal_->width : 0);
+}
+
+std::string cut_to_cells(const std::string& text, int cells) {
+  CharacterWidths widths;
+  int used = 0;
+  std::size_t fits = 0;  // bytes that leave a cell for "~"
+  for (std::size_t i = 0; i < text.size();) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    const std::size_t n = first < 0x80 ? 1 : std::max<std::size_t>(utf8_lead(first).size, 1);
+    char32_t p = n == 1 ? first : first & (0xFFU >> (n + 1));
+    for (std::size_t k = 1; k < n && i + k < text.size(); ++k)
+      p = (p << 6U) | (static_cast<unsigned char>(text[i + k]) & 0x3FU);
+    used += p < kWidthsKnown ? widths.of(p) : 2;
+    if (used > cells) return cells > 0 ? text.substr(0, fits) + "~" : "";
+    i = std::min(i + n, text.size());
+    if (used < cells) fits = i;
+  }
+  return text;
 }
 
 }  // namespace opelog::replay

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace opelog::replay {
@@ -36,5 +37,8 @@ class CharacterWidths {
   std::unique_ptr<Terminal> terminal_;
   std::vector<std::uint8_t> widths_;
 };
+
+/// The beginning of `printable_text` (UTF-8) that fits in `cells`; what is cut ends in "~".
+std::string cut_to_cells(const std::string& printable_text, int cells);
 
 }  // namespace opelog::replay

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/fact.h"
-#include "replay/points.h"
+#include "replay/character_widths.h"
 
 namespace opelog::replay {
 namespace {

@@ -101,22 +101,11 @@ void append_html_character(std::string& out, std::string_view c) {
 }  // namespace
 
 bool Utf8Cutter::begins(unsigned char c) {
-  low_ = 0x80;
-  high_ = 0xBF;
-  if (c >= 0xC2 && c <= 0xDF) {
-    wanted_ = 2;
-  } else if (c >= 0xE0 && c <= 0xEF) {
-    wanted_ = 3;
-    if (c == 0xE0) low_ = 0xA0;   // shorter forms exist
-    if (c == 0xED) high_ = 0x9F;  // surrogates
-  } else if (c >= 0xF0 && c <= 0xF4) {
-    wanted_ = 4;
-    if (c == 0xF0) low_ = 0x90;
-    if (c == 0xF4) high_ = 0x8F;  // beyond U+10FFFF
-  } else {
-    return false;
-  }
-  return true;
+  const Utf8Lead lead = utf8_lead(c);
+  wanted_ = lead.size;
+  low_ = lead.low;
+  high_ = lead.high;
+  return lead.size > 0;
 }
 
 void append_json(std::string& out, std::string_view text) {

@@ -2,6 +2,7 @@
 // shown to an auditor. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -13,11 +14,22 @@ constexpr bool is_bidi_or_hidden(std::uint32_t p) {
          (p >= 0x2066 && p <= 0x2069) || (p >= 0xE0000 && p <= 0xE007F);
 }
 
-/// Cells it takes on a terminal: 0 for marks over another, 2 for East Asian wide ones and emoji.
-int cell_width(std::uint32_t p) noexcept;
-
-/// The beginning of `printable_text` (UTF-8) that fits in `cells`; what is cut ends in "~".
-std::string cut_to_cells(const std::string& printable_text, int cells);
+/// How a character that begins with this byte, 0x80 or above, goes on. Shorter forms, surrogates and what is
+/// beyond U+10FFFF are no characters.
+struct Utf8Lead {
+  std::size_t size = 0;                   ///< bytes of the character; 0: none begins so
+  unsigned char low = 0x80, high = 0xBF;  ///< range of the second byte; any further one is 0x80 to 0xBF
+};
+constexpr Utf8Lead utf8_lead(unsigned char c) {
+  if (c >= 0xC2 && c <= 0xDF) return {2, 0x80, 0xBF};
+  if (c == 0xE0) return {3, 0xA0, 0xBF};
+  if (c == 0xED) return {3, 0x80, 0x9F};
+  if (c >= 0xE1 && c <= 0xEF) return {3, 0x80, 0xBF};
+  if (c == 0xF0) return {4, 0x90, 0xBF};
+  if (c == 0xF4) return {4, 0x80, 0x8F};
+  if (c >= 0xF1 && c <= 0xF3) return {4, 0x80, 0xBF};
+  return {};
+}
 
 /// Appends `p` as UTF-8; what is no character vanishes.
 void append_utf8(std::uint32_t p, std::string& out);

@@ -163,22 +163,14 @@ void Sanitizer::control(unsigned char c, std::string& out) {
 }
 
 void Sanitizer::begin_utf8(unsigned char c, std::string& out) {
-  low_ = 0x80;
-  high_ = 0xBF;
-  if (c >= 0xC2 && c <= 0xDF) {
-    wanted_ = 2;
-  } else if (c >= 0xE0 && c <= 0xEF) {
-    wanted_ = 3;
-    if (c == 0xE0) low_ = 0xA0;   // overlong
-    if (c == 0xED) high_ = 0x9F;  // surrogates
-  } else if (c >= 0xF0 && c <= 0xF4) {
-    wanted_ = 4;
-    if (c == 0xF0) low_ = 0x90;
-    if (c == 0xF4) high_ = 0x8F;  // above U+10FFFF
-  } else {
+  const Utf8Lead lead = utf8_lead(c);
+  if (lead.size == 0) {
     out += kReplacement;  // also 0x80-0x9F, the 8-bit controls
     return;
   }
+  wanted_ = lead.size;
+  low_ = lead.low;
+  high_ = lead.high;
   pending_.assign(1, static_cast<char>(c));
   state_ = State::kUtf8;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "replay/points.h"
+
 namespace opelog::replay {
 namespace {
 
@@ -11,19 +13,12 @@ constexpr std::string_view kInvalid = "\xEF\xBF\xBD";  // U+FFFD
 // The size of the character beyond U+009F that `bytes` begin with; 0 if it is cut, invalid or none.
 std::size_t whole_character(std::string_view bytes) {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-  const auto continues = [&](std::size_t i) { return (at(i) & 0xC0) == 0x80; };
-  const unsigned char first = at(0);
-  if (first >= 0xC2 && first <= 0xDF)
-    return bytes.size() >= 2 && continues(1) && (first > 0xC2 || at(1) >= 0xA0) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    if (bytes.size() < 3 || !continues(1) || !continues(2)) return 0;
-    return (first == 0xE0 && at(1) < 0xA0) || (first == 0xED && at(1) > 0x9F) ? 0 : 3;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    if (bytes.size() < 4 || !continues(1) || !continues(2) || !continues(3)) return 0;
-    return (first == 0xF0 && at(1) < 0x90) || (first == 0xF4 && at(1) > 0x8F) ? 0 : 4;
-  }
-  return 0;
+  const Utf8Lead lead = utf8_lead(at(0));
+  if (lead.size == 0 || bytes.size() < lead.size || at(1) < lead.low || at(1) > lead.high) return 0;
+  if (at(0) == 0xC2 && at(1) < 0xA0) return 0;
+  for (std::size_t i = 2; i < lead.size; ++i)
+    if ((at(i) & 0xC0) != 0x80) return 0;
+  return lead.size;
 }
 
 }  // namespace
@@ -86,23 +81,13 @@ void TerminalParser::byte(unsigned char c, TerminalHandler& to) {
 }
 
 void TerminalParser::ground(unsigned char c, TerminalHandler& to) {
-  low_ = 0x80;
-  high_ = 0xBF;
   point_.assign(1, static_cast<char>(c));
   if (c < 0x80) return to.text(point_);
-  if (c >= 0xC2 && c <= 0xDF) {
-    wanted_ = 2;
-  } else if (c >= 0xE0 && c <= 0xEF) {
-    wanted_ = 3;
-    if (c == 0xE0) low_ = 0xA0;
-    if (c == 0xED) high_ = 0x9F;
-  } else if (c >= 0xF0 && c <= 0xF4) {
-    wanted_ = 4;
-    if (c == 0xF0) low_ = 0x90;
-    if (c == 0xF4) high_ = 0x8F;
-  } else {
-    return to.text(kInvalid);
-  }
+  const Utf8Lead lead = utf8_lead(c);
+  if (lead.size == 0) return to.text(kInvalid);
+  wanted_ = lead.size;
+  low_ = lead.low;
+  high_ = lead.high;
   state_ = State::kUtf8;
 }
 

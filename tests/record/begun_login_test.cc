@@ -137,6 +137,28 @@ TEST(BegunLogin, WhatLooksLikeTheShimAndAsksNobodyIsAReasonInTheEnd) {
   EXPECT_EQ(refused.step(30), Step::kOver) << "too many logins were waiting, for instance";
 }
 
+TEST(BegunLogin, AShimThatEndsTakesNothingElseWithIt) {
+  BegunLogin login(kShimOfLogins);
+  login.wanted(true);
+  login.take(program(kRoot, {"opelog-shell"}, kShimOfLogins), 10);  // stopped, say
+  login.take(program(101, {"id"}), 20);
+  login.take(death(101), 30);
+  login.take(death(kRoot, 77), 40);
+  EXPECT_EQ(login.step(50), Step::kRecord);
+  EXPECT_EQ(login.held().size(), 4U);
+}
+
+TEST(BegunLogin, AClaimCountsOnceAlsoForOneThatSeemedOver) {
+  BegunLogin again(kShimOfLogins);
+  again.wanted(true);
+  again.was_claimed();
+  again.take(program(101, {"id"}), 10);
+  again.take(program(102, {"opelog-shell", "-c", "true"}, kShimOfLogins), 20);
+  again.claimed(102, BegunLogin::Claim::kRecorded);
+  again.take(death(101), 30);
+  EXPECT_EQ(again.step(40), Step::kRecord);
+}
+
 TEST(BegunLogin, HeldIsBoundedByBytes) {
   BegunLogin login(kShimOfLogins);
   login.wanted(true);

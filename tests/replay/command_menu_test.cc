@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "replay/points.h"
+#include "replay/character_widths.h"
 #include "replay/screen.h"
 #include "replay/transcript.h"
 
@@ -106,20 +106,8 @@ TEST(Cells, WideCharactersAreNeverCutInHalf) {
       << "a mark takes no cell";
   EXPECT_EQ(cut_to_cells("abc", 2), "a~");
   EXPECT_EQ(cut_to_cells("abc", 0), "");
-  EXPECT_EQ(cell_width(0x1F600), 2);
-}
-
-TEST(Cells, TheyAreTheScreensOwn) {
-  for (const std::uint32_t p :
-       {0x41U, 0xE9U, 0x301U, 0x1100U, 0x3042U, 0x4E00U, 0xAC00U, 0xFF21U, 0xFF71U, 0x1F600U}) {
-    std::string text = "x";
-    append_visible(p, text);
-    Screen screen(2, 10);
-    screen.feed(text + "|", 1, 0);
-    const auto& cells = screen.row(0).cells;
-    ASSERT_FALSE(cells.empty());
-    EXPECT_EQ(static_cast<int>(cells.size()) - 2, cell_width(p)) << std::hex << p;
-  }
+  EXPECT_EQ(cut_to_cells("\U0001F600\U0001F600", 3), "\U0001F600~");
+  EXPECT_EQ(cut_to_cells("\U00020000\U00020000", 3), "\U00020000~") << "a rare ideograph";
 }
 
 }  // namespace
