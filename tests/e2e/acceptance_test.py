@@ -435,7 +435,8 @@ class WithoutATerminal(Typing):
         """ssh -t host cmd: there is a screen, and no prompt; even one that is forged hides no command."""
         for forged in (False, True):
             self.seen = {r.name for r in self.host.recordings()}
-            command = ('printf "$ "' if forged else "echo") + "; ls /nowhere; exit 6"
+            # Only where the terminal seems to wait for somebody does it look like a prompt.
+            command = ('printf "$ "; sleep 0.3' if forged else "echo") + "; ls /nowhere; exit 6"
             self.assertEqual(self.host.ssh(USER, command, tty=True).rc, 6)
             [recording] = self.new_recordings()
             found = [(c["text"], c.get("status"), c["known"]) for c in self.listed(recording)]
