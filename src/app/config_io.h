@@ -20,6 +20,7 @@ struct Paths {
   std::string policy = "/etc/opelog/opelog.yaml";
   std::string enrolled = "/etc/opelog/enrolled";
   std::string fallback = "/var/lib/opelog/fallback";
+  std::string ledger_key = "/var/lib/opelog/ledger.key";
   std::string run = "/run/opelog";
   std::string shim = "/usr/bin/opelog-shell";
   std::string utmp = "/run/utmp";

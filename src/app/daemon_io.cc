@@ -27,6 +27,7 @@ constexpr const char* kFileSuffix[] = {".log", ".time", ".in"};
 // What repairing all recordings came to; made on a worker thread.
 struct Repairs {
   std::vector<Fact> facts;
+  std::vector<seal::CrashedEntry> interrupted;
   int repaired = 0;
 };
 
@@ -114,6 +115,8 @@ Status Daemon::start() {
     if (it == live_.end()) return std::nullopt;
     return it->second.first->bytes(it->second.second);
   });
+  ledger_ = std::make_unique<HostLedger>(loop_, facts_, paths_.ledger_key);
+  ledger_->set_live([this] { return recorder_ ? recorder_->count() : 0; });
   logins_work_ = std::make_unique<record::UserWork>(loop_);
   sessions_work_ = std::make_unique<record::UserWork>(loop_);
   recorder_ = std::make_unique<record::Recorder>(
@@ -189,6 +192,7 @@ int Daemon::run() {
   logins_work_.reset();
   sessions_work_.reset();
   exec_.reset();
+  ledger_->quiesce();
   guard_.reset();
   policy_watcher_.reset();
   enrolled_watcher_.reset();
@@ -196,6 +200,7 @@ int Daemon::run() {
   watchdog_.reset();
   stop_poll_.reset();
   loop_.run();  // close callbacks, and work still under way
+  ledger_->finish();
   state(Level::kInfo, "daemon-stop", "opelogd has stopped");
   return exit_code_;
 }
@@ -231,7 +236,12 @@ void Daemon::apply(Config config) {
   config_ = std::move(config);
   const Policy& p = config_.policy.policy;
   for (const std::string& warning : config_.warnings) state(Level::kWarning, "policy-warning", warning);
-  recorder_->configure(p, {-1, config_.file_group, config_.tty_group, paths_.utmp});
+  ledger_->configure(p, config_.file_group);
+  ledger_->add(seal::PolicyEntry{config_.policy.digest});
+  recorder_->configure(p, {-1, config_.file_group, config_.tty_group, paths_.utmp,
+                           [this](const format::SessionInfo& info, const std::string& name) {
+                             return ledger_->open_session(info, name);
+                           }});
   connections_->configure(p);
   const record::LoginConfig logins{p, config_.policy.digest, config_.enrolled, paths_.shim};
   if (unrecorded_) unrecorded_->configure(logins);
@@ -321,12 +331,15 @@ void Daemon::repair_then_guard() {
   auto repairs = std::make_shared<Repairs>();
   auto queued = run_work(
       loop_,
-      [repairs, directory = config_.policy.policy.directory, began = started_] {
+      [repairs, directory = config_.policy.policy.directory, began = started_,
+       interrupted = ledger_->interrupted()] {
         repair_directory(directory, began, *repairs);
+        repairs->interrupted = HostLedger::read_interrupted(directory, interrupted);
       },
       [this, repairs] {
         if (stopping_) return;
         for (const Fact& fact : repairs->facts) facts_(fact);
+        for (const seal::CrashedEntry& entry : repairs->interrupted) ledger_->add(entry);
         guard_ready_ = true;
         configure_guard();
       });
@@ -407,6 +420,10 @@ record::StatusAnswer Daemon::status() {
     if (!directory.degraded.empty())
       answer.degraded.push_back({directory.path + ": " + directory.degraded, directory.remedy});
   }
+  if (const std::string problem = ledger_->problem(); !problem.empty())
+    answer.degraded.push_back(
+        {"the ledger: " + problem,
+         "see to the disk of " + config_.policy.policy.seal_ledger + "; it goes on by itself once it can"});
   if (const auto lost = log_->failures(); lost > 0)
     answer.degraded.push_back({"facts that the log did not take: " + std::to_string(lost),
                                "see to the log's target (journald, disk), then restart the daemon"});

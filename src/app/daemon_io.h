@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "app/config_io.h"
+#include "app/host_ledger_io.h"
 #include "core/fact.h"
 #include "core/log_io.h"
 #include "core/loop_io.h"
@@ -85,6 +86,7 @@ class Daemon final : private record::ControlHandler {
   /// Of logins, and of sessions: a directory server that does not answer keeps no session's terminal waiting.
   std::unique_ptr<record::UserWork> logins_work_, sessions_work_;
   std::unique_ptr<watch::Guard> guard_;
+  std::unique_ptr<HostLedger> ledger_;        ///< outlives every recording
   std::unique_ptr<record::ExecSource> exec_;  ///< nullptr: there is none
   std::unique_ptr<record::Recorder> recorder_;
   std::unique_ptr<record::UnrecordedLogins> unrecorded_;  ///< nullptr: without exec events

@@ -40,6 +40,9 @@ int run(int argc, char** argv) {
                  "file that tells the shim what to do while the daemon is absent")
       ->type_name("FILE")
       ->capture_default_str();
+  cli.add_option("--ledger-key", paths.ledger_key, "file of the secrets that sign the ledger")
+      ->type_name("FILE")
+      ->capture_default_str();
   cli.add_option("--shim", paths.shim, "the installed opelog-shell; only it is believed to be a shim")
       ->type_name("FILE")
       ->capture_default_str();

@@ -91,6 +91,10 @@ struct Policy {
   AppendOnly append_only = AppendOnly::kRequired;
   int sync_interval_ms = 1000;  ///< fdatasync of recordings with new bytes; 0 never
 
+  // seal:
+  std::string seal_ledger = "/var/log/opelog-ledger";  ///< directory, absolute, no trailing slash
+  bool seal_required = true;                           ///< no recording without an entry in the ledger
+
   // rules: first match wins; no match passes
   std::vector<Rule> rules;
 

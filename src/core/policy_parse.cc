@@ -35,6 +35,11 @@ constexpr Field<Policy> kRecordings[] = {
      [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 0, kHour, p.sync_interval_ms); }},
 };
 
+constexpr Field<Policy> kSeal[] = {
+    {"ledger", [](Reader& r, const YamlNode& n, Policy& p) { r.path(n, true, p.seal_ledger); }},
+    {"required", [](Reader& r, const YamlNode& n, Policy& p) { r.flag(n, p.seal_required); }},
+};
+
 constexpr Field<Match> kMatch[] = {
     {"uid", read_uids},
     {"user", [](Reader& r, const YamlNode& n, Match& m) { read_names(r, n, m.user); }},
@@ -180,6 +185,7 @@ constexpr Field<Policy> kTop[] = {
        }
      }},
     {"recordings", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kRecordings, p); }},
+    {"seal", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kSeal, p); }},
     {"rules", read_rules},
     {"daemon_absent", [](Reader& r, const YamlNode& n, Policy& p) { read_on_refuse(r, n, p.daemon_absent); }},
     {"break_glass_group",

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "format/recording_files_io.h"
 #include "format/recording_open_io.h"
@@ -47,10 +48,14 @@ Result<Tail> read_tail(const RecordingFiles& files, bool classic) {
     TimingRecord record;
     const std::string_view line = std::string_view(buffer).substr(begin, lf - begin);
     begin = lf + 1;
-    tail.last_is_end = false;
+    const bool was_end = std::exchange(tail.last_is_end, false);
     if (classic || !parse_timing_line(line, false, record).empty()) continue;
     const auto* h = std::get_if<HeaderRecord>(&record);
     if (h == nullptr) continue;
+    if (h->name == kOpelogSeal) {
+      tail.last_is_end = was_end;  // the end's seal is no record of the session
+      continue;
+    }
     tail.notes.push_back(Note{h->name, h->value, false});
     if (auto end = decode_end(tail.notes.back())) {
       tail.end = end;

@@ -33,7 +33,7 @@ Result<std::string> read_part(int fd, std::uint64_t from, std::size_t size) {
   return text;
 }
 
-/// Whether the file's last line is whole and an end record.
+/// Whether the file's last line is whole and an end record, or the seal behind one.
 Result<bool> has_end(int fd) {
   auto facts = look_at(fd);
   if (!facts) return std::move(facts).error();
@@ -41,13 +41,18 @@ Result<bool> has_end(int fd) {
   auto text = read_part(fd, from, kTailBytes);
   if (!text) return std::move(text).error();
   if (text->empty() || text->back() != '\n') return false;
-  text->pop_back();
-  const std::size_t lf = text->rfind('\n');
-  TimingRecord record;
-  if (!parse_timing_line(std::string_view(*text).substr(lf + 1), false, record).empty())
-    return false;  // npos + 1 is 0
-  const auto* h = std::get_if<HeaderRecord>(&record);
-  return h != nullptr && decode_end(Note{h->name, h->value, false}).has_value();
+  for (bool sealed = false;; sealed = true) {
+    text->pop_back();
+    const std::size_t lf = text->rfind('\n');
+    TimingRecord record;
+    if (!parse_timing_line(std::string_view(*text).substr(lf + 1), false, record).empty())
+      return false;  // npos + 1 is 0
+    const auto* h = std::get_if<HeaderRecord>(&record);
+    if (h == nullptr) return false;
+    if (decode_end(Note{h->name, h->value, false})) return true;
+    if (sealed || h->name != kOpelogSeal || lf == std::string::npos) return false;
+    text->resize(lf + 1);
+  }
 }
 
 /// A file that holds too little to say whose it is: ours only if root's, and if nobody has it open (plain

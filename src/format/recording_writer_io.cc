@@ -154,6 +154,20 @@ struct RecordingWriter::State {
   int kept_err = 0;           ///< why they are not in
   bool dirty = false, ended = false, append_only = false;
 
+  std::unique_ptr<RecordingSealer> sealer;
+  std::optional<MonoUs> unsealed_at;  ///< when the first byte came that no seal covers
+  std::uint64_t unsealed = 0;         ///< bytes of `.log` and `.in` that no seal covers
+  MonoUs sealed_at = 0;               ///< of the last seal, or the beginning
+
+  void accepted(File file, std::string_view bytes, MonoUs now) {
+    written[file] += bytes.size();
+    dirty = true;
+    if (!sealer) return;
+    sealer->written(file, bytes);
+    if (!unsealed_at) unsealed_at = now;
+    if (file != kTime) unsealed += bytes.size();
+  }
+
   Error refused(File file, int err) const {
     return error_from_errno(err, name + std::string(kSuffixes[file]));
   }
@@ -165,21 +179,20 @@ struct RecordingWriter::State {
   }
 
   /// Writes to `.time` until all is in or the kernel refuses; returns how much is in and that errno.
-  std::pair<std::size_t, int> put(std::string_view bytes) noexcept {
+  std::pair<std::size_t, int> put(std::string_view bytes, MonoUs now) {
     std::size_t in = 0;
     while (in < bytes.size()) {
       const std::ptrdiff_t n = write_once(write, fds[kTime].get(), bytes.substr(in));
       if (n < 0) return {in, static_cast<int>(-n)};
+      accepted(kTime, bytes.substr(in, static_cast<std::size_t>(n)), now);
       in += static_cast<std::size_t>(n);
-      written[kTime] += static_cast<std::uint64_t>(n);
-      dirty = true;
     }
     return {in, 0};
   }
 
   Status put_kept(MonoUs now) {
     if (kept.empty()) return {};
-    const auto [in, err] = put(std::string_view(kept).substr(kept_from));
+    const auto [in, err] = put(std::string_view(kept).substr(kept_from), now);
     kept_from += in;
     if (err != 0) {
       retry_at = now + kRetryUs;
@@ -195,7 +208,7 @@ struct RecordingWriter::State {
   /// Appends whole records. On an error nothing of them is in the file (unless `owed`: then they are kept); a
   /// record accepted in part counts as accepted, the rest is kept.
   Status put_records(std::string_view records, MonoUs now, bool owed) {
-    const auto [in, err] = put(records);
+    const auto [in, err] = put(records, now);
     if (err == 0) return {};
     if (in == 0 && !owed) return refused(kTime, err);
     kept.assign(records.substr(in));
@@ -227,6 +240,37 @@ struct RecordingWriter::State {
     batch.clear();
     if (kept.empty()) retry_at = 0;
     return {};
+  }
+
+  [[nodiscard]] bool seal_due(MonoUs now) const noexcept {
+    return sealer && (unsealed >= kSealBytes || (unsealed_at && now - *unsealed_at >= kSealUs) ||
+                      now - sealed_at >= kSealIdleUs);
+  }
+
+  /// A seal over all that was accepted. On an error there is none, and it stays due.
+  Status seal(MonoUs now, bool final) {
+    if (auto done = flush(now); !done) return done;
+    if (!kept.empty()) return refused(kTime, kept_err);
+    const MonoUs at = std::max(now, last);
+    auto value = sealer->seal(at - first, final);
+    if (!value) return std::move(value).error();
+    const MonoUs before = std::exchange(last, at);
+    if (auto done = put_records(encode_note(at - before, kOpelogSeal, *value), now, false); !done) {
+      last = before;
+      sealer->refused();
+      retry_at = now + kRetryUs;
+      return done;
+    }
+    // Its own line is for the next one to cover, and no reason to make that.
+    unsealed_at.reset();
+    unsealed = 0;
+    sealed_at = now;
+    return {};
+  }
+
+  [[nodiscard]] std::optional<MonoUs> seal_deadline() const noexcept {
+    if (!sealer || ended) return std::nullopt;
+    return std::max(unsealed_at ? *unsealed_at + kSealUs : sealed_at + kSealIdleUs, retry_at);
   }
 
   /// When the oldest output without a record in `.time` came; nothing if there is none.
@@ -285,23 +329,31 @@ Result<std::unique_ptr<RecordingWriter>> RecordingWriter::create(const WriterOpt
   if (auto locked = lock_as_writer(files.fds[kTime].get(), state->name); !locked)
     return std::move(locked).error();
 
+  Sealing sealing;
+  if (options.opened) {
+    auto opened = options.opened(state->name);
+    if (!opened) return std::move(opened).error();
+    sealing = std::move(*opened);
+  }
+  state->sealer = std::move(sealing.sealer);
   const std::string first_line = encode_first_line(info);
-  const std::string header = encode_header(info, facts) + header_note;
+  std::string header = encode_header(info, facts) + header_note;
+  if (state->sealer) header += encode_note(0, kOpelogOpened, sealing.opened);
   for (const File file : {kLog, kIn, kTime}) {
     if (!files.fds[file]) continue;
     std::string_view left = file == kTime ? header : first_line;
     while (!left.empty()) {
       const std::ptrdiff_t n = write_once(state->write, files.fds[file].get(), left);
       if (n < 0) return state->refused(file, static_cast<int>(-n));
+      state->accepted(file, left.substr(0, static_cast<std::size_t>(n)), now);
       left.remove_prefix(static_cast<std::size_t>(n));
-      state->written[file] += static_cast<std::uint64_t>(n);
     }
   }
   files.keep();
   state->fds = std::move(files.fds);
   state->inodes = files.inodes;
   state->append_only = facts.append_only;
-  state->first = state->last = now;
+  state->first = state->last = state->sealed_at = now;
   state->dirty = true;
   return std::unique_ptr<RecordingWriter>(new RecordingWriter(std::move(state)));
 }
@@ -321,12 +373,15 @@ Result<std::size_t> RecordingWriter::output(std::string_view bytes, MonoUs now) 
     if (auto done = s.flush(now); !done) return std::move(done).error();
     if (!s.kept.empty()) return s.refused(kTime, s.kept_err);
   }
+  if (s.unsealed >= kSealBytes && s.sealer) {
+    if (auto done = s.seal(now, false); !done) return std::move(done).error();
+    if (!s.kept.empty()) return s.refused(kTime, s.kept_err);
+  }
   const std::ptrdiff_t n = write_once(s.write, s.fds[kLog].get(), bytes);
   if (n < 0) return s.refused(kLog, static_cast<int>(-n));
   if (s.pending == 0) s.pending_at = now;
   s.pending += static_cast<std::uint64_t>(n);
-  s.written[kLog] += static_cast<std::uint64_t>(n);
-  s.dirty = true;
+  s.accepted(kLog, bytes.substr(0, static_cast<std::size_t>(n)), now);
   return static_cast<std::size_t>(n);
 }
 
@@ -339,8 +394,7 @@ Result<std::size_t> RecordingWriter::input(std::string_view bytes, MonoUs now) {
   if (!s.kept.empty()) return s.refused(kTime, s.kept_err);
   const std::ptrdiff_t n = write_once(s.write, s.fds[kIn].get(), bytes);
   if (n < 0) return s.refused(kIn, static_cast<int>(-n));
-  s.written[kIn] += static_cast<std::uint64_t>(n);
-  s.dirty = true;
+  s.accepted(kIn, bytes.substr(0, static_cast<std::size_t>(n)), now);
   std::array<char, kDataRecordBytes> line;
   const std::size_t length = encode_data_record(line.data(), 'I', s.step(now), static_cast<std::uint64_t>(n));
   // The bytes are in: their record is owed and kept if it cannot be written now.
@@ -363,19 +417,35 @@ Status RecordingWriter::gap(const GapInfo& gap, MonoUs now) {
 Status RecordingWriter::end(const EndInfo& end, MonoUs now) {
   State& s = *state_;
   auto done = s.record(now, [&](std::int64_t delay) { return encode_end(delay, s.last - s.first, end); });
-  if (done) s.ended = true;
+  if (!done) return done;
+  if (s.sealer) {
+    auto sealed = s.seal(now, true);
+    // What is begun and kept cannot be completed any more: the end is the writer's last chance.
+    if (sealed && !s.kept.empty()) sealed = s.refused(kTime, s.kept_err);
+    if (!sealed)
+      done = Error{Code::kGone, s.name + ": the end cannot be sealed: " + sealed.error().message,
+                   sealed.error().err};
+    else
+      s.sealer->closed(end);
+  }
+  s.ended = true;
   return done;
 }
 
 std::optional<MonoUs> RecordingWriter::flush_deadline() const noexcept {
   if (!state_->kept.empty()) return state_->retry_at;
   const auto oldest = state_->oldest();
-  if (!oldest) return std::nullopt;
-  return std::max(*oldest + kTimingWriteUs, state_->retry_at);
+  const auto seal = state_->seal_deadline();
+  if (!oldest) return seal;
+  const MonoUs timing = std::max(*oldest + kTimingWriteUs, state_->retry_at);
+  return seal ? std::min(timing, *seal) : timing;
 }
 
 Status RecordingWriter::flush(MonoUs now) {
   if (auto done = state_->flush(now); !done) return done;
+  if (state_->kept.empty() && !state_->ended && state_->seal_due(now)) {
+    if (auto done = state_->seal(now, false); !done) return done;
+  }
   return state_->kept.empty() ? Status{} : Status(state_->refused(kTime, state_->kept_err));
 }
 

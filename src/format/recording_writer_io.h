@@ -8,10 +8,15 @@
 // Timing of output is merged: chunks less than kTimingMergeUs apart share one `O` record, and the records of
 // kTimingWriteUs are written together, at flush_deadline(); any other record is preceded by them. A crash in
 // between leaves output without timing, which repair_tail() states.
+//
+// Sealed, where a RecordingSealer is given: it is told of every byte accepted, and its seals are written when
+// they are due (recording_sealer.h), each behind the timing of what it covers; the final one is the last line
+// of `.time`.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +26,7 @@
 #include "core/fd_io.h"
 #include "core/policy.h"
 #include "core/result.h"
+#include "format/recording_sealer.h"
 #include "format/session_info.h"
 
 namespace opelog::format {
@@ -30,6 +36,12 @@ constexpr std::int64_t kTimingMergeUs = 10 * kUsPerMs;
 /// 100 ms: many sessions with a line now and then cost a write for each line otherwise.
 constexpr std::int64_t kTimingWriteUs = 100 * kUsPerMs;
 
+/// What seals a recording, and what its header says of that.
+struct Sealing {
+  std::unique_ptr<RecordingSealer> sealer;  ///< nullptr: it is not sealed
+  std::string opened;                       ///< value of OPELOG_OPENED
+};
+
 struct WriterOptions {
   int directory = -1;  ///< open descriptor of the recordings' directory
   std::string name;    ///< base name wanted, already safe (recording_name.h)
@@ -37,6 +49,8 @@ struct WriterOptions {
   std::uint32_t group = 0;  ///< gid of the files
   AppendOnly append_only = AppendOnly::kRequired;
   bool input = false;  ///< also open `.in`
+  /// Called with the base name chosen, when the files are there and hold nothing. On an error none are left.
+  std::function<Result<Sealing>(const std::string& name)> opened;
   /// Stands in for write(2) in tests; nullptr is write(2) itself.
   std::ptrdiff_t (*write)(int fd, const void* data, std::size_t size) = nullptr;
 };
@@ -64,11 +78,14 @@ class RecordingWriter {
   /// Any H record; `value` is split and escaped as the format demands.
   Status note(std::string_view name, std::string_view value, MonoUs now);
   Status gap(const GapInfo& gap, MonoUs now);
-  /// Flushes and writes the end (EXIT_CODE, DURATION, OPELOG_END). The writer takes no more after it.
+  /// Flushes and writes the end (EXIT_CODE, DURATION, OPELOG_END) and the final seal. The writer takes no
+  /// more after it. An error with Code::kGone: the end is there, and cannot be sealed.
   Status end(const EndInfo& end, MonoUs now);
 
-  /// When pending timing wants to be written; nullopt if nothing is pending. After a failure 100 ms later.
+  /// When flush() is wanted: for pending timing, or a seal; nullopt if nothing is pending. After a failure
+  /// 100 ms later.
   [[nodiscard]] std::optional<MonoUs> flush_deadline() const noexcept;
+  /// Writes the timing that is pending, and a seal if one is due.
   Status flush(MonoUs now);
 
   /// Whether bytes were written since the last sync, and descriptors for fdatasync (on a worker thread).

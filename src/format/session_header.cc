@@ -370,7 +370,7 @@ bool HeaderDecoder::is_header_name(std::string_view name) {
   static constexpr std::string_view kNames[] = {
       kStartTime,    kTerm,           kTty,           kColumns,    kLines,         kShell,
       kCommand,      kTimingLog,      kOutputLog,     kInputLog,   kOpelogSession, kOpelogUser,
-      kOpelogClient, kOpelogAncestry, kOpelogCommand, kOpelogKept, kOpelogPolicy};
+      kOpelogClient, kOpelogAncestry, kOpelogCommand, kOpelogKept, kOpelogPolicy,  kOpelogOpened};
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 

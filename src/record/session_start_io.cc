@@ -42,6 +42,7 @@ Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& po
   options.group = place.file_group;
   options.append_only = policy.append_only;
   options.input = info.records_input && (info.terminal || info.records_payload);  // else none is ever kept
+  if (place.seal) options.opened = [&](const std::string& chosen) { return place.seal(info, chosen); };
   return format::RecordingWriter::create(options, info, begun);
 }
 

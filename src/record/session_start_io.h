@@ -5,6 +5,7 @@
 // still refuse or pass.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,8 @@ struct RecordingPlace {
   std::uint32_t file_group = 0;
   std::uint32_t tty_group = 5;  ///< group of pty slaves
   std::string utmp;             ///< where logins are listed; "": nowhere
+  /// Enters a session in the ledger before its recording NAME holds a byte; empty: nothing is sealed.
+  std::function<Result<format::Sealing>(const format::SessionInfo&, const std::string& name)> seal;
 };
 
 /// 16 hex digits, drawn at random.

@@ -76,6 +76,7 @@ log: { target: stderr, level: debug }
 PROMPT = r"\$ (?:\x1b\[K)?\Z"
 
 LOG_DIR = "/var/log/ope_log"
+LEDGER_DIR = "/var/log/opelog-ledger"
 SKIP = 77  # ctest's SKIP_RETURN_CODE
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = (
@@ -214,7 +215,8 @@ def _build_file_systems(base, own_pts, image_mb):
             file.truncate((image_mb or 2048) << 20)
         subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", image], check=True, capture_output=True)
         _mount("-o", "loop", image, disk)
-    os.mkdir(os.path.join(disk, "ope_log"))
+    for name in ("ope_log", "opelog-ledger"):
+        os.mkdir(os.path.join(disk, name), 0o700)
     scratch = os.path.join(base, "scratch")
     os.mkdir(scratch)
     _mount("-t", "tmpfs", "-o", "mode=755", "scratch", scratch)
@@ -233,9 +235,10 @@ def _build_file_systems(base, own_pts, image_mb):
         _mount("-t", "tmpfs", "-o", "mode=" + mode, path[1:].replace("/", "-"), path)
     if own_pts:
         _mount("-t", "devpts", "-o", "newinstance,ptmxmode=0666,mode=620,gid=5", "devpts", "/dev/pts")
-    for path in ("/run/lock", "/run/sshd", LOG_DIR):
+    for path in ("/run/lock", "/run/sshd", LOG_DIR, LEDGER_DIR):
         os.makedirs(path, exist_ok=True)
     _mount("--bind", "/run/host-disk/ope_log", LOG_DIR)
+    _mount("--bind", "/run/host-disk/opelog-ledger", LEDGER_DIR)
     os.chdir("/")
     socket.sethostname("opelogtest")
     _loopback_up()
@@ -559,7 +562,8 @@ class Recording:
 
     def ended(self):
         # The record, not what a command line or a program says of one.
-        return re.search(rb"^H \d+\.\d{6} OPELOG_END .*\n\Z", self.time, re.MULTILINE) is not None
+        return re.search(rb"^H \d+\.\d{6} OPELOG_END .*\n(?:H 0\.000000 OPELOG_SEAL .*\n)?\Z", self.time,
+                         re.MULTILINE) is not None
 
     def replay(self, *options):
         """The bytes that util-linux scriptreplay shows (it adds one newline at its end, taken off here)."""

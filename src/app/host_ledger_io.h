@@ -1,0 +1,62 @@
+// HostLedger: the ledger as the daemon needs it: opened again until it can be, required or not as the policy
+// says, and told of the sessions that a crash interrupted.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/fact.h"
+#include "core/loop_io.h"
+#include "core/policy.h"
+#include "core/result.h"
+#include "format/recording_writer_io.h"
+#include "format/session_info.h"
+#include "seal/ledger_io.h"
+
+namespace opelog::app {
+
+class HostLedger {
+ public:
+  HostLedger(Loop& loop, FactSink facts, std::string key_file);
+
+  /// The first call opens the ledger; later ones change what holds for coming sessions. Another directory
+  /// counts from the next start on, which is stated.
+  void configure(const Policy& policy, std::uint32_t group);
+
+  /// For RecordingPlace::seal. Where the ledger is not to be had: an error if the policy requires it, an
+  /// empty value and a warning otherwise.
+  Result<format::Sealing> open_session(const format::SessionInfo& info, const std::string& recording);
+  /// Entered if there is a ledger.
+  void add(seal::EntryBody body);
+
+  /// Recordings that a former daemon left open, by session number: once they are completed,
+  /// enter_interrupted() says what they hold. Reads them whole: on a thread.
+  [[nodiscard]] std::map<std::uint64_t, std::string> interrupted() const;
+  static std::vector<seal::CrashedEntry> read_interrupted(
+      const std::string& directory, const std::map<std::uint64_t, std::string>& sessions);
+
+  /// "" or why coming sessions are not sealed.
+  [[nodiscard]] std::string problem() const;
+
+  void set_live(std::function<std::int64_t()> count);
+  void quiesce();
+  void finish();
+
+ private:
+  void open();
+
+  Loop& loop_;
+  FactSink facts_;
+  seal::LedgerStart start_;
+  bool required_ = true, configured_ = false, warned_ = false;
+  std::string problem_;
+  MonoUs tried_ = 0;
+  std::unique_ptr<seal::Ledger> ledger_;
+  std::function<std::int64_t()> live_;
+};
+
+}  // namespace opelog::app

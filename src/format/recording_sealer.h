@@ -1,0 +1,40 @@
+// RecordingSealer: who is told of every byte a recording's files take, and says what a seal of them is.
+//
+// The interface between the writer and what seals (seal/session_sealer_io.h); format/ knows nothing of keys.
+// When a seal is made is the writer's business (kSealUs and below), what it holds the sealer's.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/clock.h"
+#include "core/result.h"
+#include "format/session_info.h"
+
+namespace opelog::format {
+
+/// A seal is due this long after the first byte that none covers …
+constexpr std::int64_t kSealUs = kUsPerS;
+/// … when so many bytes of `.log` and `.in` are not covered …
+constexpr std::uint64_t kSealBytes = 1 << 20;
+/// … and after this long without anything new.
+constexpr std::int64_t kSealIdleUs = 300 * kUsPerS;
+
+class RecordingSealer {
+ public:
+  virtual ~RecordingSealer() = default;
+
+  /// `bytes` were accepted by file 0 `.log`, 1 `.time` or 2 `.in`, in this order.
+  virtual void written(std::size_t file, std::string_view bytes) = 0;
+  /// The value of an OPELOG_SEAL record that covers all that was written, `at_us` after the beginning. What
+  /// is written from now on, this record first, belongs to the next one.
+  virtual Result<std::string> seal(std::int64_t at_us, bool final) = 0;
+  /// The record of the last seal() was refused, and nothing of it is in the file: as if seal() had not been
+  /// called.
+  virtual void refused() = 0;
+  /// The final seal is written.
+  virtual void closed(const EndInfo& end) = 0;
+};
+
+}  // namespace opelog::format

@@ -1,0 +1,211 @@
+#include "seal/ledger_files_io.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "core/append_only_io.h"
+#include "format/recording_files_io.h"
+#include "seal/checkpoint_reader.h"
+#include "seal/ledger_entry.h"
+
+namespace opelog::seal {
+namespace {
+
+Status lock_whole(int fd, const std::string& path) {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (::fcntl(fd, F_OFD_SETLK, &lock) == 0) return {};
+  if (errno == EAGAIN || errno == EACCES)
+    return Error{Code::kExists, path + ": another process writes this ledger", 0};
+  return error_from_errno(errno, path);
+}
+
+Result<Fd> open_grown(int directory, const std::string& name, const LedgerPlace& place) {
+  const std::string path = place.directory + "/" + name;
+  auto fd = open_at(directory, name, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
+  if (!fd) return Error{fd.error().code, path + ": " + fd.error().message, fd.error().err};
+  struct stat st {};
+  if (::fstat(fd->get(), &st) != 0) return error_from_errno(errno, path);
+  if (!S_ISREG(st.st_mode) || st.st_uid != ::geteuid())
+    return Error{Code::kDenied, path + ": is not a file of root", 0};
+  if (st.st_size == 0 && (::fchown(fd->get(), 0, place.group) != 0 || ::fchmod(fd->get(), 0640) != 0) &&
+      errno != EPERM)
+    return error_from_errno(errno, path);
+  if (place.append_only != AppendOnly::kOff) {
+    if (auto set = set_append_only(fd->get(), true); !set && place.append_only == AppendOnly::kRequired)
+      return Error{set.error().code, path + ": " + set.error().message, set.error().err};
+  }
+  return fd;
+}
+
+// Visits the bytes of a file from its beginning.
+template <typename Visit>
+Status read_through(int fd, Visit visit) {
+  std::vector<char> buffer(format::kReadBytes);
+  for (std::uint64_t at = 0;;) {
+    auto got = format::read_at(fd, buffer.data(), buffer.size(), at);
+    if (!got) return std::move(got).error();
+    if (*got == 0) return {};
+    at += *got;
+    visit(std::string_view(buffer.data(), *got));
+  }
+}
+
+// A line of `entries` as the state's next.
+void take_entry(LedgerState& state, std::string_view line) {
+  const auto entry = parse_entry(line);
+  const std::uint64_t index = state.tree.size();
+  state.tree.append(leaf_hash(line));
+  state.stopped = false;
+  if (!entry || entry->index != index) {
+    const bool torn =
+        line.size() >= kTornEntry.size() && line.substr(line.size() - kTornEntry.size()) == kTornEntry;
+    if (!torn && state.damage.empty()) state.damage = "entry " + std::to_string(index) + " is none";
+    return;
+  }
+  if (const auto* opened = std::get_if<OpenedEntry>(&entry->body)) {
+    state.last_no = std::max(state.last_no, opened->no);
+    state.open[opened->no] = opened->recording;
+  } else if (const auto* closed = std::get_if<ClosedEntry>(&entry->body)) {
+    state.open.erase(closed->no);
+  } else if (const auto* crashed = std::get_if<CrashedEntry>(&entry->body)) {
+    state.open.erase(crashed->no);
+  } else if (const auto* pruned = std::get_if<PrunedEntry>(&entry->body)) {
+    state.open.erase(pruned->no);
+  } else if (const auto* key = std::get_if<KeyEntry>(&entry->body)) {
+    if (index == 0) state.first = key->next;
+  }
+  state.stopped = std::holds_alternative<ShutdownEntry>(entry->body);
+}
+
+Result<SigningKey> make_epoch(KeyFile& file, std::uint64_t number) {
+  auto key = SigningKey::generate();
+  if (!key) return key;
+  if (auto saved = file.save_epoch(number, *key); !saved) return std::move(saved).error();
+  return key;
+}
+
+}  // namespace
+
+Result<LedgerFiles> open_ledger_files(const LedgerPlace& place) {
+  if (::mkdir(place.directory.c_str(), 0700) == 0) {
+    if (::chown(place.directory.c_str(), 0, place.group) != 0 || ::chmod(place.directory.c_str(), 0750) != 0)
+      return error_from_errno(errno, "set up " + place.directory);
+  } else if (errno != EEXIST) {
+    return error_from_errno(errno, "make " + place.directory);
+  }
+  auto directory = open_at(AT_FDCWD, place.directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!directory) return std::move(directory).error();
+  struct stat st {};
+  if (::fstat(directory->get(), &st) != 0) return error_from_errno(errno, place.directory);
+  if (st.st_uid != ::geteuid() || (st.st_mode & 022) != 0)
+    return Error{Code::kDenied, place.directory + ": must belong to root and be writable by nobody else", 0};
+  const bool made = ::faccessat(directory->get(), kEntriesFile, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
+  // An empty one that somebody made beforehand becomes the auditors' too.
+  if (made && (::fchown(directory->get(), 0, place.group) != 0 || ::fchmod(directory->get(), 0750) != 0))
+    return error_from_errno(errno, "set up " + place.directory);
+  LedgerFiles files;
+  auto entries = open_grown(directory->get(), kEntriesFile, place);
+  if (!entries) return std::move(entries).error();
+  files.entries = std::move(*entries);
+  if (auto locked = lock_whole(files.entries.get(), place.directory); !locked)
+    return std::move(locked).error();
+  auto checkpoints = open_grown(directory->get(), kCheckpointsFile, place);
+  if (!checkpoints) return std::move(checkpoints).error();
+  files.checkpoints = std::move(*checkpoints);
+  return files;
+}
+
+Result<LedgerState> recover_ledger(const LedgerFiles& files, const std::string& origin) {
+  LedgerState state;
+  CheckpointReader reader;
+  auto take_notes = [&] {
+    while (auto found = reader.next()) {
+      if (found->checkpoint && found->checkpoint->origin == origin)
+        state.last = std::move(found->checkpoint);
+      else if (state.damage.empty())
+        state.damage = "the checkpoint at byte " + std::to_string(found->offset) + " is none of this host";
+    }
+  };
+  auto read = read_through(files.checkpoints.get(), [&](std::string_view bytes) {
+    reader.feed(bytes);
+    take_notes();
+  });
+  if (!read) return std::move(read).error();
+  reader.finish();
+  take_notes();
+  if (!reader.rest().empty()) {
+    if (auto closed = write_all(files.checkpoints.get(), std::string(kTornEntry) + "\n"); !closed)
+      return std::move(closed).error();
+  }
+
+  std::string line;  // what is read of the next one
+  auto take_line = [&](std::string_view text) {
+    take_entry(state, text);
+    if (state.last && state.tree.size() == state.last->size && state.tree.root() != state.last->root)
+      state.damage = "the entries are not those that the last checkpoint signed";
+  };
+  read = read_through(files.entries.get(), [&](std::string_view bytes) {
+    for (std::size_t lf; (lf = bytes.find('\n')) != std::string_view::npos; bytes.remove_prefix(lf + 1)) {
+      line += bytes.substr(0, lf);
+      take_line(line);
+      line.clear();
+    }
+    line += bytes;
+  });
+  if (!read) return std::move(read).error();
+  if (!line.empty()) {
+    if (auto closed = write_all(files.entries.get(), std::string(kTornEntry) + "\n"); !closed)
+      return std::move(closed).error();
+    take_line(line + std::string(kTornEntry));
+  }
+  if (state.last && state.tree.size() < state.last->size)
+    state.damage = "the last checkpoint counts " + std::to_string(state.last->size) +
+                   " entries, and there are " + std::to_string(state.tree.size());
+  if (state.tree.size() == 0) state.stopped = true;
+  return state;
+}
+
+Result<ContinuedKeys> continue_keys(KeyFile& file, const LedgerState& state) {
+  auto stored = file.load();
+  if (!stored) return std::move(stored).error();
+  if (!stored->log) {
+    auto log = SigningKey::generate();
+    if (!log) return std::move(log).error();
+    if (auto saved = file.save_log(*log); !saved) return std::move(saved).error();
+    stored->log = std::move(*log);
+  }
+  const std::uint64_t epoch = state.last ? state.last->epoch + 1 : 1;
+  const std::optional<PublicKey> wanted = state.last ? std::optional(state.last->next) : state.first;
+  std::optional<SigningKey> current, next;
+  for (auto& slot : stored->epochs) {
+    if (slot && slot->number == epoch && (!wanted || slot->key.public_key() == *wanted))
+      current = std::move(slot->key);
+    else if (slot && slot->number == epoch + 1)
+      next = std::move(slot->key);
+  }
+  const bool made_new = state.tree.size() == 0;
+  const bool lost = !current && !made_new;
+  // Keys of an older ledger go on with nothing.
+  if (!current || made_new) {
+    next.reset();
+    auto key = make_epoch(file, epoch);
+    if (!key) return std::move(key).error();
+    current = std::move(*key);
+  }
+  if (!next) {
+    auto key = make_epoch(file, epoch + 1);
+    if (!key) return std::move(key).error();
+    next = std::move(*key);
+  }
+  return ContinuedKeys{
+      {epoch, std::move(*current), std::move(*next), std::move(*stored->log)}, lost, made_new};
+}
+
+}  // namespace opelog::seal

@@ -1,0 +1,208 @@
+#include "seal/ledger_io.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+#include "core/clock_io.h"
+#include "seal/session_sealer_io.h"
+
+namespace opelog::seal {
+namespace {
+
+constexpr std::uint64_t kTickMs = 60000;
+constexpr std::uint64_t kSignRetryMs = 1000;
+
+}  // namespace
+
+Result<std::unique_ptr<Ledger>> Ledger::open(Loop& loop, FactSink facts, const LedgerStart& start) {
+  if (start.place.host_id.empty())
+    return Error{Code::kNotFound,
+                 "/etc/machine-id is empty: a ledger needs the host's id; run: systemd-machine-id-setup", 0};
+  const Status locked = lock_secrets();
+  if (!locked) facts({Level::kWarning, "keys-unlocked", locked.error().message, {}});
+  auto files = open_ledger_files(start.place);
+  if (!files) return std::move(files).error();
+  const std::string origin = origin_of(start.place.host_id);
+  auto state = recover_ledger(*files, origin);
+  if (!state) return std::move(state).error();
+  auto key_file = KeyFile::open(start.place.key_file);
+  if (!key_file) return std::move(key_file).error();
+  auto keys = continue_keys(*key_file, *state);
+  if (!keys) return std::move(keys).error();
+  auto entries = duplicate(files->entries.get());
+  if (!entries) return std::move(entries).error();
+  auto checkpoints = duplicate(files->checkpoints.get());
+  if (!checkpoints) return std::move(checkpoints).error();
+
+  const bool clean = state->stopped;
+  const std::string damage = state->damage;
+  const KeyEntry key{encode_verifier_key(log_key(origin, keys->keys.log.public_key())), keys->keys.epoch,
+                     keys->keys.current.public_key(), keys->made ? "init" : "lost"};
+  const std::string pin = encode_verifier_key(epoch_key(origin, key.next));
+  auto signer = std::make_unique<LedgerSigner>(std::move(*entries), std::move(*checkpoints),
+                                               std::move(*key_file), origin, std::move(keys->keys));
+  auto ledger = std::unique_ptr<Ledger>(
+      new Ledger(loop, std::move(facts), std::move(*files), std::move(*state), std::move(signer)));
+  if (!damage.empty())
+    ledger->facts_(
+        {Level::kError, "ledger-damaged", "the ledger was changed while nobody wrote it: " + damage, {}});
+  if (keys->made || keys->lost) ledger->add(key);
+  if (keys->made)
+    ledger->facts_(
+        {Level::kInfo, "ledger-made", "a new ledger; keep its key off this host: " + pin, {{"key", pin}}});
+  if (keys->lost)
+    ledger->facts_({Level::kError,
+                    "ledger-keys-lost",
+                    "no key links what comes to the ledger's past; pin the new one: " + pin,
+                    {{"key", pin}}});
+  ledger->add(BootEntry{start.boot_id, start.version, clean});
+  if (!damage.empty()) ledger->add(LedgerGapEntry{"ledger", damage, 0});
+  return ledger;
+}
+
+Ledger::Ledger(Loop& loop, FactSink facts, LedgerFiles files, LedgerState state,
+               std::unique_ptr<LedgerSigner> signer)
+    : loop_(loop),
+      facts_(std::move(facts)),
+      files_(std::move(files)),
+      tree_(std::move(state.tree)),
+      last_no_(state.last_no),
+      signed_(state.last ? state.last->size : 0),
+      interrupted_(std::move(state.open)),
+      signer_(std::move(signer)),
+      clocks_apart_(wall_now() - mono_now()),
+      sign_timer_(std::make_unique<Timer>(loop, [this] { sign(); })),
+      tick_(std::make_unique<Timer>(loop, [this] { tick(); })) {
+  tick_->start(kTickMs, kTickMs);
+}
+
+Ledger::~Ledger() {
+  *alive_ = false;
+}
+
+// An entry once begun must be whole: what the file took in part comes first.
+Status Ledger::put_owed() {
+  while (!owed_.empty()) {
+    const ssize_t put = ::write(files_.entries.get(), owed_.data(), owed_.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return error_from_errno(put < 0 ? errno : ENOSPC, "write the ledger");
+    owed_.erase(0, static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+void Ledger::add(EntryBody body) {
+  if (owed_.size() > kMaxOwedBytes) {
+    ++dropped_;
+    return;
+  }
+  add_line(encode_entry({tree_.size(), wall_now(), std::move(body)}));
+}
+
+void Ledger::add_line(const std::string& line) {
+  owed_ += line + "\n";
+  tree_.append(leaf_hash(line));
+  last_entry_ = mono_now();
+  if (auto put = put_owed(); !put) failed(put.error());
+  if (sign_timer_ && !sign_timer_->active()) sign_timer_->start(kCheckpointUs / kUsPerMs);
+}
+
+Result<format::Sealing> Ledger::open_session(const format::SessionInfo& info, const std::string& recording) {
+  // Nothing may be owed: this entry is to be in the file before the recording begins.
+  if (auto put = put_owed(); !put) {
+    failed(put.error());
+    return Error{put.error().code, "the session cannot be entered in the ledger: " + put.error().message,
+                 put.error().err};
+  }
+  auto key = SigningKey::generate();
+  if (!key) return std::move(key).error();
+  OpenedEntry opened{last_no_ + 1,     info.id,  recording,   info.host, info.host_id, info.boot_id,
+                     info.user,        info.uid, info.client, info.how,  info.rule,    info.policy_digest,
+                     key->public_key()};
+  const std::string line = encode_entry({tree_.size(), wall_now(), std::move(opened)});
+  add_line(line);
+  ++last_no_;
+  if (!owed_.empty())
+    return Error{Code::kIo, "the session cannot be entered in the ledger: " + problem_, ENOSPC};
+  return format::Sealing{std::make_unique<SessionSealer>(last_no_, leaf_hash(line), std::move(*key),
+                                                         [this, alive = alive_](EntryBody body) {
+                                                           if (*alive) add(std::move(body));
+                                                         }),
+                         line};
+}
+
+void Ledger::sign() {
+  if (signing_) return;
+  if (auto put = put_owed(); !put) {
+    failed(put.error());
+    sign_timer_->start(kSignRetryMs);
+    return;
+  }
+  if (dropped_ > 0) add(LedgerGapEntry{"entries", problem_, std::exchange(dropped_, 0)});
+  if (signed_ >= tree_.size()) return;
+  signing_ = true;
+  auto result = std::make_shared<Result<std::uint64_t>>(std::uint64_t{0});
+  auto queued = run_work(
+      loop_,
+      [signer = signer_, result, size = tree_.size(), root = tree_.root(), now = wall_now()] {
+        *result = signer->sign(size, root, now);
+      },
+      [this, result, alive = alive_] {
+        if (!*alive) return;
+        signing_ = false;
+        signed_until(*result);
+      });
+  if (queued) return;
+  signing_ = false;
+  signed_until(queued.error());
+}
+
+void Ledger::signed_until(const Result<std::uint64_t>& size) {
+  if (!size) {
+    failed(size.error());
+    if (sign_timer_) sign_timer_->start(kSignRetryMs);
+    return;
+  }
+  problem_.clear();
+  signed_ = *size;
+  if (sign_timer_ && signed_ < tree_.size() && !sign_timer_->active())
+    sign_timer_->start(kCheckpointUs / kUsPerMs);
+}
+
+void Ledger::tick() {
+  const std::int64_t apart = wall_now() - mono_now();
+  const std::int64_t by = apart - std::exchange(clocks_apart_, apart);
+  if (std::llabs(by) >= kClockStepUs) {
+    add(ClockEntry{by});
+    facts_({Level::kWarning,
+            "clock-set",
+            "the host's clock was set by " + std::to_string(by / kUsPerMs) + " ms",
+            {}});
+  }
+  if (mono_now() - last_entry_ >= kHeartbeatUs) add(HeartbeatEntry{live_ ? live_() : 0});
+}
+
+void Ledger::failed(const Error& error) {
+  if (problem_.empty()) facts_({Level::kError, "ledger-failed", error.message, {}});
+  problem_ = error.message;
+}
+
+void Ledger::quiesce() {
+  sign_timer_.reset();
+  tick_.reset();
+}
+
+void Ledger::finish() {
+  add(ShutdownEntry{});
+  for (int tries = 0; signed_ < tree_.size() && tries < 2; ++tries) {
+    if (!put_owed()) return;
+    const auto size = signer_->sign(tree_.size(), tree_.root(), wall_now());
+    signed_until(size);
+    if (!size) return;
+  }
+}
+
+}  // namespace opelog::seal

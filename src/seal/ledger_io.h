@@ -1,0 +1,95 @@
+// Ledger: the host's list of what exists, as the daemon keeps it on its loop (docs/formats/seals.md).
+//
+// Invariants: an entry is in the file (or owed to it, in order) when add() returns; a session's opening entry
+// is in the file before its recording holds a byte; checkpoints are made on a worker thread, one at a time,
+// so that no disk keeps the loop waiting.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/fact.h"
+#include "core/loop_io.h"
+#include "core/result.h"
+#include "format/recording_writer_io.h"
+#include "format/session_info.h"
+#include "seal/ledger_entry.h"
+#include "seal/ledger_files_io.h"
+#include "seal/ledger_signer_io.h"
+
+namespace opelog::seal {
+
+/// A checkpoint is begun this long after an entry that none counts.
+constexpr std::int64_t kCheckpointUs = 500 * kUsPerMs;
+/// Nothing to enter for this long is entered.
+constexpr std::int64_t kHeartbeatUs = 300 * kUsPerS;
+/// A difference between the two clocks that is entered.
+constexpr std::int64_t kClockStepUs = kUsPerS;
+/// Bytes of entries kept in memory while the file takes none; more are dropped, and the number stated.
+constexpr std::size_t kMaxOwedBytes = 1 << 20;
+
+struct LedgerStart {
+  LedgerPlace place;
+  std::string boot_id, version;
+};
+
+class Ledger {
+ public:
+  /// Opens or makes the ledger, and enters the start. What went wrong before is entered too and stated.
+  static Result<std::unique_ptr<Ledger>> open(Loop& loop, FactSink facts, const LedgerStart& start);
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  /// Never fails for good: what the file does not take now is owed to it, and counted where that is too much.
+  void add(EntryBody body);
+  /// For RecordingWriter's `opened`. An error: the file takes nothing.
+  Result<format::Sealing> open_session(const format::SessionInfo& info, const std::string& recording);
+
+  /// Sessions that a former daemon left open: number to recording. Each wants a crashed entry.
+  [[nodiscard]] const std::map<std::uint64_t, std::string>& interrupted() const noexcept {
+    return interrupted_;
+  }
+  [[nodiscard]] std::uint64_t entries() const noexcept { return tree_.size(); }
+  /// Why the ledger is behind; "" if all is well.
+  [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
+  void set_live(std::function<std::int64_t()> count) { live_ = std::move(count); }
+
+  /// Before the loop ends: no timers any more.
+  void quiesce();
+  /// After the loop has ended, and all sessions with it: the stop, and the last checkpoint.
+  void finish();
+
+ private:
+  Ledger(Loop& loop, FactSink facts, LedgerFiles files, LedgerState state,
+         std::unique_ptr<LedgerSigner> signer);
+  Status put_owed();
+  void add_line(const std::string& line);
+  void sign();
+  void signed_until(const Result<std::uint64_t>& size);
+  void tick();
+  void failed(const Error& error);
+
+  Loop& loop_;
+  FactSink facts_;
+  LedgerFiles files_;
+  MerkleTree tree_;
+  std::uint64_t last_no_ = 0, signed_ = 0;
+  std::map<std::uint64_t, std::string> interrupted_;
+  std::shared_ptr<LedgerSigner> signer_;
+  std::function<std::int64_t()> live_;
+  std::string owed_;
+  std::uint64_t dropped_ = 0;
+  std::string problem_;
+  bool signing_ = false;
+  MonoUs last_entry_ = 0;
+  std::int64_t clocks_apart_ = 0;
+  std::unique_ptr<Timer> sign_timer_, tick_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace opelog::seal

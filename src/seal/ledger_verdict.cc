@@ -1,0 +1,259 @@
+#include "seal/ledger_verdict.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace opelog::seal {
+namespace {
+
+// Of the same kind so many are named; a ledger that is not one would fill the memory.
+constexpr std::size_t kMaxFindings = 1000;
+
+std::string seconds_text(std::int64_t us) {
+  return std::to_string(us / kUsPerS) + " s";
+}
+
+}  // namespace
+
+Integrity LedgerVerdict::integrity() const noexcept {
+  Integrity worst = pinned ? Integrity::kIntact : Integrity::kUnproven;
+  for (const Finding& f : findings) {
+    if (damages_ledger(f.what))
+      worst = std::max(worst, f.what == "unpinned" ? Integrity::kUnproven : Integrity::kAltered);
+  }
+  return worst;
+}
+
+const LedgerSession* LedgerVerdict::find(const std::string& recording) const {
+  const auto no = by_recording.find(recording);
+  if (no == by_recording.end()) return nullptr;
+  const auto session = sessions.find(no->second);
+  return session == sessions.end() ? nullptr : &session->second;
+}
+
+void LedgerVerifier::found(const char* what, std::string text, std::optional<std::uint64_t> index) {
+  if (verdict_.findings.size() >= kMaxFindings) return;
+  Finding finding;
+  finding.what = what;
+  finding.text = std::move(text);
+  finding.index = index;
+  verdict_.findings.push_back(std::move(finding));
+}
+
+bool LedgerVerifier::is_pinned(const PublicKey& key) const {
+  const VerifierKey wanted = epoch_key(verdict_.origin, key);
+  return std::any_of(pins_.begin(), pins_.end(), [&](const Pin& pin) { return pin.key == wanted; });
+}
+
+// ---- checkpoints
+
+void LedgerVerifier::feed_checkpoints(std::string_view bytes) {
+  notes_.feed(bytes);
+  while (auto note = notes_.next()) take_note(std::move(*note));
+}
+
+void LedgerVerifier::end_checkpoints() {
+  notes_.finish();
+  while (auto note = notes_.next()) take_note(std::move(*note));
+  if (!notes_.rest().empty())
+    found("ledger-altered", "checkpoints: no note at byte " + std::to_string(notes_.offset()));
+}
+
+void LedgerVerifier::take_note(CheckpointNote note) {
+  const std::string where = "the checkpoint at byte " + std::to_string(note.offset);
+  if (!note.checkpoint) return found("ledger-altered", where + " is none");
+  const Checkpoint& c = *note.checkpoint;
+  if (verdict_.origin.empty()) verdict_.origin = c.origin;
+  if (c.origin != verdict_.origin) return found("ledger-altered", where + " is of another host: " + c.origin);
+  const std::uint64_t number = known_.size();
+  if (!known_.empty()) {
+    const Checkpoint& before = known_.back().checkpoint;
+    if (c.epoch == before.epoch || (c.size == before.size && c.root != before.root)) {
+      found("ledger-forked", where + " contradicts the one before it (epoch " + std::to_string(c.epoch) + ")",
+            number);
+    } else if (c.size < before.size) {
+      found("ledger-forked", where + " counts fewer entries than the one before it", number);
+    }
+    if (c.epoch != before.epoch + 1 || !is_signed_by(note.note, epoch_key(c.origin, before.next))) {
+      // Perhaps a stated loss of keys links it: known when the entries are.
+      unlinked_.push_back(std::move(note.note));
+      unlinked_at_.push_back(c);
+    }
+  } else {
+    unlinked_.push_back(std::move(note.note));
+    unlinked_at_.push_back(c);
+  }
+  known_.push_back({c, note.offset});
+}
+
+// ---- entries
+
+void LedgerVerifier::feed_entries(std::string_view bytes) {
+  for (std::size_t lf; (lf = bytes.find('\n')) != std::string_view::npos; bytes.remove_prefix(lf + 1)) {
+    if (line_.empty()) {
+      take_line(bytes.substr(0, lf));
+      continue;
+    }
+    line_ += bytes.substr(0, lf);
+    take_line(line_);
+    line_.clear();
+  }
+  line_ += bytes;
+  if (line_.size() > kMaxEntryBytes) {
+    found("ledger-altered", "entries: a line longer than any entry", tree_.size());
+    line_.clear();
+  }
+}
+
+void LedgerVerifier::take_line(std::string_view line) {
+  const std::uint64_t index = tree_.size();
+  const Digest leaf = leaf_hash(line);
+  tree_.append(leaf);
+  const bool torn =
+      line.size() >= kTornEntry.size() && line.substr(line.size() - kTornEntry.size()) == kTornEntry;
+  if (torn) {
+    found("torn-entry", "entry " + std::to_string(index) + " was torn by a power cut", index);
+  } else if (const auto entry = parse_entry(line); !entry) {
+    found("ledger-altered", "entry " + std::to_string(index) + " is none", index);
+  } else if (entry->index != index) {
+    found("ledger-altered", "entry " + std::to_string(index) + " says it is " + std::to_string(entry->index),
+          index);
+  } else {
+    take_entry(*entry, leaf);
+  }
+  check_roots();
+}
+
+void LedgerVerifier::check_key(const KeyEntry& entry, std::uint64_t index) {
+  // The checkpoint that this key should have signed.
+  const auto at = std::find_if(unlinked_at_.begin(), unlinked_at_.end(),
+                               [&](const Checkpoint& c) { return c.epoch == entry.epoch && c.size > index; });
+  const bool trusted = is_pinned(entry.next);
+  if (index == 0) {
+    verdict_.pinned = trusted;
+    if (!trusted) found("unpinned", "the ledger's first key is not pinned", index);
+  } else if (entry.why != "rotated") {
+    found("keys-lost", "the keys were made anew (" + entry.why + ") at entry " + std::to_string(index),
+          index);
+  }
+  if (at == unlinked_at_.end()) return;
+  const auto position = at - unlinked_at_.begin();
+  const bool fits =
+      is_signed_by(unlinked_[static_cast<std::size_t>(position)], epoch_key(verdict_.origin, entry.next));
+  if (!fits || (index != 0 && !trusted)) return;  // stays unlinked
+  unlinked_.erase(unlinked_.begin() + position);
+  unlinked_at_.erase(at);
+}
+
+void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
+  const auto session_of = [this](std::uint64_t no) -> LedgerSession* {
+    const auto it = verdict_.sessions.find(no);
+    return it == verdict_.sessions.end() ? nullptr : &it->second;
+  };
+  const auto* key = std::get_if<KeyEntry>(&entry.body);
+  if (entry.index == 0 && key == nullptr) found("ledger-altered", "the first entry names no key", 0);
+  if (key != nullptr) {
+    if (verdict_.origin.empty()) {
+      // No checkpoint yet: the host's own key says whose ledger it is.
+      if (const auto log = parse_verifier_key(key->log)) verdict_.origin = log->name;
+    }
+    check_key(*key, entry.index);
+  } else if (const auto* opened = std::get_if<OpenedEntry>(&entry.body)) {
+    if (opened->no != last_no_ + 1)
+      found("numbers-not-dense",
+            "session " + std::to_string(opened->no) + " follows session " + std::to_string(last_no_),
+            entry.index);
+    last_no_ = std::max(last_no_, opened->no);
+    LedgerSession session;
+    session.index = entry.index;
+    session.leaf = leaf;
+    session.no = opened->no;
+    session.recording = opened->recording;
+    session.key = opened->key;
+    session.at = entry.at;
+    verdict_.by_recording[opened->recording] = opened->no;
+    verdict_.sessions.insert_or_assign(opened->no, std::move(session));
+  } else if (const auto* sealed = std::get_if<SealedEntry>(&entry.body)) {
+    if (LedgerSession* s = session_of(sealed->no)) s->sealed = *sealed;
+  } else if (const auto* closed = std::get_if<ClosedEntry>(&entry.body)) {
+    if (LedgerSession* s = session_of(closed->no)) s->closed = *closed;
+  } else if (const auto* crashed = std::get_if<CrashedEntry>(&entry.body)) {
+    if (LedgerSession* s = session_of(crashed->no)) {
+      s->crashed = *crashed;
+      s->crashed_at = entry.at;
+    }
+  } else if (const auto* pruned = std::get_if<PrunedEntry>(&entry.body)) {
+    const std::string why = pruned->why.empty() ? "policy" : pruned->why;
+    if (LedgerSession* s = session_of(pruned->no))
+      s->pruned = why;
+    else
+      verdict_.pruned_unsealed[pruned->recording] = why;
+  } else if (const auto* boot = std::get_if<BootEntry>(&entry.body)) {
+    if (booted_ && !shut_down_)
+      found("unclean-boot",
+            "the daemon began anew without having stopped, at entry " + std::to_string(entry.index),
+            entry.index);
+    else if (shut_down_)
+      found("off",
+            "the daemon did not run for " + seconds_text(std::max<std::int64_t>(0, entry.at - *shut_down_)),
+            entry.index);
+    (void)boot;
+    booted_ = true;
+    shut_down_.reset();
+  } else if (std::holds_alternative<ShutdownEntry>(entry.body)) {
+    shut_down_ = entry.at;
+  } else if (const auto* clock = std::get_if<ClockEntry>(&entry.body)) {
+    found("clock-set", "the host's clock was set by " + std::to_string(clock->by / kUsPerMs) + " ms",
+          entry.index);
+  }
+}
+
+void LedgerVerifier::check_roots() {
+  const std::uint64_t size = tree_.size();
+  for (; next_root_ < known_.size() && known_[next_root_].checkpoint.size <= size; ++next_root_) {
+    const Checkpoint& c = known_[next_root_].checkpoint;
+    if (c.size == size && c.root != tree_.root() && !std::exchange(altered_, true))
+      found("ledger-altered",
+            "an entry before " + std::to_string(size) + " is not the one that the checkpoint of epoch " +
+                std::to_string(c.epoch) + " signed",
+            size);
+  }
+  for (const Pin& pin : pins_) {
+    if (pin.seen && pin.seen->size == size && verdict_.origin + "/epoch" == pin.key.name &&
+        pin.seen->root != tree_.root())
+      found("ledger-forked", "the tree of " + std::to_string(size) + " entries is not the pinned one", size);
+  }
+}
+
+LedgerVerdict LedgerVerifier::finish() {
+  if (!line_.empty()) found("unsigned-tail", "the last entry is not whole yet", tree_.size());
+  verdict_.entries = tree_.size();
+  verdict_.checkpoints = known_.size();
+  if (verdict_.entries == 0) found("ledger-cut", "there are no entries");
+  if (!verdict_.pinned && std::none_of(verdict_.findings.begin(), verdict_.findings.end(),
+                                       [](const Finding& f) { return f.what == "unpinned"; }))
+    found("unpinned", "the ledger's first key is not pinned");
+  for (const Checkpoint& c : unlinked_at_)
+    found("key-chain-broken", "the checkpoint of epoch " + std::to_string(c.epoch) + " (" +
+                                  std::to_string(c.size) +
+                                  " entries) is not signed by the key whose turn it was");
+  for (const Known& k : known_)
+    verdict_.signed_entries = std::max(verdict_.signed_entries, k.checkpoint.size);
+  if (!known_.empty()) verdict_.last = known_.back().checkpoint;
+  if (verdict_.signed_entries > verdict_.entries)
+    found("ledger-cut", "a checkpoint counts " + std::to_string(verdict_.signed_entries) +
+                            " entries, and there are " + std::to_string(verdict_.entries));
+  for (const Pin& pin : pins_) {
+    if (pin.seen && pin.seen->size > verdict_.entries && verdict_.origin + "/epoch" == pin.key.name)
+      found("ledger-rolled-back", "a pin has seen " + std::to_string(pin.seen->size) +
+                                      " entries, and there are " + std::to_string(verdict_.entries));
+  }
+  if (verdict_.signed_entries < verdict_.entries)
+    found("unsigned-tail",
+          std::to_string(verdict_.entries - verdict_.signed_entries) + " entries behind the last checkpoint",
+          verdict_.signed_entries);
+  verdict_.signed_entries = std::min(verdict_.signed_entries, verdict_.entries);
+  return std::move(verdict_);
+}
+
+}  // namespace opelog::seal

@@ -1,0 +1,89 @@
+// LedgerVerifier: whether a ledger is whole and signed, and what it says of each session
+// (docs/formats/seals.md). Pure.
+//
+// Feed all of `checkpoints`, then all of `entries`, then ask. Memory: some 200 bytes for each session and
+// checkpoint.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "seal/checkpoint_reader.h"
+#include "seal/finding.h"
+#include "seal/ledger_entry.h"
+#include "seal/merkle.h"
+#include "seal/pins.h"
+
+namespace opelog::seal {
+
+/// What the ledger has of one session.
+struct LedgerSession {
+  std::uint64_t index = 0;  ///< of the opening entry
+  Digest leaf{};            ///< of its line
+  std::uint64_t no = 0;
+  std::string recording;
+  PublicKey key{};
+  WallUs at = 0;
+  std::optional<SealedEntry> sealed;  ///< the last
+  std::optional<ClosedEntry> closed;
+  std::optional<CrashedEntry> crashed;
+  std::optional<WallUs> crashed_at;
+  std::string pruned;  ///< why; "" if it was not
+};
+
+struct LedgerVerdict {
+  std::string origin;
+  std::vector<Finding> findings;
+  std::uint64_t entries = 0, signed_entries = 0, checkpoints = 0;
+  std::optional<Checkpoint> last;
+  std::map<std::uint64_t, LedgerSession> sessions;     ///< by number
+  std::map<std::string, std::uint64_t> by_recording;   ///< the last of each name
+  std::map<std::string, std::string> pruned_unsealed;  ///< recordings from before the ledger, and why
+  bool pinned = false;
+
+  [[nodiscard]] Integrity integrity() const noexcept;
+  [[nodiscard]] const LedgerSession* find(const std::string& recording) const;
+};
+
+class LedgerVerifier {
+ public:
+  explicit LedgerVerifier(std::vector<Pin> pins) : pins_(std::move(pins)) {}
+
+  void feed_checkpoints(std::string_view bytes);
+  void end_checkpoints();
+  void feed_entries(std::string_view bytes);
+  /// After the last entry.
+  LedgerVerdict finish();
+
+ private:
+  struct Known {
+    Checkpoint checkpoint;
+    std::uint64_t offset = 0;
+  };
+  void take_note(CheckpointNote found);
+  void take_line(std::string_view line);
+  void take_entry(const LedgerEntry& entry, const Digest& leaf);
+  void check_roots();
+  void check_key(const KeyEntry& entry, std::uint64_t index);
+  bool is_pinned(const PublicKey& key) const;
+  void found(const char* what, std::string text, std::optional<std::uint64_t> index = std::nullopt);
+
+  std::vector<Pin> pins_;
+  LedgerVerdict verdict_;
+  CheckpointReader notes_;
+  std::vector<Known> known_;
+  std::vector<SignedNote> unlinked_;  ///< the first, and those that the chain does not reach
+  std::vector<Checkpoint> unlinked_at_;
+  std::size_t next_root_ = 0;
+  MerkleTree tree_;
+  std::string line_;
+  std::uint64_t last_no_ = 0;
+  std::optional<WallUs> shut_down_;
+  bool booted_ = false, altered_ = false;
+};
+
+}  // namespace opelog::seal

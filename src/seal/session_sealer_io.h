@@ -1,0 +1,57 @@
+// SessionSealer: the chain of seals of one live recording (docs/formats/seals.md).
+//
+// Invariants: a secret signs one seal and is erased as soon as that seal's record is in the file; what it
+// signs are the bytes as the kernel took them, never what is read back.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "core/sha256.h"
+#include "format/recording_sealer.h"
+#include "seal/ledger_entry.h"
+#include "seal/seal_record.h"
+#include "seal/signing_key_io.h"
+
+namespace opelog::seal {
+
+/// The ledger hears of a session's seals at most this often.
+constexpr std::int64_t kSealedEntryUs = 30 * kUsPerS;
+
+class SessionSealer final : public format::RecordingSealer {
+ public:
+  /// Takes `sealed` and `closed` entries. What it cannot write it keeps and states itself.
+  using Tell = std::function<void(EntryBody)>;
+  /// `binding` is the leaf hash of the opening entry of session `no`, which names `first`'s public key.
+  SessionSealer(std::uint64_t no, const Digest& binding, SigningKey first, Tell tell);
+
+  void written(std::size_t file, std::string_view bytes) override;
+  Result<std::string> seal(std::int64_t at_us, bool final) override;
+  void refused() override;
+  void closed(const format::EndInfo& end) override;
+
+ private:
+  struct Chain {
+    std::uint64_t n = 0;  ///< of the last seal
+    Digest prev{};        ///< of its message
+    std::array<Sha256, 3> hashes{Sha256(kFileDomains[0]), Sha256(kFileDomains[1]), Sha256(kFileDomains[2])};
+  };
+  void settle();
+
+  std::uint64_t no_;
+  Digest binding_;
+  Tell tell_;
+  std::array<std::uint64_t, 3> sizes_{};
+  Chain chain_;
+  std::optional<SigningKey> key_;  ///< signs the next seal; none after the final one
+
+  // Until the record of the last seal is seen in the file.
+  std::optional<Chain> chain_before_;
+  std::optional<SigningKey> key_before_;
+  FileSizes covered_;
+  std::int64_t sealed_at_us_ = 0, told_at_us_ = 0;
+};
+
+}  // namespace opelog::seal
