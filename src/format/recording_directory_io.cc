@@ -1,11 +1,6 @@
 #include "format/recording_directory_io.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <memory>
 #include <string_view>
 
 #include "format/recording_files_io.h"
@@ -18,10 +13,6 @@ constexpr std::size_t kHeadBytes = 8192;        // an ordinary header is below 2
 constexpr std::uint64_t kSumBytes = 64 * 1024;  // a timing file up to this size is summed; above, estimated
 constexpr std::size_t kMaxCandidates = 5;       // named in an error: what a person reads
 
-struct CloseDir {
-  void operator()(DIR* dir) const noexcept { ::closedir(dir); }
-};
-
 /// The last whole lines of `.time`, and whether something unfinished follows them.
 struct Tail {
   std::vector<Note> notes;  ///< of its H records, in order
@@ -30,17 +21,15 @@ struct Tail {
   std::optional<EndRecord> end;
 };
 
-Result<Tail> read_tail(const RecordingFiles& files, bool classic) {
+Result<Tail> read_tail(RecordingFiles& files, bool classic) {
   Tail tail;
-  const std::uint64_t size = files.time_facts.size;
-  const std::uint64_t from = size > kTailBytes ? size - kTailBytes : 0;
-  std::string buffer(static_cast<std::size_t>(size - from), '\0');
-  auto got = read_at(files.time.get(), buffer.data(), buffer.size(), from);
-  if (!got) return std::move(got).error();
-  buffer.resize(*got);
+  auto last = files.time->last(kTailBytes);
+  if (!last) return std::move(last).error();
+  const std::string& buffer = *last;
+  const bool whole = buffer.size() < kTailBytes;
   tail.torn = !buffer.empty() && buffer.back() != '\n';
-  std::size_t begin = from == 0 ? 0 : buffer.find('\n');  // the first line may be cut
-  if (from != 0 && begin != std::string::npos) ++begin;
+  std::size_t begin = whole ? 0 : buffer.find('\n');  // the first line may be cut
+  if (!whole && begin != std::string::npos) ++begin;
   while (begin < buffer.size()) {
     const std::size_t lf = buffer.find('\n', begin);
     if (lf == std::string::npos) break;
@@ -60,14 +49,14 @@ Result<Tail> read_tail(const RecordingFiles& files, bool classic) {
   return tail;
 }
 
-void summarise_foreign(const RecordingFiles& files, const Tail& tail, RecordingSummary& summary) {
+void summarise_foreign(const Tail& tail, RecordingSummary& summary) {
   summary.state = RecordingState::kForeign;
   for (const Note& note : tail.notes) {
     if (note.name == kDuration) summary.duration_us = parse_duration(note.value).value_or(0);
     if (note.name != kExitCode) continue;
     EndInfo end;
     if (auto code = parse_duration(note.value + ".0")) end.exit_code = static_cast<int>(*code / kUsPerS);
-    end.bytes_out = files.log_facts.size;
+    end.bytes_out = summary.log_bytes;
     summary.end = end;
   }
 }
@@ -75,6 +64,32 @@ void summarise_foreign(const RecordingFiles& files, const Tail& tail, RecordingS
 std::int64_t estimate_duration(const RecordingFiles& files, const SessionInfo& info) {
   const WallUs last = std::max(files.time_facts.modified, files.log_facts.modified);
   return std::max<std::int64_t>(0, last - info.started);
+}
+
+/// "rotated", "gzip", "rotated, zstd", "gzip and plain": how the files lie there; "" if as written.
+std::string stored_text(const RecordingFiles& files) {
+  std::string text;
+  for (const StoredPointer* file : {&files.log, &files.time, &files.in}) {
+    if (!*file) continue;
+    const StoredName& stored = (*file)->stored();
+    std::string one = stored.rotation.empty() ? "" : "rotated";
+    if (stored.encoding != Encoding::kPlain || one.empty())
+      one += std::string(one.empty() ? "" : ", ") + encoding_word(stored.encoding);
+    if (text.empty()) {
+      text = one;
+    } else if (text.find(one) == std::string::npos) {
+      text += " and " + one;
+    }
+  }
+  return text == encoding_word(Encoding::kPlain) ? "" : text;
+}
+
+/// Of `.log`, without unpacking it if that can be told.
+std::uint64_t bytes_of_log(StoredFile& log, const std::optional<EndRecord>& end) {
+  if (auto claimed = log.claimed_size()) return *claimed;
+  if (end) return end->info.bytes_out;  // less the first line
+  auto size = log.size();
+  return size ? *size : 0;
 }
 
 Result<RecordingSummary> summarise_files(RecordingFiles files) {
@@ -89,23 +104,31 @@ Result<RecordingSummary> summarise_files(RecordingFiles files) {
   fill_from_outside(files, summary.info);
   summary.files_uid = files.time_facts.uid != 0 ? files.time_facts.uid : files.log_facts.uid;
   summary.files_user = summary.files_uid == 0 ? "root" : user_name(summary.files_uid);
-  summary.log_bytes = files.log_facts.size;
+  summary.stored = stored_text(files);
   if (!files.time || !problem->empty()) {
+    if (files.log) summary.log_bytes = bytes_of_log(*files.log, std::nullopt);
     summary.state = files.time ? RecordingState::kCorrupt : RecordingState::kTorn;
     summary.problem = files.time ? std::move(*problem) : "there is no timing file";
     summary.duration_us = estimate_duration(files, summary.info);
     return summary;
   }
   char first = 0;
-  auto got = read_at(files.time.get(), &first, 1, 0);
+  auto got = files.time->read_at(&first, 1, 0);
   if (!got) return std::move(got).error();
   auto tail = read_tail(files, first >= '0' && first <= '9');
-  if (!tail) return std::move(tail).error();
+  if (files.log) summary.log_bytes = bytes_of_log(*files.log, tail ? tail->end : std::nullopt);
+  if (!tail) {
+    if (tail.error().code != Code::kInvalid) return std::move(tail).error();
+    summary.state = RecordingState::kCorrupt;
+    summary.problem = tail.error().message;
+    summary.duration_us = estimate_duration(files, summary.info);
+    return summary;
+  }
 
   if (header.native || tail->end || *got == 0) {
     if (tail->last_is_end && !tail->torn) {
       summary.state = RecordingState::kEnded;
-    } else if (is_locked(files.time.get())) {
+    } else if (is_locked(files.time->descriptor())) {
       summary.state = RecordingState::kLive;
     } else {
       summary.state = RecordingState::kTorn;
@@ -121,7 +144,7 @@ Result<RecordingSummary> summarise_files(RecordingFiles files) {
       return summary;
     }
   } else {
-    summarise_foreign(files, *tail, summary);
+    summarise_foreign(*tail, summary);
     if (summary.duration_us > 0) return summary;
   }
   const std::int64_t exact = summary.state == RecordingState::kLive ? -1 : sum_delays(files, kSumBytes);
@@ -156,30 +179,6 @@ const char* state_word(RecordingState state) noexcept {
       return "corrupt";
   }
   return "corrupt";
-}
-
-Result<std::vector<std::string>> list_names(const std::string& directory) {
-  auto fd = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
-  if (!fd) return std::move(fd).error();
-  std::unique_ptr<DIR, CloseDir> dir(::fdopendir(fd->get()));
-  if (!dir) return error_from_errno(errno, directory);
-  (void)fd->release();  // closedir closes it
-  std::vector<std::string> names;
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(dir.get());
-    if (entry == nullptr) break;
-    const std::string_view name = entry->d_name;
-    for (const std::string_view suffix : {kTimeSuffix, kLogSuffix}) {
-      if (name.size() > suffix.size() && name.substr(name.size() - suffix.size()) == suffix) {
-        names.emplace_back(name.substr(0, name.size() - suffix.size()));
-      }
-    }
-  }
-  if (errno != 0) return error_from_errno(errno, directory);
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
 }
 
 Result<RecordingSummary> summarise(const std::string& directory, const std::string& name) {
