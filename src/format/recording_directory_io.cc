@@ -87,19 +87,24 @@ std::string stored_text(const RecordingFiles& files) {
 /// Of `.log`, without unpacking it if that can be told.
 std::uint64_t bytes_of_log(StoredFile& log, const std::optional<EndRecord>& end) {
   if (auto claimed = log.claimed_size()) return *claimed;
-  if (end) return end->info.bytes_out;  // less the first line
+  if (end) {
+    auto begin = data_begin(
+        [&log](char* data, std::size_t size, std::uint64_t at) { return log.read_at(data, size, at); },
+        false);
+    return end->info.bytes_out + (begin ? begin->value_or(0) : 0);
+  }
   auto size = log.size();
   return size ? *size : 0;
 }
 
-Result<RecordingSummary> summarise_files(RecordingFiles files) {
+Result<RecordingSummary> summarise_files(RecordingFiles files, const RecordingList* list) {
   RecordingSummary summary;
   summary.name = files.name;
   summary.path = files.directory + files.name;
   HeaderDecoder header;
   auto problem = read_header(files, kHeadBytes, header);
   if (!problem) return std::move(problem).error();
-  if (auto done = open_named_logs(files, header); !done) return std::move(done).error();
+  if (auto done = open_named_logs(files, header, list); !done) return std::move(done).error();
   summary.info = header.info;
   fill_from_outside(files, summary.info);
   summary.files_uid = files.time_facts.uid != 0 ? files.time_facts.uid : files.log_facts.uid;
@@ -181,26 +186,27 @@ const char* state_word(RecordingState state) noexcept {
   return "corrupt";
 }
 
-Result<RecordingSummary> summarise(const std::string& directory, const std::string& name) {
+Result<RecordingSummary> summarise(const std::string& directory, const std::string& name,
+                                   const RecordingList* list) {
   // The name is taken as it is: a suffix of its own is put on, so that none is stripped off it.
-  auto files = open_recording(directory + "/" + name + std::string(kTimeSuffix));
+  auto files = open_recording(directory + "/" + name + std::string(kTimeSuffix), list);
   if (!files) return std::move(files).error();
-  return summarise_files(std::move(*files));
+  return summarise_files(std::move(*files), list);
 }
 
 Result<std::string> find_recording(const std::string& directory, const std::string& prefix) {
   if (prefix.find('/') != std::string::npos) return prefix;
   if (prefix.empty()) return Error{Code::kInvalid, "an empty name matches every recording", 0};
-  auto names = list_names(directory);
-  if (!names) return std::move(names).error();
+  auto list = list_recordings(directory);
+  if (!list) return std::move(list).error();
   std::vector<std::string> found;
-  for (const std::string& name : *names) {
+  for (const std::string& name : list->names) {
     if (name == prefix) return directory + "/" + name;
     if (name.compare(0, prefix.size(), prefix) == 0) found.push_back(name);
   }
   if (found.empty() && may_be_id(prefix)) {
-    for (const std::string& name : *names) {
-      auto summary = summarise(directory, name);
+    for (const std::string& name : list->names) {
+      auto summary = summarise(directory, name, &*list);
       if (summary && summary->info.id.compare(0, prefix.size(), prefix) == 0) found.push_back(name);
     }
   }
@@ -212,13 +218,13 @@ Result<std::string> find_recording(const std::string& directory, const std::stri
     return Error{Code::kNotFound,
                  directory + ": no recording whose name or id begins with \"" + prefix + "\"", 0};
   }
-  std::string list;
+  std::string text;
   for (std::size_t i = 0; i < found.size() && i < kMaxCandidates; ++i)
-    list += (i > 0 ? ", " : "") + candidate_text(directory, found[i]);
+    text += (i > 0 ? ", " : "") + candidate_text(directory, found[i]);
   if (found.size() > kMaxCandidates)
-    list += " and " + std::to_string(found.size() - kMaxCandidates) + " more";
+    text += " and " + std::to_string(found.size() - kMaxCandidates) + " more";
   return Error{Code::kInvalid,
-               "\"" + prefix + "\" fits several recordings: " + list + "; write more of the id or name", 0};
+               "\"" + prefix + "\" fits several recordings: " + text + "; write more of the id or name", 0};
 }
 
 }  // namespace opelog::format

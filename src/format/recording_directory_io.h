@@ -40,7 +40,8 @@ struct RecordingSummary {
 
 /// Reads the head and the tail of `.time`, some KiB whatever the recording's size; a compressed `.time`
 /// whole.
-Result<RecordingSummary> summarise(const std::string& directory, const std::string& name);
+Result<RecordingSummary> summarise(const std::string& directory, const std::string& name,
+                                   const RecordingList* list = nullptr);
 
 /// The base path (`directory`/NAME, fit for RecordingReader::open) of the one recording whose name or session
 /// id begins with `prefix`; an exact name wins. A `prefix` with a slash is a path and is returned as it is.

@@ -28,10 +28,8 @@ bool strip(std::string& name, std::string_view suffix) {
   return true;
 }
 
-/// What holds `file`, if anything does. Anything but "not there" is an error.
-Status open_if_there(const RecordingFiles& files, const std::string& file, bool rotations,
-                     StoredPointer& to) {
-  auto opened = open_stored(files.directory, file, rotations);
+/// What was opened, if anything was there. Anything but "not there" is an error.
+Status take_if_there(Result<StoredPointer> opened, StoredPointer& to) {
   if (opened) {
     to = std::move(*opened);
   } else if (opened.error().code != Code::kNotFound) {
@@ -40,17 +38,22 @@ Status open_if_there(const RecordingFiles& files, const std::string& file, bool 
   return {};
 }
 
-/// The first of the names that exists, without a look at rotations; then the first one that was rotated.
+/// The first of the names that exists and is not empty, rotated ones behind all others.
 template <typename Names>
-Status open_first(const RecordingFiles& files, const Names& suffixes, StoredPointer& to) {
-  for (const bool rotations : {false, true}) {
+Status open_first(const RecordingFiles& files, const Names& suffixes, const RecordingList* list,
+                  StoredPointer& to) {
+  for (const bool rotated : {false, true}) {
     for (const std::string_view suffix : suffixes) {
+      const std::string file = files.name + std::string(suffix);
       StoredPointer found;
-      if (auto done = open_if_there(files, files.name + std::string(suffix), rotations, found); !done)
+      if (auto done = take_if_there(
+              rotated ? open_stored(files.directory, file, list) : open_not_rotated(files.directory, file),
+              found);
+          !done)
         return done;
-      if (!found) continue;
+      if (!found || (to && found->facts().size == 0)) continue;
       to = std::move(found);
-      if (to->facts().size > 0 || rotations) return {};
+      if (to->facts().size > 0) return {};
     }
   }
   return {};
@@ -93,7 +96,7 @@ std::string user_name(std::uint32_t uid) {
   return std::to_string(uid);
 }
 
-Result<RecordingFiles> open_recording(const std::string& path) {
+Result<RecordingFiles> open_recording(const std::string& path, const RecordingList* list) {
   RecordingFiles files;
   const std::size_t slash = path.rfind('/');
   files.directory = slash == std::string::npos ? "" : path.substr(0, slash + 1);
@@ -107,23 +110,27 @@ Result<RecordingFiles> open_recording(const std::string& path) {
       if (strip(files.name, suffix)) break;
     }
   }
-  if (auto done = open_first(files, kTimeNames, files.time); !done) return std::move(done).error();
-  if (auto done = open_first(files, kLogNames, files.log); !done) return std::move(done).error();
+  if (auto done = open_first(files, kTimeNames, list, files.time); !done) return std::move(done).error();
+  if (auto done = open_first(files, kLogNames, list, files.log); !done) return std::move(done).error();
   // Most have no input; whether the directory is to be searched for it, the header says.
-  if (auto done = open_if_there(files, files.name + std::string(kInputSuffix), false, files.in); !done)
+  if (auto done =
+          take_if_there(open_not_rotated(files.directory, files.name + std::string(kInputSuffix)), files.in);
+      !done)
     return std::move(done).error();
+  if (!files.time && !files.log && list != nullptr)
+    return open_recording(path);  // rotated since it was listed
   if (!files.time && !files.log) return Error{Code::kNotFound, path + ": no such recording", ENOENT};
   if (files.time) files.time_facts = files.time->facts();
   if (files.log) files.log_facts = files.log->facts();
   return files;
 }
 
-Status open_named_logs(RecordingFiles& files, const HeaderDecoder& header) {
+Status open_named_logs(RecordingFiles& files, const HeaderDecoder& header, const RecordingList* list) {
   const auto open_one = [&](const std::string& named, StoredPointer& to) -> Status {
     if ((to && to->facts().size > 0) || named.empty()) return {};  // an empty one may have been rotated
     const std::string base = named.substr(named.rfind('/') + 1);   // npos + 1 is 0
     if (base.empty() || base == "." || base == "..") return {};
-    return open_if_there(files, base, true, to);
+    return take_if_there(open_stored(files.directory, base, list), to);
   };
   const bool had_log = files.log != nullptr;
   if (auto done = open_one(header.output_log, files.log); !done) return done;

@@ -29,10 +29,11 @@ struct RecordingFiles {
 
 /// `path` is any file of the recording, also a compressed or rotated one, or its base path. Code::kNotFound
 /// if there is none.
-Result<RecordingFiles> open_recording(const std::string& path);
+Result<RecordingFiles> open_recording(const std::string& path, const RecordingList* list = nullptr);
 
 /// Opens what OUTPUT_LOG and INPUT_LOG name, in the same directory, where the usual names do not exist.
-Status open_named_logs(RecordingFiles& files, const HeaderDecoder& header);
+Status open_named_logs(RecordingFiles& files, const HeaderDecoder& header,
+                       const RecordingList* list = nullptr);
 
 /// Reads header records from the beginning of `.time`. Returns why that is no timing file, "" otherwise.
 Result<std::string> read_header(const RecordingFiles& files, std::size_t first_read, HeaderDecoder& header);

@@ -1,6 +1,5 @@
 #include "format/stored_file_io.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -176,31 +175,7 @@ class PackedFile final : public StoredFile {
   std::optional<std::uint64_t> size_, claim_;
 };
 
-struct CloseListing {
-  void operator()(DIR* dir) const noexcept { ::closedir(dir); }
-};
-
-/// Names of the rotations of `file` in the directory, sorted.
-Result<std::vector<std::string>> rotations_of(const std::string& directory, const std::string& file) {
-  auto fd = open_at(AT_FDCWD, directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
-  if (!fd) return std::move(fd).error();
-  std::unique_ptr<DIR, CloseListing> dir(::fdopendir(fd->get()));
-  if (!dir) return error_from_errno(errno, directory);
-  (void)fd->release();  // closedir closes it
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(dir.get())) {
-    const std::string_view name = entry->d_name;
-    if (name.substr(0, file.size()) != file) continue;
-    const StoredName stored = parse_stored_name(name);
-    if (stored.file == file && !stored.rotation.empty()) names.emplace_back(name);
-  }
-  if (errno != 0) return error_from_errno(errno, directory);
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-bool has_content(StoredFile& file) {
+bool holds_anything(StoredFile& file) {
   char byte = 0;
   auto got = file.read_at(&byte, 1, 0);
   return got && *got > 0;
@@ -209,6 +184,31 @@ bool has_content(StoredFile& file) {
 std::uint64_t content_of(const StoredFile& file) {
   return file.claimed_size().value_or(file.facts().size);
 }
+
+/// Of several files, the one to read; of equal ones the first.
+struct Best {
+  std::unique_ptr<StoredFile> file;
+  bool has_content = false;
+
+  void set(std::unique_ptr<StoredFile> other) {
+    const bool content = holds_anything(*other);
+    const bool better = !file || (content && (!has_content || content_of(*other) > content_of(*file)));
+    if (!better) return;
+    file = std::move(other);
+    has_content = content;
+  }
+
+  /// Opens and compares; a file that is not there is none.
+  Status take(const std::string& directory, const std::string& name) {
+    auto opened = open_stored_file(directory, name);
+    if (opened) {
+      set(std::move(*opened));
+    } else if (opened.error().code != Code::kNotFound) {
+      return std::move(opened).error();
+    }
+    return {};
+  }
+};
 
 }  // namespace
 
@@ -224,37 +224,36 @@ Result<std::unique_ptr<StoredFile>> open_stored_file(const std::string& director
   return std::unique_ptr<StoredFile>(std::move(packed));
 }
 
-Result<std::unique_ptr<StoredFile>> open_stored(const std::string& directory, const std::string& file,
-                                                bool rotations) {
-  std::unique_ptr<StoredFile> best;
-  bool best_has_content = false;
-  const auto take = [&](const std::string& name) -> Status {
-    auto opened = open_stored_file(directory, name);
-    if (!opened) {
-      if (opened.error().code == Code::kNotFound) return {};
-      return std::move(opened).error();
-    }
-    const bool content = has_content(**opened);
-    if (best && (best_has_content || !content) &&
-        (!content || !best_has_content || content_of(**opened) <= content_of(*best)))
-      return {};
-    best = std::move(*opened);
-    best_has_content = content;
-    return {};
-  };
+Result<std::unique_ptr<StoredFile>> open_not_rotated(const std::string& directory, const std::string& file) {
+  Best best;
   for (const char* packed : {"", ".zst", ".gz"}) {
-    if (auto done = take(file + packed); !done) return std::move(done).error();
-    if (best_has_content) return best;
+    if (auto done = best.take(directory, file + packed); !done) return std::move(done).error();
+    if (best.has_content) break;
   }
-  if (rotations) {
-    auto names = rotations_of(directory, file);
-    if (!names) return std::move(names).error();
-    for (const std::string& name : *names) {
-      if (auto done = take(name); !done) return std::move(done).error();
-    }
+  if (!best.file) return Error{Code::kNotFound, directory + file + ": no such file", ENOENT};
+  return std::move(best.file);
+}
+
+Result<std::unique_ptr<StoredFile>> open_stored(const std::string& directory, const std::string& file,
+                                                const RecordingList* list) {
+  Best best;
+  auto first = open_not_rotated(directory, file);
+  if (!first && first.error().code != Code::kNotFound) return first;
+  if (first) best.set(std::move(*first));
+  if (best.has_content) return std::move(best.file);
+  RecordingList read;
+  if (list == nullptr) {
+    auto listed = list_recordings(directory.empty() ? "." : directory);
+    if (!listed) return std::move(listed).error();
+    read = std::move(*listed);
+    list = &read;
   }
-  if (!best) return Error{Code::kNotFound, directory + file + ": no such file", ENOENT};
-  return best;
+  auto rotated = std::lower_bound(list->rotated.begin(), list->rotated.end(), std::pair(file, std::string()));
+  for (; rotated != list->rotated.end() && rotated->first == file; ++rotated) {
+    if (auto done = best.take(directory, rotated->second); !done) return std::move(done).error();
+  }
+  if (!best.file) return Error{Code::kNotFound, directory + file + ": no such file", ENOENT};
+  return std::move(best.file);
 }
 
 }  // namespace opelog::format

@@ -17,6 +17,7 @@
 
 #include "core/result.h"
 #include "format/recording_files_io.h"
+#include "format/recording_list_io.h"
 #include "format/stored_name.h"
 
 namespace opelog::format {
@@ -77,8 +78,11 @@ Result<std::unique_ptr<StoredFile>> open_stored_file(const std::string& director
 /// Opens what holds the bytes written as `directory` + `file` ("x.log"), wherever it is now: the plain file,
 /// unless it is empty; then `.zst`, `.gz`; then, of its rotations, the one with the most content (by its own
 /// claim; of equal ones the first by name). Those without content come last. Code::kNotFound if there is none
-/// at all. If `rotations` is false, the directory is not searched for them.
+/// at all. `list`, if given, is of this directory, and saves reading it.
 Result<std::unique_ptr<StoredFile>> open_stored(const std::string& directory, const std::string& file,
-                                                bool rotations = true);
+                                                const RecordingList* list = nullptr);
+
+/// The same without a look at rotations.
+Result<std::unique_ptr<StoredFile>> open_not_rotated(const std::string& directory, const std::string& file);
 
 }  // namespace opelog::format
