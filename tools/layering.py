@@ -49,7 +49,8 @@ LIBRARIES = {
     "vterm.h": ["replay/screen.cc", "replay/character_widths.cc"],
     "sqlite3.h": ["index/database_io.cc"],
     "re2/": ["index/pattern.cc"],
-    "zstd.h": ["index/line_block.cc"],
+    "zstd.h": ["format/zstd_bytes.cc"],
+    "zlib.h": ["format/gzip_bytes.cc"],
 }
 
 # Headers that a file whose name does not end in _io must not include …

@@ -2,12 +2,12 @@
 
 # To build what is installed.
 PACKAGES_BUILD="cmake ninja-build g++ pkg-config git libuv1-dev libyaml-cpp-dev libspdlog-dev nlohmann-json3-dev
-  libcli11-dev libsystemd-dev libssl-dev libbpf-dev bpftool clang-14 libvterm-dev libsqlite3-dev libre2-dev libzstd-dev scdoc dpkg-dev file"
+  libcli11-dev libsystemd-dev libssl-dev libbpf-dev bpftool clang-14 libvterm-dev libsqlite3-dev libre2-dev libzstd-dev zlib1g-dev scdoc dpkg-dev file"
 # To run it in a private host: the real sshd, users, flags, replay.
 PACKAGES_RUN="python3 openssh-server openssh-client passwd e2fsprogs util-linux mount bsdutils procps"
 # To test it: the other compiler, the checkers, the programs that operators use, and those that play exports.
 PACKAGES_CHECK="libgtest-dev libgmock-dev clang clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 ccache
-  iproute2 logrotate rsync vim less sudo tmux zsh expect man-db strace asciinema tlog"
+  iproute2 logrotate zstd rsync vim less sudo tmux zsh expect man-db strace asciinema tlog"
 
 # packages_missing NAME…: prints those that are not installed.
 packages_missing() {

@@ -11,7 +11,7 @@
 #include "core/append_only_io.h"
 #include "core/clock_io.h"
 #include "core/fd_io.h"
-#include "format/recording_directory_io.h"
+#include "format/recording_list_io.h"
 #include "record/account_io.h"
 #include "record/exec_capture_io.h"
 #include "record/proc_connector_io.h"
@@ -46,8 +46,7 @@ void repair_directory(const std::string& path, WallUs began, Repairs& repairs) {
     if (::fstatat(directory->get(), (name + ".time").c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
         st.st_mtim.tv_sec * kUsPerS + st.st_mtim.tv_nsec / 1000 >= began)
       continue;
-    auto summary = format::summarise(path, name);
-    if (!summary || summary->state != format::RecordingState::kTorn) continue;
+    if (!format::needs_repair(directory->get(), name)) continue;
     auto done = format::repair_tail(directory->get(), name, wall_now());
     if (!done) {
       if (done.error().code == Code::kExists) continue;  // live meanwhile

@@ -174,11 +174,12 @@ void gather_directory(DoctorFacts& f) {
 
 void gather_recordings(DoctorFacts& f) {
   if (!f.directory.directory) return;
-  const auto names = format::list_names(f.directory.path);
-  if (!names) {
-    f.recordings_error = names.error().message;
+  const auto recordings = format::list_recordings(f.directory.path);
+  if (!recordings) {
+    f.recordings_error = recordings.error().message;
     return;
   }
+  const std::vector<std::string>* names = &recordings->names;
   f.recordings = names->size();
   const auto keep = [](std::vector<std::string>& list, std::uint64_t& count, const std::string& name) {
     if (++count <= kNamesKept) list.push_back(name);
@@ -186,7 +187,7 @@ void gather_recordings(DoctorFacts& f) {
   const std::size_t from = names->size() > kRecordingsLooked ? names->size() - kRecordingsLooked : 0;
   for (std::size_t i = from; i < names->size(); ++i) {
     const auto& name = (*names)[i];
-    const auto summary = format::summarise(f.directory.path, name);
+    const auto summary = format::summarise(f.directory.path, name, &*recordings);
     if (!summary) continue;
     if (summary->state == format::RecordingState::kLive) ++f.live;
     if (summary->state == format::RecordingState::kTorn) keep(f.torn, f.torn_count, name);

@@ -1,9 +1,12 @@
 #include "cli/find_io.h"
 
+#include "format/stored_name.h"
+
 namespace opelog::cli {
 namespace {
 
 std::string base_path(std::string path) {
+  path = format::parse_stored_name(path).file;
   for (const char* suffix : {".log", ".time", ".in"}) {
     const std::string_view end(suffix);
     if (path.size() > end.size() && path.compare(path.size() - end.size(), end.size(), end) == 0) {

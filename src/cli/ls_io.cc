@@ -102,14 +102,14 @@ ExitCode run_ls(const LsOptions& options, const Context& context) {
   }
   const auto directory = context.recordings();
   if (!directory) return complain(directory.error());
-  const auto names = format::list_names(*directory);
-  if (!names) return complain(names.error());
-  const auto kept = candidates(*names, filter);
+  const auto recordings = format::list_recordings(*directory);
+  if (!recordings) return complain(recordings.error());
+  const auto kept = candidates(recordings->names, filter);
   std::vector<format::RecordingSummary> list;
   ExitCode worst = kOk;
   for (auto it = kept.rbegin(); it != kept.rend();
        ++it) {  // newest first, so that --limit need not read the rest
-    auto summary = format::summarise(*directory, it->name);
+    auto summary = format::summarise(*directory, it->name, &*recordings);
     if (!summary) {
       if (summary.error().code == Code::kNotFound) continue;  // removed meanwhile
       worst = complain(summary.error());

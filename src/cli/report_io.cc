@@ -152,16 +152,16 @@ struct Listed {
 // Those whose header is wanted, the oldest first.
 Result<std::vector<Listed>> sessions_of(const std::string& directory, const SessionFilter& filter,
                                         ExitCode& worst) {
-  const auto names = format::list_names(directory);
-  if (!names) return names.error();
+  const auto list = format::list_recordings(directory);
+  if (!list) return list.error();
   const Calendar calendar = local_calendar();
   // A session that began before `since` may have commands after it.
   SessionFilter who = filter;
   who.since.reset();
   std::vector<Listed> listed;
-  for (const std::string& name : *names) {
+  for (const std::string& name : list->names) {
     if (!name_may_meet(who, name, calendar)) continue;
-    const auto summary = format::summarise(directory, name);
+    const auto summary = format::summarise(directory, name, &*list);
     if (!summary) {
       if (summary.error().code != Code::kNotFound) worst = complain(summary.error());
       continue;

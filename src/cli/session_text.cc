@@ -105,6 +105,7 @@ std::string summary_json(const format::RecordingSummary& summary) {
     json.raw("started", "null");
   json.number("duration_us", summary.duration_us).number_u("log_bytes", summary.log_bytes);
   json.number_u("files_uid", summary.files_uid);
+  if (!summary.stored.empty()) json.text("stored", summary.stored);
   if (!info.left_by.empty()) json.text("left_by", info.left_by);
   json.text("how", info.how).boolean("terminal", info.terminal).text("tty", info.tty).text("term", info.term);
   json.number("rows", info.rows).number("cols", info.cols).text("shell", info.shell);

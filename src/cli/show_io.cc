@@ -27,6 +27,7 @@ std::string lines_of(const format::RecordingSummary& s) {
   line("name", s.name);
   if (s.files_uid != 0)
     line("files of", s.files_user + " (uid " + std::to_string(s.files_uid) + "), not the recorder's");
+  line("stored", s.stored);
   line("id", info.id);
   line("state", format::state_word(s.state) + (s.problem.empty() ? std::string() : ": " + s.problem));
   line("user", info.id.empty() ? info.user : info.user + " (uid " + std::to_string(info.uid) + ")");

@@ -80,6 +80,25 @@ struct GuardedDirectory {
   bool operator==(const GuardedDirectory&) const = default;
 };
 
+/// Recordings that retention leaves alone: all of a user, or one session by its id or name. One of the two is
+/// set.
+struct Hold {
+  std::string user, session;
+  bool operator==(const Hold&) const = default;
+};
+
+/// What becomes of closed recordings. Ages count from a recording's last change; 0 turns each limit off.
+struct Retention {
+  std::int64_t compress_after_s = 7 * 86400;
+  std::int64_t keep_for_s = 0;
+  std::int64_t keep_at_least_s = 86400;  ///< nothing younger is pruned, whatever the other limits say
+  std::uint64_t max_size = 0;            ///< bytes of all recordings
+  std::uint64_t max_size_per_user = 0;
+  std::uint64_t reserve = 0;  ///< bytes that stay free in their file system
+  std::vector<Hold> hold;
+  bool operator==(const Retention&) const = default;
+};
+
 enum class AppendOnly { kRequired, kPreferred, kOff };
 
 struct Policy {
@@ -97,6 +116,8 @@ struct Policy {
 
   // rules: first match wins; no match passes
   std::vector<Rule> rules;
+
+  Retention retention;
 
   // daemon_absent: what the shim does when it cannot reach the daemon, for uids a rule may record
   OnRefuse daemon_absent = OnRefuse::kRefuse;

@@ -134,6 +134,46 @@ void read_guarded(Reader& r, const YamlNode& node, Policy& p) {
     r.fail(node, "more than " + std::to_string(kMaxGuarded) + " directories; guard fewer");
 }
 
+constexpr std::size_t kMaxHeld = 10000;     // each is looked at for every recording
+constexpr std::size_t kMaxHeldBytes = 255;  // a recording's name
+
+constexpr Field<Hold> kHold[] = {
+    {"user", [](Reader& r, const YamlNode& n, Hold& h) { r.text(n, kMaxHeldBytes, h.user); }},
+    {"session", [](Reader& r, const YamlNode& n, Hold& h) { r.text(n, kMaxHeldBytes, h.session); }},
+};
+
+void read_holds(Reader& r, const YamlNode& node, Retention& retention) {
+  r.list(node, true, [&](const YamlNode& n) {
+    if (retention.hold.size() >= kMaxHeld) return;
+    Hold hold;
+    r.map(n, kHold, hold);
+    // What is held by mistake costs space; what is not held by mistake is lost.
+    if (n.kind == YamlNode::Kind::kMap && hold.user.empty() == hold.session.empty())
+      r.fail(n, "holds nothing; write either 'user: NAME' or 'session: ID'");
+    retention.hold.push_back(std::move(hold));
+  });
+  if (node.items.size() > kMaxHeld)
+    r.fail(node, "more than " + std::to_string(kMaxHeld) + " entries; hold users instead of sessions");
+}
+
+constexpr Field<Retention> kRetention[] = {
+    {"compress_after", [](Reader& r, const YamlNode& n, Retention& t) { r.age(n, t.compress_after_s); }},
+    {"keep_for", [](Reader& r, const YamlNode& n, Retention& t) { r.age(n, t.keep_for_s); }},
+    {"keep_at_least", [](Reader& r, const YamlNode& n, Retention& t) { r.age(n, t.keep_at_least_s); }},
+    {"max_size", [](Reader& r, const YamlNode& n, Retention& t) { r.size(n, t.max_size); }},
+    {"max_size_per_user", [](Reader& r, const YamlNode& n, Retention& t) { r.size(n, t.max_size_per_user); }},
+    {"reserve", [](Reader& r, const YamlNode& n, Retention& t) { r.size(n, t.reserve); }},
+    {"hold", read_holds},
+};
+
+void read_retention(Reader& r, const YamlNode& node, Policy& p) {
+  r.map(node, kRetention, p.retention);
+  const Retention& t = p.retention;
+  if (t.keep_for_s > 0 && t.keep_for_s < t.keep_at_least_s)
+    r.fail(node,
+           "keep_for is shorter than keep_at_least, before which nothing is pruned; change one of them");
+}
+
 constexpr Field<Policy> kGuard[] = {
     {"directories", read_guarded},
     {"sweep",
@@ -186,6 +226,7 @@ constexpr Field<Policy> kTop[] = {
      }},
     {"recordings", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kRecordings, p); }},
     {"seal", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kSeal, p); }},
+    {"retention", read_retention},
     {"rules", read_rules},
     {"daemon_absent", [](Reader& r, const YamlNode& n, Policy& p) { read_on_refuse(r, n, p.daemon_absent); }},
     {"break_glass_group",
@@ -250,6 +291,8 @@ std::vector<std::string> policy_keys() {
   std::vector<std::string> keys;
   add_keys(keys, "", kTop);
   add_keys(keys, "recordings.", kRecordings);
+  add_keys(keys, "retention.", kRetention);
+  add_keys(keys, "retention.hold[].", kHold);
   add_keys(keys, "rules[].", kRule);
   add_keys(keys, "rules[].match.", kMatch);
   add_keys(keys, "guard.", kGuard);

@@ -94,6 +94,32 @@ std::optional<int> parse_duration_ms(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<std::int64_t> parse_age_s(std::string_view text) {
+  constexpr std::uint64_t kMost = 36500ULL * 86400;
+  if (text == "0") return 0;
+  if (text.empty()) return std::nullopt;
+  constexpr std::pair<char, std::uint64_t> kUnits[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+  for (const auto& [unit, factor] : kUnits) {
+    if (text.back() != unit) continue;
+    const auto number = parse_digits(text.substr(0, text.size() - 1), kMost / factor);
+    if (number) return static_cast<std::int64_t>(*number * factor);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> parse_size_bytes(std::string_view text) {
+  constexpr std::uint64_t kMost = 1ULL << 50U;
+  if (text == "0") return 0;
+  if (text.empty()) return std::nullopt;
+  constexpr std::pair<char, unsigned> kUnits[] = {{'K', 10}, {'M', 20}, {'G', 30}, {'T', 40}};
+  for (const auto& [unit, shift] : kUnits) {
+    if (text.back() != unit) continue;
+    const auto number = parse_digits(text.substr(0, text.size() - 1), kMost >> shift);
+    if (number) return *number << shift;
+  }
+  return std::nullopt;
+}
+
 bool is_normal_path(std::string_view path) {
   if (path.size() < 2 || path.size() > 4095 || path[0] != '/' || path.find('\0') != std::string_view::npos)
     return false;
@@ -179,6 +205,18 @@ void ValueReader::duration(const YamlNode& node, int min_ms, int max_ms, int& ta
   if (!ms) return fail(node, quote(node) + " is not a duration" + range);
   if (*ms < min_ms || *ms > max_ms) return fail(node, quote(node) + " is out of range" + range);
   target_ms = *ms;
+}
+
+void ValueReader::age(const YamlNode& node, std::int64_t& target_s) {
+  const auto s = node.kind == YamlNode::Kind::kScalar ? parse_age_s(node.text) : std::nullopt;
+  if (!s) return fail(node, quote(node) + " is not an age; write 0, or 30s, 15m, 12h, 90d, up to 36500d");
+  target_s = *s;
+}
+
+void ValueReader::size(const YamlNode& node, std::uint64_t& target_bytes) {
+  const auto bytes = node.kind == YamlNode::Kind::kScalar ? parse_size_bytes(node.text) : std::nullopt;
+  if (!bytes) return fail(node, quote(node) + " is not a size; write 0, or 512K, 100M, 20G, 2T, up to 1024T");
+  target_bytes = *bytes;
 }
 
 bool ValueReader::text(const YamlNode& node, std::size_t max, std::string& target) {

@@ -27,6 +27,12 @@ std::optional<std::uint64_t> parse_digits(std::string_view text, std::uint64_t m
 /// Milliseconds from "100ms", "1s", "5m", "2h" or "0"; nullopt otherwise or beyond a day.
 std::optional<int> parse_duration_ms(std::string_view text);
 
+/// Seconds from "30s", "15m", "12h", "90d" or "0"; nullopt otherwise or beyond 100 years.
+std::optional<std::int64_t> parse_age_s(std::string_view text);
+
+/// Bytes from "512K", "100M", "20G", "2T" (powers of 1024) or "0"; nullopt otherwise or beyond 1024 T.
+std::optional<std::uint64_t> parse_size_bytes(std::string_view text);
+
 /// Absolute, no "." or ".." or empty components, not "/", no trailing slash, at most PATH_MAX - 1 bytes.
 bool is_normal_path(std::string_view path);
 
@@ -78,6 +84,8 @@ class ValueReader {
   void flag(const YamlNode& node, bool& target);
   void integer(const YamlNode& node, int min, int max, int& target);
   void duration(const YamlNode& node, int min_ms, int max_ms, int& target_ms);
+  void age(const YamlNode& node, std::int64_t& target_s);
+  void size(const YamlNode& node, std::uint64_t& target_bytes);
   void path(const YamlNode& node, bool slash_may_trail, std::string& target);
   /// Any scalar that is not null, as written; `max` bytes. False (and a complaint) otherwise.
   bool text(const YamlNode& node, std::size_t max, std::string& target);

@@ -1,11 +1,6 @@
 #include "format/recording_directory_io.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -19,10 +14,6 @@ constexpr std::size_t kHeadBytes = 8192;        // an ordinary header is below 2
 constexpr std::uint64_t kSumBytes = 64 * 1024;  // a timing file up to this size is summed; above, estimated
 constexpr std::size_t kMaxCandidates = 5;       // named in an error: what a person reads
 
-struct CloseDir {
-  void operator()(DIR* dir) const noexcept { ::closedir(dir); }
-};
-
 /// The last whole lines of `.time`, and whether something unfinished follows them.
 struct Tail {
   std::vector<Note> notes;  ///< of its H records, in order
@@ -31,17 +22,15 @@ struct Tail {
   std::optional<EndRecord> end;
 };
 
-Result<Tail> read_tail(const RecordingFiles& files, bool classic) {
+Result<Tail> read_tail(RecordingFiles& files, bool classic) {
   Tail tail;
-  const std::uint64_t size = files.time_facts.size;
-  const std::uint64_t from = size > kTailBytes ? size - kTailBytes : 0;
-  std::string buffer(static_cast<std::size_t>(size - from), '\0');
-  auto got = read_at(files.time.get(), buffer.data(), buffer.size(), from);
-  if (!got) return std::move(got).error();
-  buffer.resize(*got);
+  auto last = files.time->last(kTailBytes);
+  if (!last) return std::move(last).error();
+  const std::string& buffer = *last;
+  const bool whole = buffer.size() < kTailBytes;
   tail.torn = !buffer.empty() && buffer.back() != '\n';
-  std::size_t begin = from == 0 ? 0 : buffer.find('\n');  // the first line may be cut
-  if (from != 0 && begin != std::string::npos) ++begin;
+  std::size_t begin = whole ? 0 : buffer.find('\n');  // the first line may be cut
+  if (!whole && begin != std::string::npos) ++begin;
   while (begin < buffer.size()) {
     const std::size_t lf = buffer.find('\n', begin);
     if (lf == std::string::npos) break;
@@ -65,14 +54,14 @@ Result<Tail> read_tail(const RecordingFiles& files, bool classic) {
   return tail;
 }
 
-void summarise_foreign(const RecordingFiles& files, const Tail& tail, RecordingSummary& summary) {
+void summarise_foreign(const Tail& tail, RecordingSummary& summary) {
   summary.state = RecordingState::kForeign;
   for (const Note& note : tail.notes) {
     if (note.name == kDuration) summary.duration_us = parse_duration(note.value).value_or(0);
     if (note.name != kExitCode) continue;
     EndInfo end;
     if (auto code = parse_duration(note.value + ".0")) end.exit_code = static_cast<int>(*code / kUsPerS);
-    end.bytes_out = files.log_facts.size;
+    end.bytes_out = summary.log_bytes;
     summary.end = end;
   }
 }
@@ -82,35 +71,74 @@ std::int64_t estimate_duration(const RecordingFiles& files, const SessionInfo& i
   return std::max<std::int64_t>(0, last - info.started);
 }
 
-Result<RecordingSummary> summarise_files(RecordingFiles files) {
+/// "rotated", "gzip", "rotated, zstd", "gzip and plain": how the files lie there; "" if as written.
+std::string stored_text(const RecordingFiles& files) {
+  std::string text;
+  for (const StoredPointer* file : {&files.log, &files.time, &files.in}) {
+    if (!*file) continue;
+    const StoredName& stored = (*file)->stored();
+    std::string one = stored.rotation.empty() ? "" : "rotated";
+    if (stored.encoding != Encoding::kPlain || one.empty())
+      one += std::string(one.empty() ? "" : ", ") + encoding_word(stored.encoding);
+    if (text.empty()) {
+      text = one;
+    } else if (text.find(one) == std::string::npos) {
+      text += " and " + one;
+    }
+  }
+  return text == encoding_word(Encoding::kPlain) ? "" : text;
+}
+
+/// Of `.log`, without unpacking it if that can be told.
+std::uint64_t bytes_of_log(StoredFile& log, const std::optional<EndRecord>& end) {
+  if (auto claimed = log.claimed_size()) return *claimed;
+  if (end) {
+    auto begin = data_begin(
+        [&log](char* data, std::size_t size, std::uint64_t at) { return log.read_at(data, size, at); },
+        false);
+    return end->info.bytes_out + (begin ? begin->value_or(0) : 0);
+  }
+  auto size = log.size();
+  return size ? *size : 0;
+}
+
+Result<RecordingSummary> summarise_files(RecordingFiles files, const RecordingList* list) {
   RecordingSummary summary;
   summary.name = files.name;
   summary.path = files.directory + files.name;
   HeaderDecoder header;
   auto problem = read_header(files, kHeadBytes, header);
   if (!problem) return std::move(problem).error();
-  if (auto done = open_named_logs(files, header); !done) return std::move(done).error();
+  if (auto done = open_named_logs(files, header, list); !done) return std::move(done).error();
   summary.info = header.info;
   fill_from_outside(files, summary.info);
   summary.files_uid = files.time_facts.uid != 0 ? files.time_facts.uid : files.log_facts.uid;
   summary.files_user = summary.files_uid == 0 ? "root" : user_name(summary.files_uid);
-  summary.log_bytes = files.log_facts.size;
+  summary.stored = stored_text(files);
   if (!files.time || !problem->empty()) {
+    if (files.log) summary.log_bytes = bytes_of_log(*files.log, std::nullopt);
     summary.state = files.time ? RecordingState::kCorrupt : RecordingState::kTorn;
     summary.problem = files.time ? std::move(*problem) : "there is no timing file";
     summary.duration_us = estimate_duration(files, summary.info);
     return summary;
   }
   char first = 0;
-  auto got = read_at(files.time.get(), &first, 1, 0);
+  auto got = files.time->read_at(&first, 1, 0);
   if (!got) return std::move(got).error();
   auto tail = read_tail(files, first >= '0' && first <= '9');
-  if (!tail) return std::move(tail).error();
+  if (files.log) summary.log_bytes = bytes_of_log(*files.log, tail ? tail->end : std::nullopt);
+  if (!tail) {
+    if (tail.error().code != Code::kInvalid) return std::move(tail).error();
+    summary.state = RecordingState::kCorrupt;
+    summary.problem = tail.error().message;
+    summary.duration_us = estimate_duration(files, summary.info);
+    return summary;
+  }
 
   if (header.native || tail->end || *got == 0) {
     if (tail->last_is_end && !tail->torn) {
       summary.state = RecordingState::kEnded;
-    } else if (is_locked(files.time.get())) {
+    } else if (is_locked(files.time->descriptor())) {
       summary.state = RecordingState::kLive;
     } else {
       summary.state = RecordingState::kTorn;
@@ -126,7 +154,7 @@ Result<RecordingSummary> summarise_files(RecordingFiles files) {
       return summary;
     }
   } else {
-    summarise_foreign(files, *tail, summary);
+    summarise_foreign(*tail, summary);
     if (summary.duration_us > 0) return summary;
   }
   const std::int64_t exact = summary.state == RecordingState::kLive ? -1 : sum_delays(files, kSumBytes);
@@ -163,50 +191,27 @@ const char* state_word(RecordingState state) noexcept {
   return "corrupt";
 }
 
-Result<std::vector<std::string>> list_names(const std::string& directory) {
-  auto fd = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
-  if (!fd) return std::move(fd).error();
-  std::unique_ptr<DIR, CloseDir> dir(::fdopendir(fd->get()));
-  if (!dir) return error_from_errno(errno, directory);
-  (void)fd->release();  // closedir closes it
-  std::vector<std::string> names;
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(dir.get());
-    if (entry == nullptr) break;
-    const std::string_view name = entry->d_name;
-    for (const std::string_view suffix : {kTimeSuffix, kLogSuffix}) {
-      if (name.size() > suffix.size() && name.substr(name.size() - suffix.size()) == suffix) {
-        names.emplace_back(name.substr(0, name.size() - suffix.size()));
-      }
-    }
-  }
-  if (errno != 0) return error_from_errno(errno, directory);
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
-}
-
-Result<RecordingSummary> summarise(const std::string& directory, const std::string& name) {
+Result<RecordingSummary> summarise(const std::string& directory, const std::string& name,
+                                   const RecordingList* list) {
   // The name is taken as it is: a suffix of its own is put on, so that none is stripped off it.
-  auto files = open_recording(directory + "/" + name + std::string(kTimeSuffix));
+  auto files = open_recording(directory + "/" + name + std::string(kTimeSuffix), list);
   if (!files) return std::move(files).error();
-  return summarise_files(std::move(*files));
+  return summarise_files(std::move(*files), list);
 }
 
 Result<std::string> find_recording(const std::string& directory, const std::string& prefix) {
   if (prefix.find('/') != std::string::npos) return prefix;
   if (prefix.empty()) return Error{Code::kInvalid, "an empty name matches every recording", 0};
-  auto names = list_names(directory);
-  if (!names) return std::move(names).error();
+  auto list = list_recordings(directory);
+  if (!list) return std::move(list).error();
   std::vector<std::string> found;
-  for (const std::string& name : *names) {
+  for (const std::string& name : list->names) {
     if (name == prefix) return directory + "/" + name;
     if (name.compare(0, prefix.size(), prefix) == 0) found.push_back(name);
   }
   if (found.empty() && may_be_id(prefix)) {
-    for (const std::string& name : *names) {
-      auto summary = summarise(directory, name);
+    for (const std::string& name : list->names) {
+      auto summary = summarise(directory, name, &*list);
       if (summary && summary->info.id.compare(0, prefix.size(), prefix) == 0) found.push_back(name);
     }
   }
@@ -218,13 +223,13 @@ Result<std::string> find_recording(const std::string& directory, const std::stri
     return Error{Code::kNotFound,
                  directory + ": no recording whose name or id begins with \"" + prefix + "\"", 0};
   }
-  std::string list;
+  std::string text;
   for (std::size_t i = 0; i < found.size() && i < kMaxCandidates; ++i)
-    list += (i > 0 ? ", " : "") + candidate_text(directory, found[i]);
+    text += (i > 0 ? ", " : "") + candidate_text(directory, found[i]);
   if (found.size() > kMaxCandidates)
-    list += " and " + std::to_string(found.size() - kMaxCandidates) + " more";
+    text += " and " + std::to_string(found.size() - kMaxCandidates) + " more";
   return Error{Code::kInvalid,
-               "\"" + prefix + "\" fits several recordings: " + list + "; write more of the id or name", 0};
+               "\"" + prefix + "\" fits several recordings: " + text + "; write more of the id or name", 0};
 }
 
 }  // namespace opelog::format

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "format/recording_list_io.h"
 #include "format/session_info.h"
 
 namespace opelog::format {
@@ -33,14 +34,14 @@ struct RecordingSummary {
   std::uint32_t files_uid = 0;  ///< owner of .time and .log; 0 only if both are root's, as the recorder's are
   std::string files_user;       ///< the name to it
   std::string problem;          ///< why kTorn or kCorrupt
+  std::string
+      stored;  ///< "" if its files lie there as written; else how: "zstd", "rotated, gzip", "plain and zstd"
 };
 
-/// Base names, sorted, of all recordings in `directory` (a `.time` or `.log` file makes one). Any directory
-/// size.
-Result<std::vector<std::string>> list_names(const std::string& directory);
-
-/// Reads the head and the tail of `.time`, some KiB whatever the recording's size.
-Result<RecordingSummary> summarise(const std::string& directory, const std::string& name);
+/// Reads the head and the tail of `.time`, some KiB whatever the recording's size; a compressed `.time`
+/// whole.
+Result<RecordingSummary> summarise(const std::string& directory, const std::string& name,
+                                   const RecordingList* list = nullptr);
 
 /// The base path (`directory`/NAME, fit for RecordingReader::open) of the one recording whose name or session
 /// id begins with `prefix`; an exact name wins. A `prefix` with a slash is a path and is returned as it is.

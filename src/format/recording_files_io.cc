@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <vector>
 
 namespace opelog::format {
 
@@ -69,6 +71,25 @@ Result<std::size_t> read_at(int fd, char* data, std::size_t size, std::uint64_t 
     got += static_cast<std::size_t>(n);
   }
   return got;
+}
+
+Result<std::optional<std::uint64_t>> data_begin(const ReadAt& read, bool only_ours) {
+  constexpr std::string_view kBegin = "Script started on ";
+  std::vector<char> buffer(512);
+  for (std::uint64_t at = 0; at < kMaxFirstLineBytes;) {
+    auto got = read(buffer.data(), buffer.size(), at);
+    if (!got) return std::move(got).error();
+    if (at == 0 && only_ours && std::string_view(buffer.data(), *got).substr(0, kBegin.size()) != kBegin) {
+      return std::optional<std::uint64_t>(0);
+    }
+    const void* lf = *got == 0 ? nullptr : std::memchr(buffer.data(), '\n', *got);
+    if (lf != nullptr)
+      return std::optional(at + static_cast<std::uint64_t>(static_cast<const char*>(lf) - buffer.data()) + 1);
+    at += *got;
+    if (*got < buffer.size()) return std::optional(at);
+    buffer.resize(kReadBytes);
+  }
+  return std::optional<std::uint64_t>();
 }
 
 }  // namespace opelog::format

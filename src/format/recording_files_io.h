@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +19,8 @@ constexpr std::string_view kTimeSuffix = ".time";
 constexpr std::string_view kInputSuffix = ".in";
 constexpr std::string_view kCompressedSuffix = ".zst";
 
+/// A first line longer than this is none (plain script writes whole command lines there).
+constexpr std::uint64_t kMaxFirstLineBytes = 1 << 20;
 /// Bytes read of a file at once.
 constexpr std::size_t kReadBytes = 64 * 1024;
 /// Bytes at the end of `.time` that hold the records of an end whole: they are below 1 KiB.
@@ -43,5 +47,12 @@ Result<std::uint64_t> next_data(int fd, std::uint64_t offset);
 
 /// Up to `size` bytes at `offset`, EINTR retried; fewer only at the end of the file.
 Result<std::size_t> read_at(int fd, char* data, std::size_t size, std::uint64_t offset);
+
+/// read_at() of whatever holds the bytes.
+using ReadAt = std::function<Result<std::size_t>(char* data, std::size_t size, std::uint64_t offset)>;
+
+/// Where the data of a log file begins: behind its first line; the file's size if it is short and has no LF,
+/// nullopt if it is long and has none. If `only_ours`, only a line that begins "Script started on " counts.
+Result<std::optional<std::uint64_t>> data_begin(const ReadAt& read, bool only_ours);
 
 }  // namespace opelog::format

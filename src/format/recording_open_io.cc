@@ -7,12 +7,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <cerrno>
 #include <ctime>
 #include <vector>
 
 #include "format/recording_files_io.h"
 #include "format/recording_name.h"
+#include "format/stored_name.h"
 
 namespace opelog::format {
 namespace {
@@ -27,16 +28,33 @@ bool strip(std::string& name, std::string_view suffix) {
   return true;
 }
 
-/// The first of the names that exists; an absent Fd if none does. Anything but "not there" is an error.
+/// What was opened, if anything was there. Anything but "not there" is an error.
+Status take_if_there(Result<StoredPointer> opened, StoredPointer& to) {
+  if (opened) {
+    to = std::move(*opened);
+  } else if (opened.error().code != Code::kNotFound) {
+    return std::move(opened).error();
+  }
+  return {};
+}
+
+/// The first of the names that exists and is not empty, rotated ones behind all others.
 template <typename Names>
-Status open_first(const RecordingFiles& files, const Names& suffixes, Fd& fd) {
-  for (const std::string_view suffix : suffixes) {
-    auto opened = open_regular(AT_FDCWD, files.directory + files.name + std::string(suffix), O_RDONLY);
-    if (opened) {
-      fd = std::move(*opened);
-      return {};
+Status open_first(const RecordingFiles& files, const Names& suffixes, const RecordingList* list,
+                  StoredPointer& to) {
+  for (const bool rotated : {false, true}) {
+    for (const std::string_view suffix : suffixes) {
+      const std::string file = files.name + std::string(suffix);
+      StoredPointer found;
+      if (auto done = take_if_there(
+              rotated ? open_stored(files.directory, file, list) : open_not_rotated(files.directory, file),
+              found);
+          !done)
+        return done;
+      if (!found || (to && found->facts().size == 0)) continue;
+      to = std::move(found);
+      if (to->facts().size > 0) return {};
     }
-    if (opened.error().code != Code::kNotFound) return std::move(opened).error();
   }
   return {};
 }
@@ -57,10 +75,10 @@ WallUs parse_name_time(const std::string& text) {
 }
 
 /// Time in "Script started on 2026-11-22 17:06:26+00:00 […"; 0 if it is not there.
-WallUs first_line_time(int log) {
+WallUs first_line_time(StoredFile& log) {
   constexpr std::string_view kBegin = "Script started on ";
   std::array<char, 64> head;
-  auto got = read_at(log, head.data(), head.size(), 0);
+  auto got = log.read_at(head.data(), head.size(), 0);
   if (!got) return 0;
   const std::string_view line(head.data(), *got);
   if (line.size() < kBegin.size() + 25 || line.substr(0, kBegin.size()) != kBegin) return 0;
@@ -78,7 +96,7 @@ std::string user_name(std::uint32_t uid) {
   return std::to_string(uid);
 }
 
-Result<RecordingFiles> open_recording(const std::string& path) {
+Result<RecordingFiles> open_recording(const std::string& path, const RecordingList* list) {
   RecordingFiles files;
   const std::size_t slash = path.rfind('/');
   files.directory = slash == std::string::npos ? "" : path.substr(0, slash + 1);
@@ -87,52 +105,36 @@ Result<RecordingFiles> open_recording(const std::string& path) {
   // A base name may itself end in ".in" or ".log" (a host's name): what is there as it stands comes first.
   const std::string whole = files.directory + files.name;
   if (!exists(whole + ".time") && !exists(whole + ".log")) {
-    strip(files.name, kCompressedSuffix);
+    files.name = parse_stored_name(files.name).file;
     for (const std::string_view suffix : {".time", ".timing", ".tm", ".log", ".typescript", ".in"}) {
       if (strip(files.name, suffix)) break;
     }
   }
-  if (auto done = open_first(files, kTimeNames, files.time); !done) return std::move(done).error();
-  if (auto done = open_first(files, kLogNames, files.log); !done) return std::move(done).error();
-  if (auto done = open_first(files, std::array{kInputSuffix}, files.in); !done)
+  if (auto done = open_first(files, kTimeNames, list, files.time); !done) return std::move(done).error();
+  if (auto done = open_first(files, kLogNames, list, files.log); !done) return std::move(done).error();
+  // Most have no input; whether the directory is to be searched for it, the header says.
+  if (auto done =
+          take_if_there(open_not_rotated(files.directory, files.name + std::string(kInputSuffix)), files.in);
+      !done)
     return std::move(done).error();
-  if (!files.time && !files.log) {
-    const std::string base = files.directory + files.name;
-    if (exists(base + ".time.zst") || exists(base + ".log.zst")) {
-      return Error{Code::kUnsupported, base + ": compressed; unpack it with `unzstd` first", 0};
-    }
-    return Error{Code::kNotFound, path + ": no such recording", ENOENT};
-  }
-  for (const auto& [fd, facts] :
-       {std::pair{&files.time, &files.time_facts}, std::pair{&files.log, &files.log_facts}}) {
-    if (!*fd) continue;
-    auto seen = look_at(fd->get());
-    if (!seen) return std::move(seen).error();
-    *facts = *seen;
-  }
+  if (!files.time && !files.log && list != nullptr)
+    return open_recording(path);  // rotated since it was listed
+  if (!files.time && !files.log) return Error{Code::kNotFound, path + ": no such recording", ENOENT};
+  if (files.time) files.time_facts = files.time->facts();
+  if (files.log) files.log_facts = files.log->facts();
   return files;
 }
 
-Status open_named_logs(RecordingFiles& files, const HeaderDecoder& header) {
-  const auto open_one = [&](const std::string& named, Fd& fd) -> Status {
-    if (fd || named.empty()) return {};
-    const std::string base = named.substr(named.rfind('/') + 1);  // npos + 1 is 0
+Status open_named_logs(RecordingFiles& files, const HeaderDecoder& header, const RecordingList* list) {
+  const auto open_one = [&](const std::string& named, StoredPointer& to) -> Status {
+    if ((to && to->facts().size > 0) || named.empty()) return {};  // an empty one may have been rotated
+    const std::string base = named.substr(named.rfind('/') + 1);   // npos + 1 is 0
     if (base.empty() || base == "." || base == "..") return {};
-    auto opened = open_regular(AT_FDCWD, files.directory + base, O_RDONLY);
-    if (opened) {
-      fd = std::move(*opened);
-      return {};
-    }
-    if (opened.error().code == Code::kNotFound) return {};
-    return std::move(opened).error();
+    return take_if_there(open_stored(files.directory, base, list), to);
   };
-  const bool had_log = files.log.valid();
+  const bool had_log = files.log != nullptr;
   if (auto done = open_one(header.output_log, files.log); !done) return done;
-  if (files.log && !had_log) {
-    auto seen = look_at(files.log.get());
-    if (!seen) return std::move(seen).error();
-    files.log_facts = *seen;
-  }
+  if (files.log && !had_log) files.log_facts = files.log->facts();
   if (header.input_log == header.output_log) return {};  // one file for both: the reader reads it in turn
   return open_one(header.input_log, files.in);
 }
@@ -144,7 +146,8 @@ Result<std::string> read_header(const RecordingFiles& files, std::size_t first_r
   TimingRecord record;
   std::vector<char> buffer(first_read);
   for (std::uint64_t at = 0; at < kMaxHeaderBytes;) {
-    auto got = read_at(files.time.get(), buffer.data(), buffer.size(), at);
+    auto got = files.time->read_at(buffer.data(), buffer.size(), at);
+    if (!got && got.error().code == Code::kInvalid) return got.error().message;  // damaged
     if (!got) return std::move(got).error();
     if (*got == 0) return std::string();
     at += *got;
@@ -166,27 +169,6 @@ Result<std::string> read_header(const RecordingFiles& files, std::size_t first_r
   return std::string();
 }
 
-Result<std::uint64_t> data_begin(int fd, bool only_ours) {
-  constexpr std::string_view kBegin = "Script started on ";
-  std::vector<char> buffer(512);
-  for (std::uint64_t at = 0; at < kMaxFirstLineBytes;) {
-    auto got = read_at(fd, buffer.data(), buffer.size(), at);
-    if (!got) return std::move(got).error();
-    if (at == 0 && only_ours && std::string_view(buffer.data(), *got).substr(0, kBegin.size()) != kBegin) {
-      return std::uint64_t{0};
-    }
-    const void* lf = *got == 0 ? nullptr : std::memchr(buffer.data(), '\n', *got);
-    if (lf != nullptr)
-      return at + static_cast<std::uint64_t>(static_cast<const char*>(lf) - buffer.data()) + 1;
-    at += *got;
-    if (*got < buffer.size()) return at;
-    buffer.resize(kReadBytes);
-  }
-  auto facts = look_at(fd);
-  if (!facts) return std::move(facts).error();
-  return facts->size;
-}
-
 void fill_from_outside(const RecordingFiles& files, SessionInfo& info) {
   const FileFacts& facts = files.log ? files.log_facts : files.time_facts;
   const auto parts = parse_name(files.name);
@@ -195,18 +177,18 @@ void fill_from_outside(const RecordingFiles& files, SessionInfo& info) {
     info.user = parts ? parts->user : user_name(facts.uid);
   }
   if (info.client.empty() && parts && parts->client != "UNKNOWN") info.client = parts->client;
-  if (info.started == 0 && files.log) info.started = first_line_time(files.log.get());
+  if (info.started == 0 && files.log) info.started = first_line_time(*files.log);
   if (info.started == 0 && parts) info.started = parse_name_time(parts->time);
   if (info.started == 0) info.started = facts.modified;
 }
 
 std::int64_t sum_delays(const RecordingFiles& files, std::uint64_t limit) {
-  if (!files.time || files.time_facts.size > limit) return -1;
+  if (!files.time || files.time->claimed_size().value_or(0) > limit) return -1;
   TimingScanner scanner;
   TimingRecord record;
-  std::vector<char> buffer(static_cast<std::size_t>(limit));
-  auto got = read_at(files.time.get(), buffer.data(), buffer.size(), 0);
-  if (!got) return -1;
+  std::vector<char> buffer(static_cast<std::size_t>(limit) + 1);
+  auto got = files.time->read_at(buffer.data(), buffer.size(), 0);
+  if (!got || *got > limit) return -1;
   scanner.feed({buffer.data(), *got});
   std::int64_t sum = 0;
   TimingScanner::Outcome outcome;

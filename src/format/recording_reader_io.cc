@@ -20,7 +20,7 @@ constexpr std::string_view kScriptDone = "\nScript done on ";
 struct RecordingReader::State {
   /// A file that O or I records take their bytes from.
   struct Source {
-    int fd = -1;
+    StoredFile* file = nullptr;
     std::uint64_t begin = 0, at = 0;
     std::uint64_t missing = 0;  ///< bytes that records spoke of and no gap has stated
   };
@@ -67,12 +67,25 @@ struct RecordingReader::State {
     final = Outcome::kNeedMore;
     problem.clear();
     queue.clear();
-    for (const auto& [fd, to] : {std::pair{&files.log, &log}, std::pair{&files.in, &in}}) {
+    for (const auto& [file, to] : {std::pair{&files.log, &log}, std::pair{&files.in, &in}}) {
       *to = Source{};
-      if (!*fd) continue;
-      auto from = data_begin(fd->get(), !files.time);
-      if (!from) return std::move(from).error();
-      *to = Source{fd->get(), *from, *from, 0};
+      if (!*file) continue;
+      StoredFile& from = **file;
+      auto found = data_begin(
+          [&](char* data, std::size_t size, std::uint64_t at) { return from.read_at(data, size, at); },
+          !files.time);
+      // Damage is told by next(), when it comes to these bytes.
+      if (!found && found.error().code == Code::kInvalid) found = std::optional<std::uint64_t>(0);
+      if (!found) return std::move(found).error();
+      std::uint64_t at = 0;
+      if (*found) {
+        at = **found;
+      } else {
+        auto size = from.size();
+        if (!size && size.error().code != Code::kInvalid) return std::move(size).error();
+        at = size ? *size : 0;
+      }
+      *to = Source{&from, at, at, 0};
     }
     return {};
   }
@@ -102,14 +115,14 @@ struct RecordingReader::State {
   /// More of `.time` into the scanner; false at its end.
   Result<bool> read_more() {
     if (!files.time) return false;
-    auto got = read_at(files.time.get(), buffer.data(), buffer.size(), time_at);
+    auto got = files.time->read_at(buffer.data(), buffer.size(), time_at);
     if (!got) return std::move(got).error();
     time_at += *got;
     scanner.feed({buffer.data(), *got});
     return *got > 0;
   }
 
-  bool is_live() const { return files.time && is_locked(files.time.get()); }
+  bool is_live() const { return files.time && is_locked(files.time->descriptor()); }
 
   void take_note(const Note& note) {
     if (in_header) {
@@ -196,7 +209,7 @@ struct RecordingReader::State {
     const std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(data_left, kPieceBytes));
     std::string bytes(want, '\0');
     std::size_t got = 0;
-    if (from.fd >= 0) {
+    if (from.file != nullptr) {
       const bool live = is_live_for_short_read(from, want, bytes, got);
       if (got == 0 && live) return Outcome::kNeedMore;
       if (final != Outcome::kNeedMore) return final;
@@ -229,7 +242,7 @@ struct RecordingReader::State {
   /// Bytes of a hole of the file at this place, 0 if there is none worth a word.
   std::uint64_t hole_behind(const Source& from, const std::string& bytes, std::size_t got) const {
     if (!leave_out_holes || data_left < kHoleBytes || bytes.find_first_not_of('\0') < got) return 0;
-    auto data = next_data(from.fd, from.at);
+    auto data = from.file->next_data(from.at);
     if (!data) return 0;  // a file system that does not tell
     const std::uint64_t hole = std::min(*data - from.at, data_left);
     return hole < kHoleBytes ? 0 : hole;
@@ -237,7 +250,7 @@ struct RecordingReader::State {
 
   /// Reads from `from`; asks whether a writer lives only if nothing came.
   bool is_live_for_short_read(const Source& from, std::size_t want, std::string& bytes, std::size_t& got) {
-    auto read = read_at(from.fd, bytes.data(), want, from.at);
+    auto read = from.file->read_at(bytes.data(), want, from.at);
     if (!read) {
       finish(Outcome::kCorrupt, read.error().message);
       return false;
@@ -252,18 +265,18 @@ struct RecordingReader::State {
   /// any.
   Result<bool> tell_untimed(char letter) {
     Source& from = source(letter);
-    if (from.fd < 0) return false;
-    auto facts = look_at(from.fd);
-    if (!facts) return std::move(facts).error();
-    if (facts->size <= from.at) return false;
+    if (from.file == nullptr) return false;
+    auto size = from.file->size();
+    if (!size) return std::move(size).error();
+    if (*size <= from.at) return false;
     if (!native()) {
       std::string head(kScriptDone.size(), '\0');
-      auto got = read_at(from.fd, head.data(), head.size(), from.at);
+      auto got = from.file->read_at(head.data(), head.size(), from.at);
       if (!got) return std::move(got).error();
       if (head == kScriptDone) return false;
     }
     data_letter = letter;
-    data_left = facts->size - from.at;
+    data_left = *size - from.at;
     queue_gap("timing", "no record says when these bytes came", data_left, record_at);
     return true;
   }

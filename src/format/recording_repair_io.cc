@@ -7,7 +7,6 @@
 
 #include "format/json_text.h"
 #include "format/recording_files_io.h"
-#include "format/recording_open_io.h"
 #include "format/recording_writer_io.h"
 #include "format/session_header.h"
 #include "format/timing_record.h"
@@ -110,9 +109,12 @@ Result<std::uint64_t> complete_first_line(int directory, const std::string& path
   }
   auto facts = look_at(fd->get());
   if (!facts) return std::move(facts).error();
-  auto begin = data_begin(fd->get(), false);
-  if (!begin) return std::move(begin).error();
-  if (*begin == facts->size) {
+  auto found = data_begin(
+      [&](char* data, std::size_t size, std::uint64_t at) { return read_at(fd->get(), data, size, at); },
+      false);
+  if (!found) return std::move(found).error();
+  const std::uint64_t begin = found->value_or(facts->size);
+  if (begin == facts->size) {
     auto last = read_part(fd->get(), facts->size - std::min<std::uint64_t>(facts->size, 1), 1);
     if (!last) return std::move(last).error();
     if (*last != "\n") {
@@ -123,7 +125,7 @@ Result<std::uint64_t> complete_first_line(int directory, const std::string& path
       did += "completed the first line of " + path + "; ";
     }
   }
-  return facts->size - *begin;
+  return facts->size - begin;
 }
 
 /// States bytes without a record, or records without bytes. `left`: data bytes less what records claim,
@@ -145,6 +147,15 @@ void settle(char letter, std::uint64_t held, std::uint64_t claimed, std::string&
 }
 
 }  // namespace
+
+bool needs_repair(int directory, const std::string& name) {
+  auto time = open_regular(directory, name + std::string(kTimeSuffix), O_RDONLY);
+  if (!time || is_locked(time->get())) return false;
+  auto head = read_part(time->get(), 0, kOurBegin.size());
+  if (!head || kOurBegin.substr(0, head->size()) != *head) return false;
+  auto whole = has_end(time->get());
+  return whole && !*whole;
+}
 
 Result<std::string> repair_tail(int directory, const std::string& name, WallUs now) {
   const std::string path = name + std::string(kTimeSuffix);

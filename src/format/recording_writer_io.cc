@@ -38,6 +38,9 @@ std::ptrdiff_t write_once(WriteCall call, int fd, std::string_view bytes) noexce
   }
 }
 
+/// What a recording of that name may be stored as that is younger than a day.
+constexpr std::string_view kTakenSuffixes[] = {"", kCompressedSuffix, ".gz", ".1", ".1.zst", ".1.gz"};
+
 /// The files of one recording while it is being made: removed again unless keep() is called.
 class NewFiles {
  public:
@@ -49,7 +52,7 @@ class NewFiles {
   /// Code::kExists if a file of that base name is there already.
   Status open(const std::string& base, bool input) {
     for (const std::string_view suffix : kSuffixes) {
-      for (const std::string_view packed : {std::string_view{}, kCompressedSuffix}) {
+      for (const std::string_view packed : kTakenSuffixes) {
         struct stat st {};
         const std::string path = base + std::string(suffix) + std::string(packed);
         if (::fstatat(directory_, path.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {

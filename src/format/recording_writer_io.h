@@ -108,6 +108,10 @@ class RecordingWriter {
   std::unique_ptr<State> state_;
 };
 
+/// Whether repair_tail() has something to do for NAME: its plain `.time` is ours as far as it goes, has no
+/// end record, and no writer holds it. Reads the two ends of the file.
+bool needs_repair(int directory, const std::string& name);
+
 /// Completes what a crash left of the recording NAME in `directory` by appending only: a torn timing record,
 /// output without timing (as a gap and an `O` record), a missing end (EndReason::kCrash). Returns what it did
 /// in one sentence, "" if the recording was whole. Refuses (Code::kExists) a recording that is live, and

@@ -93,8 +93,9 @@ class Indexer {
   Indexer(const IndexOptions& options, IndexStore& store) : options_(options), store_(store) {}
 
   Result<IndexReport> run() {
-    auto names = names_by_time(options_.directory);
-    if (!names) return std::move(names).error();
+    auto list = list_by_time(options_.directory);
+    if (!list) return std::move(list).error();
+    list_ = std::move(*list);
     auto known = store_.sessions();
     if (!known) return std::move(known).error();
     for (auto& session : *known) {
@@ -102,7 +103,7 @@ class Indexer {
       known_.emplace(std::move(name), std::move(session));
     }
     if (auto begun = store_.begin(); !begun) return std::move(begun).error();
-    Status done = all(*names);
+    Status done = all(list_.names);
     if (done) done = store_.commit();
     if (!done) {
       store_.roll_back();
@@ -140,14 +141,14 @@ class Indexer {
   }
 
   Status one(const std::string& name, const IndexedSession& before) {
-    const FilesStamp stamp = stamp_of(options_.directory, name);
+    const FilesStamp stamp = stamp_of(options_.directory, name, &list_);
     const bool known = before.row != 0;
     const bool was_live = known && before.state == "live";
     if (known && !was_live && before.stamp == stamp) {
       ++report_.unchanged;
       return {};
     }
-    auto summary = format::summarise(options_.directory, name);
+    auto summary = format::summarise(options_.directory, name, &list_);
     if (!summary) {
       // Gone since the listing: the next run removes it.
       if (summary.error().code != Code::kNotFound) failed(name, summary.error());
@@ -260,6 +261,7 @@ class Indexer {
 
   const IndexOptions& options_;
   IndexStore& store_;
+  format::RecordingList list_;
   std::unordered_map<std::string, IndexedSession> known_;
   IndexReport report_;
   IndexProgress progress_;

@@ -1,10 +1,9 @@
 #include "index/line_block.h"
 
-#include <zstd.h>
-
 #include <algorithm>
 
 #include "core/clock.h"
+#include "format/zstd_bytes.h"
 
 namespace opelog::index {
 namespace {
@@ -66,19 +65,14 @@ std::string LineBlock::pack() const {
     before = place;
   }
   plain += text_;
-  std::string packed(ZSTD_compressBound(plain.size()), '\0');
-  const std::size_t size =
-      ZSTD_compress(packed.data(), packed.size(), plain.data(), plain.size(), kCompression);
-  packed.resize(ZSTD_isError(size) != 0 ? 0 : size);
-  return packed;
+  return format::zstd_pack(plain, kCompression);
 }
 
 std::optional<LineBlock> LineBlock::unpack(std::string_view packed) {
-  const auto size = ZSTD_getFrameContentSize(packed.data(), packed.size());
-  if (size > kMaxBlockBytes) return std::nullopt;  // the two error values are larger
-  std::string plain(size, '\0');
-  if (ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size()) != size) return std::nullopt;
-  std::string_view left = plain;
+  const auto plain = format::zstd_unpack(packed, kMaxBlockBytes);
+  if (!plain) return std::nullopt;
+  const std::size_t size = plain->size();
+  std::string_view left = *plain;
   std::uint64_t lines = 0;
   if (!take_number(left, lines) || lines > size) return std::nullopt;
   LineBlock block;

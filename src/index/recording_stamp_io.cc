@@ -6,13 +6,19 @@
 #include <utility>
 
 #include "format/recording_name.h"
+#include "format/stored_file_io.h"
 
 namespace opelog::index {
 namespace {
 
-void look(const std::string& path, std::uint64_t& inode, std::uint64_t& size, std::int64_t& modified) {
+void look(const std::string& directory, const std::string& file, const format::RecordingList* list,
+          std::uint64_t& inode, std::uint64_t& size, std::int64_t& modified) {
   struct stat facts {};
-  if (::lstat(path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) return;
+  if (::lstat((directory + file).c_str(), &facts) != 0 || facts.st_size == 0) {
+    auto stored = format::open_stored(directory, file, list);
+    if (!stored || ::fstat((*stored)->descriptor(), &facts) != 0) return;
+  }
+  if (!S_ISREG(facts.st_mode)) return;
   inode = facts.st_ino;
   size = static_cast<std::uint64_t>(facts.st_size);
   modified = facts.st_mtim.tv_sec * kUsPerS + facts.st_mtim.tv_nsec / 1000;
@@ -20,11 +26,11 @@ void look(const std::string& path, std::uint64_t& inode, std::uint64_t& size, st
 
 }  // namespace
 
-FilesStamp stamp_of(const std::string& directory, const std::string& name) {
+FilesStamp stamp_of(const std::string& directory, const std::string& name,
+                    const format::RecordingList* list) {
   FilesStamp stamp;
-  const std::string base = directory + "/" + name;
-  look(base + ".time", stamp.time_inode, stamp.time_size, stamp.time_modified);
-  look(base + ".log", stamp.log_inode, stamp.log_size, stamp.log_modified);
+  look(directory + "/", name + ".time", list, stamp.time_inode, stamp.time_size, stamp.time_modified);
+  look(directory + "/", name + ".log", list, stamp.log_inode, stamp.log_size, stamp.log_modified);
   return stamp;
 }
 
@@ -41,18 +47,18 @@ IndexedSession session_of(const format::RecordingSummary& summary) {
   return session;
 }
 
-Result<std::vector<std::string>> names_by_time(const std::string& directory) {
-  auto names = format::list_names(directory);
-  if (!names) return std::move(names).error();
+Result<format::RecordingList> list_by_time(const std::string& directory) {
+  auto list = format::list_recordings(directory);
+  if (!list) return std::move(list).error();
   std::vector<std::pair<std::string, std::string>> timed;
-  timed.reserve(names->size());
-  for (auto& name : *names) {
+  timed.reserve(list->names.size());
+  for (auto& name : list->names) {
     const auto parts = format::parse_name(name);
     timed.emplace_back(parts ? parts->time : "", std::move(name));
   }
   std::sort(timed.begin(), timed.end());
-  for (std::size_t i = 0; i < timed.size(); ++i) (*names)[i] = std::move(timed[i].second);
-  return names;
+  for (std::size_t i = 0; i < timed.size(); ++i) list->names[i] = std::move(timed[i].second);
+  return list;
 }
 
 }  // namespace opelog::index

@@ -1,4 +1,4 @@
-// What the file system says about a recording's files, without opening them.
+// What the file system says about a recording's files, without reading them.
 #pragma once
 
 #include <string>
@@ -8,13 +8,13 @@
 
 namespace opelog::index {
 
-/// All zero of a file that is not there.
-FilesStamp stamp_of(const std::string& directory, const std::string& name);
+/// Of the files that would be read, compressed or rotated as they may be; all zero of one that is not there.
+FilesStamp stamp_of(const std::string& directory, const std::string& name, const format::RecordingList* list);
 
 /// What `ls` knows of a recording, as the index keeps it; without lines and commands.
 IndexedSession session_of(const format::RecordingSummary& summary);
 
-/// Base names by the time they carry, names in another form first.
-Result<std::vector<std::string>> names_by_time(const std::string& directory);
+/// The recordings, base names by the time they carry, names in another form first.
+Result<format::RecordingList> list_by_time(const std::string& directory);
 
 }  // namespace opelog::index

@@ -312,21 +312,22 @@ const std::string& Search::problem() const noexcept {
 
 Result<std::vector<PlannedSession>> Search::plan() {
   State& s = *state_;
-  auto names = names_by_time(s.request.directory);
-  if (!names) return std::move(names).error();
+  auto list = list_by_time(s.request.directory);
+  if (!list) return std::move(list).error();
+  const std::vector<std::string>* names = &list->names;
   std::unordered_map<std::string, IndexedSession> known;
   if (!s.request.index.empty()) {
     Status opened = s.open_index();
     if (opened) {
-      auto list = read_sessions(*s.database);
-      if (list) {
-        for (auto& session : *list) {
+      auto sessions = read_sessions(*s.database);
+      if (sessions) {
+        for (auto& session : *sessions) {
           std::string name = session.name;
           known.emplace(std::move(name), std::move(session));
         }
         opened = s.find_candidates();
       } else {
-        opened = std::move(list).error();
+        opened = std::move(sessions).error();
       }
     }
     if (!opened) {
@@ -347,7 +348,7 @@ Result<std::vector<PlannedSession>> Search::plan() {
     // What has ended is append-only and changes no more: most files are not even looked at.
     bool current = has_row && planned.session.state == "ended";
     if (!current) {
-      stamp = stamp_of(s.request.directory, name);
+      stamp = stamp_of(s.request.directory, name, &*list);
       current = has_row && stamp == planned.session.stamp;
     }
     if (!current && s.database && !s.request.all_newer) {
@@ -355,7 +356,7 @@ Result<std::vector<PlannedSession>> Search::plan() {
       if (!planned.left_out) cheap_left -= stamp.log_size;
     }
     if (!current && !(planned.left_out && has_row)) {
-      auto summary = format::summarise(s.request.directory, name);
+      auto summary = format::summarise(s.request.directory, name, &*list);
       if (!summary) {
         if (summary.error().code == Code::kNotFound) continue;
         planned.session = IndexedSession{};

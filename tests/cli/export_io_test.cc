@@ -145,7 +145,7 @@ TEST_F(Export, LiveTornAndCorruptRecordingsGiveWhatThereIs) {
   spill(dir.file("packed.time.zst"), "x");
   spill(dir.file("packed.log.zst"), "x");
   const Ran of_packed = text("packed");
-  EXPECT_EQ(of_packed.status, 7);
+  EXPECT_EQ(of_packed.status, 5) << "no zstd at all";
   EXPECT_EQ(count(of_packed.err, "\n"), 1U) << of_packed.err;
 }
 

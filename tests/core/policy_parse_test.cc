@@ -73,8 +73,9 @@ bool shipped_has(const std::string& yaml, const std::string& key) {
   const std::string last = key.substr(key.find_last_of('.') + 1);
   std::stringstream lines(yaml);
   for (std::string line; std::getline(lines, line);) {
-    // Guarded directories are empty by default: their keys stand in the commented example.
-    if (key.rfind("guard.directories[].", 0) == 0 && line.find('#') != std::string::npos)
+    // Guarded directories and holds are empty by default: their keys stand in the commented example.
+    if ((key.rfind("guard.directories[].", 0) == 0 || key.rfind("retention.hold[].", 0) == 0) &&
+        line.find('#') != std::string::npos)
       line.erase(line.find('#'), 2);
     const std::size_t at = line.find_first_not_of(" -");
     if (at != std::string::npos && line.compare(at, last.size() + 1, last + ":") == 0) return true;
@@ -120,6 +121,16 @@ recordings:
   mode: "0600"
   append_only: preferred
   sync_interval: 250ms
+retention:
+  compress_after: 36h
+  keep_for: 730d
+  keep_at_least: 90m
+  max_size: 2T
+  max_size_per_user: 512K
+  reserve: 20G
+  hold:
+    - user: alice
+    - session: 4f2a91c000000001
 rules:
   - name: one
     match:
@@ -165,9 +176,16 @@ log:
   e.file_mode = 0600;
   e.append_only = AppendOnly::kPreferred;
   e.sync_interval_ms = 250;
+  e.retention.compress_after_s = 36 * 3600;
+  e.retention.keep_for_s = 730LL * 86400;
+  e.retention.keep_at_least_s = 90 * 60;
+  e.retention.max_size = 2ULL << 40U;
+  e.retention.max_size_per_user = 512 << 10U;
+  e.retention.reserve = 20ULL << 30U;
+  e.retention.hold = {Hold{"alice", ""}, Hold{"", "4f2a91c000000001"}};
   Rule r;
   r.name = "one";
-  r.line = 10;
+  r.line = 19;
   r.match.uid = {{0, 0}, {5, 7}, {5000, UINT32_MAX}};
   r.match.user = {"ann", "1000"};
   r.match.group = {"wheel"};
@@ -343,6 +361,14 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"version: 1\nrules: []\nlimits: {end_grace: 1.5s}\n",
             "3:21: end_grace: '1.5s' is not a duration"},
         Bad{"version: 1\nrules: []\nlimits: {end_grace: s}\n", "3:21: end_grace: 's' is not a duration"},
+        Bad{"version: 1\nrules: []\nretention: {keep_for: 90}\n", "3:23: keep_for: '90' is not an age"},
+        Bad{"version: 1\nrules: []\nretention: {reserve: 5GB}\n", "3:22: reserve: '5GB' is not a size"},
+        Bad{"version: 1\nrules: []\nretention: {keep_for: 2h}\n",
+            "3:12: retention: keep_for is shorter than keep_at_least"},
+        Bad{"version: 1\nrules: []\nretention: {hold: [{}]}\n",
+            "3:20: hold: holds nothing; write either 'user: NAME'"},
+        Bad{"version: 1\nrules: []\nretention: {hold: [{user: a, session: b}]}\n",
+            "3:20: hold: holds nothing"},
         Bad{"version: 1\nrules: []\nlimits: {end_grace: 11m}\n",
             "3:21: end_grace: '11m' is out of range; write a duration from 0 to 10m"},
         Bad{"version: 1\nrules: []\nlimits: {login_timeout: 0}\n",

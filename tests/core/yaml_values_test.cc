@@ -29,6 +29,22 @@ TEST(YamlValues, DurationsNeedAUnitExceptZero) {
   }
 }
 
+TEST(YamlValues, AgesAndSizes) {
+  const std::pair<const char*, std::int64_t> ages[] = {
+      {"0", 0},       {"0d", 0},        {"30s", 30},           {"15m", 900},
+      {"12h", 43200}, {"90d", 7776000}, {"36500d", 3153600000}};
+  for (const auto& [text, s] : ages) EXPECT_EQ(parse_age_s(text), s) << text;
+  for (const char* bad :
+       {"", "1", "d", "1w", "1 d", "-1d", "1.5h", "01d", "36501d", "99999999999999999999s", "1ms"})
+    EXPECT_FALSE(parse_age_s(bad)) << bad;
+  const std::pair<const char*, std::uint64_t> sizes[] = {
+      {"0", 0}, {"1K", 1024}, {"512M", 512ULL << 20U}, {"20G", 20ULL << 30U}, {"1024T", 1ULL << 50U}};
+  for (const auto& [text, bytes] : sizes) EXPECT_EQ(parse_size_bytes(text), bytes) << text;
+  for (const char* bad :
+       {"", "1", "G", "1k", "1GB", "1 G", "-1G", "1.5G", "01G", "1025T", "99999999999999999999K"})
+    EXPECT_FALSE(parse_size_bytes(bad)) << bad;
+}
+
 TEST(YamlValues, PathsAreAbsoluteAndNormal) {
   for (const char* good : {"/a", "/var/log/ope_log", "/a/..b", "/a/.b", "/a/b...", "/a b/c"})
     EXPECT_TRUE(is_normal_path(good)) << good;

@@ -301,12 +301,6 @@ TEST(RecordingReader, ALogAloneIsShownAndCalledTorn) {
   EXPECT_EQ(told.output, "hello");
 }
 
-TEST(RecordingReader, CompressedRecordingsAreNamed) {
-  const TempDir dir;
-  spill(dir.file("x.log.zst"), "z");
-  EXPECT_EQ(RecordingReader::open(dir.file("x")).error().code, Code::kUnsupported);
-}
-
 // Recordings of plain script -------------------------------------------------------------------------------
 
 /// Runs script with output that scriptreplay then shows as well.
