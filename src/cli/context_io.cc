@@ -12,10 +12,10 @@
 
 namespace opelog::cli {
 
-Result<std::string> Context::recordings() const {
-  if (!directory.empty()) return directory;
-  const auto loaded = load_policy(config, Trust::kAny);
-  if (loaded) return loaded->policy.directory;
+// `what` of the default policy is told where the file's cannot be had.
+Result<Policy> Context::policy(const std::string& what) const {
+  auto loaded = load_policy(config, Trust::kAny);
+  if (loaded) return std::move(loaded->policy);
   if (config_given) {
     Error error = loaded.error();
     error.message = "--config " + error.message;
@@ -24,10 +24,22 @@ Result<std::string> Context::recordings() const {
   // An auditor may be unable to read the policy, and a rescue system has none: the default is then the best
   // guess.
   const Code code = loaded.error().code;
-  if (code != Code::kNotFound && code != Code::kDenied) {
-    remark(loaded.error().message + "; looking in " + Policy{}.directory + ", --directory names another");
-  }
-  return Policy{}.directory;
+  if (code != Code::kNotFound && code != Code::kDenied)
+    remark(loaded.error().message + "; looking in " + what);
+  return Policy{};
+}
+
+Result<std::string> Context::recordings() const {
+  if (!directory.empty()) return directory;
+  auto found = policy(Policy{}.directory + ", --directory names another");
+  if (!found) return std::move(found).error();
+  return found->directory;
+}
+
+Result<std::string> Context::ledger() const {
+  auto found = policy(Policy{}.seal_ledger);
+  if (!found) return std::move(found).error();
+  return found->seal_ledger;
 }
 
 ExitCode print(std::string_view text) {

@@ -27,6 +27,11 @@ struct Context {
 
   /// --directory, or the policy's, or the default where the installed policy cannot be read by us.
   [[nodiscard]] Result<std::string> recordings() const;
+  /// The ledger's directory, by the policy or by default.
+  [[nodiscard]] Result<std::string> ledger() const;
+
+ private:
+  [[nodiscard]] Result<Policy> policy(const std::string& what) const;
 };
 
 /// Writes to descriptor 1. The error has been complained about; end with its code.

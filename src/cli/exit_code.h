@@ -16,6 +16,8 @@ enum ExitCode : int {
   kInvalid = 5,      ///< a file is not what it should be: corrupt recording, wrong policy
   kUnreachable = 6,  ///< the daemon does not answer
   kFailed = 7,       ///< the kernel or another program refused: input/output, limits, missing features
+  kUnproven = 8,     ///< `verify`: not sealed, not pinned, no ledger
+  kAltered = 9,      ///< `verify`: something was changed or taken away
   kSignalled = 128,  ///< + number: ended by a signal, terminal restored
 };
 

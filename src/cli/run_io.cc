@@ -21,10 +21,11 @@ constexpr const char* kFooter =
     "  opelog play 4f2a                   replay the one session whose id or name begins so\n"
     "  opelog tail -f 3fa9                watch a live session\n"
     "  opelog search 'rm -rf' -u alice    what was typed, run and shown, in all sessions\n"
+    "  opelog verify                      was anything changed or taken away?\n"
     "  opelog doctor                      is everything in order?\n"
     "\n"
     "Exit codes: 0 done, 1 no or something found, 2 usage, 3 not found, 4 denied, 5 invalid, 6 daemon not\n"
-    "reachable, 7 failed. `opelog COMMAND --help` tells more.\n";
+    "reachable, 7 failed, 8 unproven, 9 altered. `opelog COMMAND --help` tells more.\n";
 
 // What stands where a command is wanted: CLI11 says only that one is.
 std::string unknown_word(const CLI::App& app, const CLI::App& at, const std::string& name) {
@@ -78,6 +79,8 @@ int run_parsed(int argc, char** argv) {
   add_export(app, context, exit);
   add_search(app, context, exit);
   add_index(app, context, exit);
+  add_verify(app, context, exit);
+  add_key(app, context, exit);
   add_status(app, context, exit);
   add_kill(app, context, exit);
   add_policy(app, context, exit);

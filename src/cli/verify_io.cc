@@ -1,0 +1,135 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+
+#include "cli/commands_io.h"
+#include "cli/find_io.h"
+#include "cli/ledger_place_io.h"
+#include "cli/time_text.h"
+#include "cli/verify_text.h"
+#include "core/clock_io.h"
+#include "core/fd_io.h"
+#include "format/recording_list_io.h"
+#include "seal/host_verdict_io.h"
+
+namespace opelog::cli {
+namespace {
+
+constexpr MonoUs kVerifyProgressUs = kUsPerS / 5;
+
+struct VerifyArguments {
+  std::vector<std::string> sessions;
+  std::string ledger, pins;
+  bool all = false, json = false;
+};
+
+// Its line on a terminal, and nothing anywhere else.
+class VerifyProgress {
+ public:
+  explicit VerifyProgress(std::size_t count)
+      : count_(count), shown_(::isatty(STDERR_FILENO) == 1), told_(mono_now()) {}
+  ~VerifyProgress() {
+    if (written_) (void)write_all(STDERR_FILENO, "\r\x1B[K").ok();
+  }
+  void done(const seal::SessionVerdict& verdict) {
+    ++done_;
+    bytes_ += verdict.sealed;
+    if (!shown_ || mono_now() - told_ < kVerifyProgressUs) return;
+    told_ = mono_now();
+    written_ = true;
+    (void)write_all(STDERR_FILENO, "\r" + std::to_string(done_) + " of " + std::to_string(count_) +
+                                       " recordings, " + format_size(bytes_) + "\x1B[K")
+        .ok();
+  }
+
+ private:
+  std::size_t count_, done_ = 0;
+  std::uint64_t bytes_ = 0;
+  bool shown_, written_ = false;
+  MonoUs told_;
+};
+
+// A ledger that is not there proves nothing; one that cannot be read is an error.
+Status read_host_ledger(const VerifyArguments& arguments, const Context& context, HostVerdict& host) {
+  auto place = find_ledger(context, arguments.ledger, arguments.pins);
+  if (!place) return std::move(place).error();
+  auto ledger = seal::verify_ledger(place->directory, std::move(place->pins));
+  if (ledger) {
+    host.ledger = std::move(*ledger);
+    return {};
+  }
+  if (ledger.error().code != Code::kNotFound) return std::move(ledger).error();
+  host.ledger_problem = ledger.error().message;
+  return {};
+}
+
+ExitCode run_verify(const VerifyArguments& arguments, const Context& context) {
+  HostVerdict host;
+  if (auto read = read_host_ledger(arguments, context, host); !read) return complain(read.error());
+  const seal::LedgerVerdict* ledger = host.ledger ? &*host.ledger : nullptr;
+  const bool whole = arguments.sessions.empty();
+  std::vector<Found> wanted;
+  format::RecordingList list;
+  if (whole) {
+    auto directory = context.recordings();
+    if (!directory) return complain(directory.error());
+    auto listed = format::list_recordings(*directory);
+    if (!listed) return complain(listed.error());
+    list = std::move(*listed);
+    for (const std::string& name : list.names) wanted.push_back({*directory, name, {}});
+  }
+  for (const std::string& session : arguments.sessions) {
+    auto found = find_session(context, session);
+    if (!found) return complain(found.error());
+    wanted.push_back(std::move(*found));
+  }
+  VerifyProgress progress(wanted.size());
+  for (const Found& w : wanted) {
+    auto verdict = seal::verify_recording(w.directory.empty() ? "." : w.directory, w.name, ledger,
+                                          whole ? &list : nullptr);
+    if (!verdict) return complain(verdict.error());
+    progress.done(*verdict);
+    host.sessions.push_back(std::move(*verdict));
+  }
+  if (whole && host.ledger) {
+    for (seal::SessionVerdict& gone : seal::absent_sessions(*host.ledger, list.names))
+      host.sessions.push_back(std::move(gone));
+    std::sort(host.sessions.begin(), host.sessions.end(),
+              [](const auto& a, const auto& b) { return a.recording < b.recording; });
+  }
+  if (host.ledger) seal::compare_with_recordings(*host.ledger, host.sessions);
+  const ExitCode printed =
+      print(arguments.json ? verdict_json(host) : verdict_text(host, arguments.all || !whole, use_colour()));
+  return printed != kOk ? printed : exit_code_of(host);
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app, const Context& context, int& exit) {
+  auto arguments = std::make_shared<VerifyArguments>();
+  auto* command = app.add_subcommand("verify", "Was anything changed or taken away since it was recorded?");
+  command->add_option("SESSION", arguments->sessions, "Recordings; none: the whole host, missing ones too");
+  command->add_option("--ledger", arguments->ledger, "Directory of the ledger instead of the policy's")
+      ->type_name("DIR");
+  command
+      ->add_option("--pins", arguments->pins, "File of pinned keys instead of your own or /etc/opelog/pins")
+      ->type_name("FILE");
+  command->add_flag("-a,--all", arguments->all, "Name the intact and complete ones too");
+  command->add_flag("--json", arguments->json,
+                    "One object: the ledger, and every recording with its findings");
+  command->footer(
+      "Two words for each recording: intact, unproven or altered; complete, incomplete (and the recording "
+      "says what\n"
+      "is missing), cut or gone. Nothing unsealed or unpinned ever passes.\n"
+      "Exit code 0 all intact and complete, 1 incomplete or pruned, as is stated, 8 unproven, 9 altered.\n"
+      "\n"
+      "Examples:\n"
+      "  opelog verify                                the whole host\n"
+      "  opelog verify 4f2a                           one session\n"
+      "  opelog verify --directory /mnt/host/ope_log --ledger /mnt/host/ledger --pins host.pin\n");
+  command->callback([arguments, &context, &exit] { exit = run_verify(*arguments, context); });
+}
+
+}  // namespace opelog::cli

@@ -1,0 +1,146 @@
+#include "seal/host_verdict_io.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "core/fd_io.h"
+#include "format/recording_files_io.h"
+#include "format/stored_file_io.h"
+#include "seal/ledger_files_io.h"
+
+namespace opelog::seal {
+namespace {
+
+constexpr std::size_t kPieceBytes = 256 * 1024;
+constexpr std::array<std::string_view, 3> kSuffixes = {format::kLogSuffix, format::kTimeSuffix,
+                                                       format::kInputSuffix};
+
+// The files of a recording, wherever and however they are stored.
+class StoredRecording final : public RecordingBytes {
+ public:
+  Status open(const std::string& directory, const std::string& name, const format::RecordingList* list) {
+    bool any = false;
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      auto file = format::open_stored(directory + "/", name + std::string(kSuffixes[i]), list);
+      if (!file) {
+        if (file.error().code == Code::kNotFound) continue;
+        return std::move(file).error();
+      }
+      auto size = (*file)->size();
+      if (!size) return std::move(size).error();
+      sizes_[i] = *size;
+      files_[i] = std::move(*file);
+      any = true;
+    }
+    if (!any) return Error{Code::kNotFound, directory + "/" + name + ": no such recording", 0};
+    return {};
+  }
+
+  [[nodiscard]] bool live() const {
+    return files_[1] && files_[1]->as_written() && format::is_locked(files_[1]->descriptor());
+  }
+
+  std::optional<std::uint64_t> size(std::size_t file) override { return sizes_[file]; }
+
+  Status read(std::size_t file, std::uint64_t from, std::uint64_t to,
+              const std::function<void(std::string_view)>& take) override {
+    while (from < to && files_[file]) {
+      auto got =
+          files_[file]->read_at(buffer_.data(), std::min<std::uint64_t>(buffer_.size(), to - from), from);
+      if (!got) return std::move(got).error();
+      if (*got == 0) return {};
+      take({buffer_.data(), *got});
+      from += *got;
+    }
+    return {};
+  }
+
+ private:
+  std::array<std::unique_ptr<format::StoredFile>, 3> files_;
+  std::array<std::optional<std::uint64_t>, 3> sizes_;
+  std::vector<char> buffer_ = std::vector<char>(kPieceBytes);
+};
+
+Status read_ledger_file(const std::string& path, const std::function<void(std::string_view)>& take) {
+  auto fd = format::open_regular(AT_FDCWD, path, O_RDONLY);
+  if (!fd) return Error{fd.error().code, fd.error().message, fd.error().err};
+  std::vector<char> buffer(kPieceBytes);
+  for (std::uint64_t at = 0;;) {
+    auto got = format::read_at(fd->get(), buffer.data(), buffer.size(), at);
+    if (!got) return std::move(got).error();
+    if (*got == 0) return {};
+    take({buffer.data(), *got});
+    at += *got;
+  }
+}
+
+}  // namespace
+
+Result<LedgerVerdict> verify_ledger(const std::string& directory, std::vector<Pin> pins) {
+  LedgerVerifier verifier(std::move(pins));
+  // In this order: a checkpoint that is made meanwhile counts entries that are read afterwards.
+  auto read = read_ledger_file(directory + "/" + kCheckpointsFile,
+                               [&](std::string_view bytes) { verifier.feed_checkpoints(bytes); });
+  if (!read && read.error().code != Code::kNotFound) return std::move(read).error();
+  verifier.end_checkpoints();
+  read = read_ledger_file(directory + "/" + kEntriesFile,
+                          [&](std::string_view bytes) { verifier.feed_entries(bytes); });
+  if (!read) return std::move(read).error();
+  return verifier.finish();
+}
+
+Result<SessionVerdict> verify_recording(const std::string& directory, const std::string& name,
+                                        const LedgerVerdict* ledger, const format::RecordingList* list) {
+  StoredRecording files;
+  if (auto opened = files.open(directory, name, list); !opened) return std::move(opened).error();
+  return verify_session(files, SessionQuestion{name, files.live(), ledger});
+}
+
+std::vector<SessionVerdict> absent_sessions(const LedgerVerdict& ledger,
+                                            const std::vector<std::string>& present) {
+  std::vector<SessionVerdict> absent;
+  const auto add = [&](const std::string& recording, std::uint64_t no, const char* what, std::string text) {
+    SessionVerdict verdict;
+    verdict.recording = recording;
+    verdict.no = no;
+    Finding finding;
+    finding.what = what;
+    finding.text = std::move(text);
+    verdict.findings.push_back(std::move(finding));
+    absent.push_back(std::move(verdict));
+  };
+  for (const auto& [no, session] : ledger.sessions) {
+    if (std::binary_search(present.begin(), present.end(), session.recording)) continue;
+    if (session.closed && session.closed->n == 0) continue;  // never begun
+    if (!session.pruned.empty())
+      add(session.recording, no, "pruned", "removed by policy: " + session.pruned);
+    else
+      add(session.recording, no, "missing-session",
+          "session " + std::to_string(no) + " was recorded at " + format_utc(session.at, 0) +
+              ", and none of its files are there");
+  }
+  for (const auto& [recording, why] : ledger.pruned_unsealed) {
+    if (!std::binary_search(present.begin(), present.end(), recording))
+      add(recording, 0, "pruned", "removed by policy: " + why);
+  }
+  std::sort(absent.begin(), absent.end(),
+            [](const auto& a, const auto& b) { return a.recording < b.recording; });
+  return absent;
+}
+
+void compare_with_recordings(LedgerVerdict& ledger, const std::vector<SessionVerdict>& sessions) {
+  for (const SessionVerdict& s : sessions) {
+    if (!s.beyond_ledger) continue;
+    Finding finding;
+    finding.what = "ledger-rolled-back";
+    finding.text = s.recording + " names entry " + std::to_string(*s.beyond_ledger) + ", and there are " +
+                   std::to_string(ledger.entries);
+    ledger.findings.push_back(std::move(finding));
+  }
+}
+
+}  // namespace opelog::seal
