@@ -33,6 +33,8 @@ class RecordingSealer {
   /// The record of the last seal() was refused, and nothing of it is in the file: as if seal() had not been
   /// called.
   virtual void refused() = 0;
+  /// The recording could not be begun, and nothing of it is left.
+  virtual void abandoned() = 0;
   /// The final seal is written.
   virtual void closed(const EndInfo& end) = 0;
 };

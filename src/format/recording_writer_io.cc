@@ -339,6 +339,11 @@ Result<std::unique_ptr<RecordingWriter>> RecordingWriter::create(const WriterOpt
     sealing = std::move(*opened);
   }
   state->sealer = std::move(sealing.sealer);
+  // Entered as opened before its first byte: where that fails, this is entered too.
+  const auto give_up = [&state](Error error) {
+    if (state->sealer) state->sealer->abandoned();
+    return error;
+  };
   const std::string first_line = encode_first_line(info);
   std::string header = encode_header(info, facts) + header_note;
   if (state->sealer) header += encode_note(0, kOpelogOpened, sealing.opened);
@@ -347,7 +352,7 @@ Result<std::unique_ptr<RecordingWriter>> RecordingWriter::create(const WriterOpt
     std::string_view left = file == kTime ? header : first_line;
     while (!left.empty()) {
       const std::ptrdiff_t n = write_once(state->write, files.fds[file].get(), left);
-      if (n < 0) return state->refused(file, static_cast<int>(-n));
+      if (n < 0) return give_up(state->refused(file, static_cast<int>(-n)));
       state->accepted(file, left.substr(0, static_cast<std::size_t>(n)), now);
       left.remove_prefix(static_cast<std::size_t>(n));
     }

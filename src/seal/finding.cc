@@ -41,6 +41,7 @@ constexpr std::array kWeights = {
     Weight{"ledger-damaged", kUnproven, kComplete},
     Weight{"unsigned", kUnproven, kComplete},
     Weight{"tail-unsealed", kIntact, kIncomplete},
+    Weight{"lost", kIntact, kIncomplete},
     Weight{"crash", kIntact, kIncomplete},
     Weight{"live", kIntact, kIncomplete},
     Weight{"no-end", kIntact, kIncomplete},

@@ -115,7 +115,7 @@ std::vector<SessionVerdict> absent_sessions(const LedgerVerdict& ledger,
   };
   for (const auto& [no, session] : ledger.sessions) {
     if (std::binary_search(present.begin(), present.end(), session.recording)) continue;
-    if (session.closed && session.closed->n == 0) continue;  // never begun
+    if (session.closed && session.closed->n == 0) continue;  // abandoned
     if (!session.pruned.empty())
       add(session.recording, no, "pruned", "removed by policy: " + session.pruned);
     else

@@ -53,6 +53,8 @@ struct ClosedEntry {
   std::string reason;
   std::optional<int> exit_code, signal;
 };
+/// Reason of a closed entry of a recording that could not be begun: it has no seals, and no files.
+constexpr const char* kAbandoned = "abandoned";
 struct CrashedEntry {
   std::uint64_t no = 0;
   bool missing = false;

@@ -169,6 +169,7 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
     session.leaf = leaf;
     session.no = opened->no;
     session.recording = opened->recording;
+    session.boot = opened->boot_id;
     session.key = opened->key;
     session.at = entry.at;
     verdict_.by_recording[opened->recording] = opened->no;
@@ -180,7 +181,7 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
   } else if (const auto* crashed = std::get_if<CrashedEntry>(&entry.body)) {
     if (LedgerSession* s = session_of(crashed->no)) {
       s->crashed = *crashed;
-      s->crashed_at = entry.at;
+      s->power_cut = s->boot != boot_;
     }
   } else if (const auto* pruned = std::get_if<PrunedEntry>(&entry.body)) {
     const std::string why = pruned->why.empty() ? "policy" : pruned->why;
@@ -197,7 +198,7 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
       found("off",
             "the daemon did not run for " + seconds_text(std::max<std::int64_t>(0, entry.at - *shut_down_)),
             entry.index);
-    (void)boot;
+    boot_ = boot->boot_id;
     booted_ = true;
     shut_down_.reset();
   } else if (std::holds_alternative<ShutdownEntry>(entry.body)) {

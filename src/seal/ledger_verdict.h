@@ -26,13 +26,14 @@ struct LedgerSession {
   Digest leaf{};            ///< of its line
   std::uint64_t no = 0;
   std::string recording;
+  std::string boot;  ///< boot_id
   PublicKey key{};
   WallUs at = 0;
   std::optional<SealedEntry> sealed;  ///< the last
   std::optional<ClosedEntry> closed;
   std::optional<CrashedEntry> crashed;
-  std::optional<WallUs> crashed_at;
-  std::string pruned;  ///< why; "" if it was not
+  bool power_cut = false;  ///< another boot lay between the session and its crashed entry
+  std::string pruned;      ///< why; "" if it was not
 };
 
 struct LedgerVerdict {
@@ -82,6 +83,7 @@ class LedgerVerifier {
   MerkleTree tree_;
   std::string line_;
   std::uint64_t last_no_ = 0;
+  std::string boot_;  ///< boot_id of the last boot entry
   std::optional<WallUs> shut_down_;
   bool booted_ = false, altered_ = false;
 };

@@ -64,6 +64,10 @@ void SessionSealer::settle() {
   tell_(SealedEntry{no_, chain_.n, chain_.prev, covered_});
 }
 
+void SessionSealer::abandoned() {
+  tell_(ClosedEntry{no_, 0, binding_, {}, kAbandoned, {}, {}});
+}
+
 void SessionSealer::closed(const format::EndInfo& end) {
   settle();
   tell_(ClosedEntry{no_,

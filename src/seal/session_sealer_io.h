@@ -30,6 +30,7 @@ class SessionSealer final : public format::RecordingSealer {
   void written(std::size_t file, std::string_view bytes) override;
   Result<std::string> seal(std::int64_t at_us, bool final) override;
   void refused() override;
+  void abandoned() override;
   void closed(const format::EndInfo& end) override;
 
  private:

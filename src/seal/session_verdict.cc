@@ -13,6 +13,8 @@ namespace {
 enum File : std::size_t { kLog = 0, kTime = 1, kIn = 2, kFiles = 3 };
 constexpr std::array<const char*, kFiles> kFileNames = {".log", ".time", ".in"};
 constexpr std::string_view kDataFirstLine = "Script started on ";
+/// Seals that a power cut may take, with what they cover: those of a sync interval, and some.
+constexpr std::uint64_t kMaxLostSeals = 10;
 /// Of the keys that a wrong signature is tried against.
 constexpr std::size_t kMaxKeysTried = 4096;
 
@@ -103,7 +105,7 @@ class SessionVerifier {
     auto read = files_.read(file, 0, std::min<std::uint64_t>(*sizes_[file], text.size()),
                             [&head](std::string_view bytes) { head += bytes; });
     if (!read && error_) error_ = std::move(read);
-    return head == text;
+    return head == text.substr(0, head.size());
   }
 
   // ---- steps 2 and 3: by which opening entry it is checked
@@ -114,9 +116,11 @@ class SessionVerifier {
     const auto opened = parse_opened(timing_.opened, index);
     const LedgerSession* known = ledger != nullptr ? ledger->find(question_.recording) : nullptr;
     if (opened) {
-      opening_ = {
-          index, leaf_hash(timing_.opened), opened->no, opened->recording, opened->key, 0, {}, {}, {}, {},
-          {}};
+      opening_.index = index;
+      opening_.leaf = leaf_hash(timing_.opened);
+      opening_.no = opened->no;
+      opening_.recording = opened->recording;
+      opening_.key = opened->key;
       if (ledger != nullptr) {
         const auto own = ledger->sessions.find(opened->no);
         if (own != ledger->sessions.end() && own->second.index == index &&
@@ -149,6 +153,8 @@ class SessionVerifier {
         found_in("file-missing", kTime, 0, 0, "the file is not there");
       else if (!timing_.begins_whole)
         found_in("cut-head", kTime, 0, first_seal_begin(), "the beginning is missing");
+      else if (opening_ = *known; was_short_after_power_cut(kTime, timing_.size))
+        found_in("lost", kTime, 0, timing_.size, "the opening entry was lost in a power cut");
       else
         found_in("altered", kTime, 0, first_seal_begin(), "the opening entry is missing or damaged");
       opening_ = *known;
@@ -323,7 +329,9 @@ class SessionVerifier {
     }
     const auto shift = static_cast<std::int64_t>(last) - static_cast<std::int64_t>(size);
     if (first_bad == segments.size()) {
-      if (shift > 0) cut_tail(file, size, last);
+      if (shift <= 0) return;
+      const bool headless = final_walked() && size > 0 && !begins_with(file, kDataFirstLine);
+      if (!headless || !shifted(file, segments, 0, shift)) cut_tail(file, size, last);
       return;
     }
     if (final_walked() && shift != 0 && shifted(file, segments, first_bad, shift)) return;
@@ -359,9 +367,22 @@ class SessionVerifier {
   }
 
   void cut_tail(std::size_t file, std::uint64_t size, std::uint64_t sealed) {
-    found_in("cut-tail", file, size, sealed,
-             std::to_string(sealed - size) + " sealed bytes of the end are missing");
+    const std::string count = std::to_string(sealed - size);
+    if (was_short_after_power_cut(file, size))
+      found_in("lost", file, size, sealed, count + " sealed bytes of the end were lost in a power cut");
+    else
+      found_in("cut-tail", file, size, sealed, count + " sealed bytes of the end are missing");
     shift_told_[file] = true;
+  }
+
+  // Whether the daemon found the file as short as that after another boot, and what is missing is young
+  // enough.
+  [[nodiscard]] bool was_short_after_power_cut(std::size_t file, std::uint64_t size) const {
+    if (!opening_.crashed || !opening_.power_cut || opening_.crashed->missing ||
+        size_of(opening_.crashed->sizes, file) != size)
+      return false;
+    const std::size_t old = walked_.size() > kMaxLostSeals ? walked_.size() - kMaxLostSeals : 0;
+    return old == 0 || size_of(walked_[old - 1].line->seal.sizes, file) <= size;
   }
 
   [[nodiscard]] bool final_walked() const { return !walked_.empty() && walked_.back().line->seal.final; }
@@ -417,6 +438,11 @@ class SessionVerifier {
         found_in("cut-tail", kTime, timing_.size, closed->sizes.time,
                  "the ledger knows of seal " + std::to_string(closed->n) + ", the last one here is " +
                      std::to_string(last));
+    } else if (sealed && sealed->n > last && was_short_after_power_cut(kTime, timing_.size) &&
+               sealed->n - last <= kMaxLostSeals) {
+      found_in("lost", kTime, timing_.size, timing_.size,
+               "the seals from " + std::to_string(last + 1) + " to " + std::to_string(sealed->n) +
+                   " were lost in a power cut");
     } else if (sealed && sealed->n > last) {
       found_in("cut-tail", kTime, timing_.size, std::max(timing_.size, sealed->sizes.time),
                "the ledger knows of seal " + std::to_string(sealed->n) + ", the last one here is " +

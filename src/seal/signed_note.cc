@@ -95,7 +95,8 @@ std::optional<SignedNote> parse_signed_note(std::string_view bytes, std::size_t&
   std::size_t at = end + 2;
   while (at < head.size()) {
     const std::size_t lf = head.find('\n', at);
-    if (lf == std::string_view::npos || head.substr(at, kDash.size()) != kDash) break;
+    if (head[at] != kDash.front()) break;
+    if (lf == std::string_view::npos) return std::nullopt;  // more is to come, or it is torn
     auto signature = parse_signature(head.substr(at, lf - at));
     if (!signature || note.signatures.size() == kMaxNoteSignatures) return std::nullopt;
     note.signatures.push_back(std::move(*signature));
