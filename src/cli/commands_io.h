@@ -23,6 +23,7 @@ void add_tail(CLI::App& app, const Context& context, int& exit);
 void add_export(CLI::App& app, const Context& context, int& exit);
 void add_search(CLI::App& app, const Context& context, int& exit);
 void add_index(CLI::App& app, const Context& context, int& exit);
+void add_retain(CLI::App& app, const Context& context, int& exit);
 void add_status(CLI::App& app, const Context& context, int& exit);
 void add_policy(CLI::App& app, const Context& context, int& exit);
 void add_kill(CLI::App& app, const Context& context, int& exit);

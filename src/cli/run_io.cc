@@ -78,6 +78,7 @@ int run_parsed(int argc, char** argv) {
   add_export(app, context, exit);
   add_search(app, context, exit);
   add_index(app, context, exit);
+  add_retain(app, context, exit);
   add_status(app, context, exit);
   add_kill(app, context, exit);
   add_policy(app, context, exit);

@@ -34,6 +34,12 @@ class Handler final : public ControlHandler {
   void thaw(int seconds, Reply<std::int64_t> reply) override { reply(std::int64_t{seconds}); }
   void freeze(Reply<std::int64_t> reply) override { reply(Error{Code::kIo, "disk", 5}); }
   std::string dump() override { return "state"; }
+  void prune(const std::string& recording, format::PruneReason why, Reply<std::int64_t> reply) override {
+    pruned = recording + " " + format::prune_word(why);
+    reply(std::int64_t{4711});
+  }
+  void compressed(const std::string&, Reply<std::int64_t> reply) override { reply(Error{Code::kDenied, "held", 0}); }
+  std::string pruned;
 
   int calls = 0;
   std::size_t rows = 2;
