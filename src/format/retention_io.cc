@@ -155,7 +155,9 @@ Result<std::vector<RetainedRecording>> gather_recordings(
     RetainedRecording r = found->second;
     r.name = name;
     if (const auto parts = parse_name(name)) r.user = parts->user;
-    auto files = open_recording(directory + "/" + name + std::string(kTimeSuffix), &*list);
+    // What others wrote is not looked into: this runs as root.
+    auto files = r.foreign ? Result<RecordingFiles>(Error{Code::kDenied, name, 0})
+                           : open_recording(directory + "/" + name + std::string(kTimeSuffix), &*list);
     if (!files) {
       // Whatever it is, it is no recording of ours that one may remove or compress.
       r.foreign = true;
