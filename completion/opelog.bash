@@ -30,7 +30,7 @@ _opelog() {
         --since|--until) COMPREPLY=($(compgen -W "today yesterday" -- "$cur")); return ;;
         -s|--speed|-i|--max-idle|--at|-n|--limit|--lines|--seconds|--client|--uid|--from|--to) return ;;
     esac
-    local commands="ls play show commands report tail search index export status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
+    local commands="ls play show commands report tail search index retain export status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
     local shared="--config --directory --control --help" options=""
     case $command in
         "") COMPREPLY=($(compgen -W "$commands $shared --version" -- "$cur")); return ;;
@@ -43,6 +43,7 @@ _opelog() {
         export) options="--format --output --force --from --to --input" ;;
         search) options="--word --regex --ignore-case --commands --text --user --since --until --client --limit --index --scan --all --json" ;;
         index) options="--index --rebuild --quiet --json" ;;
+        retain) options="--dry-run --quiet --json" ;;
         status) options="--json" ;;
         thaw) options="--seconds" ;;
         enroll|unenroll) options="--dry-run --root" ;;

@@ -139,6 +139,8 @@ Status Daemon::start() {
       [this](const std::vector<record::LoginServerProcess>& servers) {
         if (unrecorded_) unrecorded_->watch(servers);
       });
+  retention_ = std::make_unique<record::RetentionDesk>(
+      loop_, facts_, [this](std::uint64_t inode) { guard_->own_removed(inode); });
   auto server = record::ControlServer::start(loop_, std::move(*control), config_.file_group, *this, facts_);
   if (!server) return std::move(server).error();
   control_ = std::move(*server);
@@ -184,6 +186,7 @@ int Daemon::run() {
   loop_.run();
   // Handles end before the loop; the loop then proves that it is empty.
   control_.reset();
+  retention_.reset();
   connections_.reset();
   logins_.reset();
   unrecorded_.reset();
@@ -242,6 +245,7 @@ void Daemon::apply(Config config) {
                              return ledger_->open_session(info, name);
                            }});
   connections_->configure(p);
+  retention_->configure(p.directory, p.retention);
   const record::LoginConfig logins{p, config_.policy.digest, config_.enrolled, paths_.shim};
   if (unrecorded_) unrecorded_->configure(logins);
   logins_->configure(logins);
@@ -496,6 +500,14 @@ void Daemon::thaw(int seconds, Reply<std::int64_t> reply) {
 
 void Daemon::freeze(Reply<std::int64_t> reply) {
   guard_->freeze([reply](Result<int> files) { files ? reply(std::int64_t{*files}) : reply(files.error()); });
+}
+
+void Daemon::prune(const std::string& recording, format::PruneReason why, Reply<std::int64_t> reply) {
+  retention_->prune(recording, why, std::move(reply));
+}
+
+void Daemon::compressed(const std::string& recording, Reply<std::int64_t> reply) {
+  retention_->compressed(recording, std::move(reply));
 }
 
 std::string Daemon::dump() {

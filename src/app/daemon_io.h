@@ -23,6 +23,7 @@
 #include "record/exec_source.h"
 #include "record/login_server_io.h"
 #include "record/recorder_io.h"
+#include "record/retention_io.h"
 #include "record/systemd_io.h"
 #include "record/unrecorded_logins_io.h"
 #include "watch/guard_io.h"
@@ -50,6 +51,8 @@ class Daemon final : private record::ControlHandler {
   void thaw(int seconds, Reply<std::int64_t> reply) override;
   void freeze(Reply<std::int64_t> reply) override;
   std::string dump() override;
+  void prune(const std::string& recording, format::PruneReason why, Reply<std::int64_t> reply) override;
+  void compressed(const std::string& recording, Reply<std::int64_t> reply) override;
 
   Result<Fd> listener(std::vector<record::PassedFd>& passed, const char* name, unsigned group);
   void apply(Config config);
@@ -92,6 +95,7 @@ class Daemon final : private record::ControlHandler {
   std::unique_ptr<record::UnrecordedLogins> unrecorded_;  ///< nullptr: without exec events
   std::unique_ptr<record::LoginServer> logins_;
   std::unique_ptr<record::ConnectionWatcher> connections_;
+  std::unique_ptr<record::RetentionDesk> retention_;
   std::unique_ptr<record::ControlServer> control_;
   std::unique_ptr<PolicyWatcher> policy_watcher_, enrolled_watcher_;
   std::vector<std::unique_ptr<Signal>> signals_;

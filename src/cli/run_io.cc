@@ -81,6 +81,7 @@ int run_parsed(int argc, char** argv) {
   add_index(app, context, exit);
   add_verify(app, context, exit);
   add_key(app, context, exit);
+  add_retain(app, context, exit);
   add_status(app, context, exit);
   add_kill(app, context, exit);
   add_policy(app, context, exit);

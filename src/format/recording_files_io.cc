@@ -9,6 +9,8 @@
 #include <cstring>
 #include <vector>
 
+#include "format/timing_record.h"
+
 namespace opelog::format {
 
 Result<Fd> open_regular(int dirfd, const std::string& name, int flags) {
@@ -90,6 +92,35 @@ Result<std::optional<std::uint64_t>> data_begin(const ReadAt& read, bool only_ou
     buffer.resize(kReadBytes);
   }
   return std::optional<std::uint64_t>();
+}
+
+Result<std::string> read_header(const ReadAt& read, std::size_t first_read, HeaderDecoder& header) {
+  TimingScanner scanner;
+  NoteJoiner joiner;
+  TimingRecord record;
+  std::vector<char> buffer(first_read);
+  for (std::uint64_t at = 0; at < kMaxHeaderBytes;) {
+    auto got = read(buffer.data(), buffer.size(), at);
+    if (!got && got.error().code == Code::kInvalid) return got.error().message;  // damaged
+    if (!got) return std::move(got).error();
+    if (*got == 0) return std::string();
+    at += *got;
+    scanner.feed({buffer.data(), *got});
+    TimingScanner::Outcome outcome;
+    while ((outcome = scanner.next(record)) == TimingScanner::Outcome::kRecord) {
+      const auto* h = std::get_if<HeaderRecord>(&record);
+      if (h == nullptr) return std::string();
+      for (bool taken = false; !taken;) {
+        const auto note = joiner.add(*h, taken);
+        if (note && !header.take(*note)) return std::string();
+      }
+    }
+    if (outcome == TimingScanner::Outcome::kCorrupt) {
+      return "not a timing file from byte " + std::to_string(scanner.offset()) + " on: " + scanner.problem();
+    }
+    buffer.resize(kReadBytes);
+  }
+  return std::string();
 }
 
 }  // namespace opelog::format

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/fd_io.h"
 #include "core/result.h"
+#include "format/session_header.h"
 
 namespace opelog::format {
 
@@ -21,6 +22,8 @@ constexpr std::string_view kCompressedSuffix = ".zst";
 
 /// A first line longer than this is none (plain script writes whole command lines there).
 constexpr std::uint64_t kMaxFirstLineBytes = 1 << 20;
+/// Header records are looked for in this many bytes of `.time`; ours need at most about 1 MB.
+constexpr std::uint64_t kMaxHeaderBytes = 2 << 20;
 /// Bytes read of a file at once.
 constexpr std::size_t kReadBytes = 64 * 1024;
 /// Bytes at the end of `.time` that hold the records of an end whole: they are below 1 KiB.
@@ -54,5 +57,8 @@ using ReadAt = std::function<Result<std::size_t>(char* data, std::size_t size, s
 /// Where the data of a log file begins: behind its first line; the file's size if it is short and has no LF,
 /// nullopt if it is long and has none. If `only_ours`, only a line that begins "Script started on " counts.
 Result<std::optional<std::uint64_t>> data_begin(const ReadAt& read, bool only_ours);
+
+/// Reads header records from the beginning of a `.time`. Returns why that is no timing file, "" otherwise.
+Result<std::string> read_header(const ReadAt& read, std::size_t first_read, HeaderDecoder& header);
 
 }  // namespace opelog::format

@@ -10,7 +10,8 @@ constexpr std::size_t kMaxPartBytes =
     100;  // two parts, the time, a serial and ".time.zst" stay below NAME_MAX (255)
 constexpr std::size_t kMaxBaseBytes = 235;  // 255 less "-9999" and ".time.zst", and some room
 constexpr std::size_t kMaxTemplateBytes = 200;
-constexpr std::size_t kCutMarkBytes = 10;  // "%~" and 8 hex digits
+constexpr std::size_t kMaxFileNameBase = 250;  // NAME_MAX less ".time"
+constexpr std::size_t kCutMarkBytes = 10;      // "%~" and 8 hex digits
 
 bool is_plain(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -159,6 +160,12 @@ Status check_name_template(std::string_view name_template) {
   auto filled = fill(name_template, Values{"u", "20260101000000", "c", "h", "0", "i"});
   if (!filled) return std::move(filled).error();
   return {};
+}
+
+bool is_recording_name(std::string_view name) {
+  if (name.empty() || name.size() > kMaxFileNameBase || name.front() == '.') return false;
+  return std::none_of(name.begin(), name.end(),
+                      [](char c) { return c == '/' || static_cast<unsigned char>(c) < 0x20U || c == 0x7f; });
 }
 
 std::optional<NameParts> parse_name(std::string_view base) {

@@ -23,6 +23,10 @@ Result<std::string> make_name(std::string_view name_template, std::string_view u
 /// Only whether the template is good (for the policy).
 Status check_name_template(std::string_view name_template);
 
+/// Whether it can be a recording's base name: of at most 250 bytes, no slash, no control character, no dot
+/// first. What comes from outside is asked this before a path is made of it.
+bool is_recording_name(std::string_view name);
+
 struct NameParts {
   std::string user, time, client;
   int serial = 1;  ///< -2, -3 … behind the name

@@ -141,32 +141,10 @@ Status open_named_logs(RecordingFiles& files, const HeaderDecoder& header, const
 
 Result<std::string> read_header(const RecordingFiles& files, std::size_t first_read, HeaderDecoder& header) {
   if (!files.time) return std::string();
-  TimingScanner scanner;
-  NoteJoiner joiner;
-  TimingRecord record;
-  std::vector<char> buffer(first_read);
-  for (std::uint64_t at = 0; at < kMaxHeaderBytes;) {
-    auto got = files.time->read_at(buffer.data(), buffer.size(), at);
-    if (!got && got.error().code == Code::kInvalid) return got.error().message;  // damaged
-    if (!got) return std::move(got).error();
-    if (*got == 0) return std::string();
-    at += *got;
-    scanner.feed({buffer.data(), *got});
-    TimingScanner::Outcome outcome;
-    while ((outcome = scanner.next(record)) == TimingScanner::Outcome::kRecord) {
-      const auto* h = std::get_if<HeaderRecord>(&record);
-      if (h == nullptr) return std::string();
-      for (bool taken = false; !taken;) {
-        const auto note = joiner.add(*h, taken);
-        if (note && !header.take(*note)) return std::string();
-      }
-    }
-    if (outcome == TimingScanner::Outcome::kCorrupt) {
-      return "not a timing file from byte " + std::to_string(scanner.offset()) + " on: " + scanner.problem();
-    }
-    buffer.resize(kReadBytes);
-  }
-  return std::string();
+  StoredFile& time = *files.time;
+  return read_header(
+      [&time](char* data, std::size_t size, std::uint64_t at) { return time.read_at(data, size, at); },
+      first_read, header);
 }
 
 void fill_from_outside(const RecordingFiles& files, SessionInfo& info) {

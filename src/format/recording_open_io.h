@@ -16,9 +16,6 @@
 
 namespace opelog::format {
 
-/// Header records are looked for in this many bytes of `.time`; ours need at most about 1 MB.
-constexpr std::uint64_t kMaxHeaderBytes = 2 << 20;
-
 using StoredPointer = std::unique_ptr<StoredFile>;
 
 struct RecordingFiles {

@@ -212,16 +212,20 @@ struct Best {
 
 }  // namespace
 
+Result<std::unique_ptr<StoredFile>> stored_file_of(Fd fd, const std::string& name) {
+  auto facts = look_at(fd.get());
+  if (!facts) return std::move(facts).error();
+  if (parse_stored_name(name).encoding == Encoding::kPlain)
+    return std::unique_ptr<StoredFile>(std::make_unique<PlainFile>(std::move(fd), *facts, name));
+  auto packed = std::make_unique<PackedFile>(std::move(fd), *facts, name);
+  if (auto looked = packed->look_for_claim(); !looked) return std::move(looked).error();
+  return std::unique_ptr<StoredFile>(std::move(packed));
+}
+
 Result<std::unique_ptr<StoredFile>> open_stored_file(const std::string& directory, const std::string& name) {
   auto fd = open_regular(AT_FDCWD, directory + name, O_RDONLY);
   if (!fd) return std::move(fd).error();
-  auto facts = look_at(fd->get());
-  if (!facts) return std::move(facts).error();
-  if (parse_stored_name(name).encoding == Encoding::kPlain)
-    return std::unique_ptr<StoredFile>(std::make_unique<PlainFile>(std::move(*fd), *facts, name));
-  auto packed = std::make_unique<PackedFile>(std::move(*fd), *facts, name);
-  if (auto looked = packed->look_for_claim(); !looked) return std::move(looked).error();
-  return std::unique_ptr<StoredFile>(std::move(packed));
+  return stored_file_of(std::move(*fd), name);
 }
 
 Result<std::unique_ptr<StoredFile>> open_not_rotated(const std::string& directory, const std::string& file) {

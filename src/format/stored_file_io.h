@@ -75,6 +75,9 @@ class StoredFile {
 /// never waits for a FIFO (Code::kDenied).
 Result<std::unique_ptr<StoredFile>> open_stored_file(const std::string& directory, const std::string& name);
 
+/// The same of a descriptor that is open already, read as `name` says.
+Result<std::unique_ptr<StoredFile>> stored_file_of(Fd fd, const std::string& name);
+
 /// Opens what holds the bytes written as `directory` + `file` ("x.log"), wherever it is now: the plain file,
 /// unless it is empty; then `.zst`, `.gz`; then, of its rotations, the one with the most content (by its own
 /// claim; of equal ones the first by name). Those without content come last. Code::kNotFound if there is none

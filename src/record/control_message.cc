@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "format/json_text.h"
+#include "format/recording_name.h"
 
 namespace opelog::record {
 namespace {
@@ -24,7 +25,7 @@ Error invalid(std::string what) {
 // Takes a flat object of strings and integers, each key once. No tree is built, nothing nests.
 class RequestReader : public nlohmann::json_sax<nlohmann::json> {
  public:
-  std::optional<std::string> op, session;
+  std::optional<std::string> op, session, recording, why;
   std::optional<std::int64_t> seconds;
   std::string wrong;
 
@@ -43,6 +44,12 @@ class RequestReader : public nlohmann::json_sax<nlohmann::json> {
     } else if (name == "session") {
       target_ = &session;
       again = session.has_value();
+    } else if (name == "recording") {
+      target_ = &recording;
+      again = recording.has_value();
+    } else if (name == "why") {
+      target_ = &why;
+      again = why.has_value();
     } else if (name == "seconds") {
       number_ = &seconds;
       again = seconds.has_value();
@@ -111,6 +118,9 @@ Result<ControlRequest> decode_request(std::string_view packet) {
   const std::string& op = *reader.op;
   if (reader.session && op != "kill") return invalid("\"session\" belongs to kill");
   if (reader.seconds && op != "thaw") return invalid("\"seconds\" belongs to thaw");
+  const bool removes = op == "prune" || op == "compressed";
+  if (reader.recording && !removes) return invalid("\"recording\" belongs to prune and compressed");
+  if (reader.why && op != "prune") return invalid("\"why\" belongs to prune");
   if (op == "status") return ControlRequest(StatusRequest{});
   if (op == "sessions") return ControlRequest(SessionsRequest{});
   if (op == "reload") return ControlRequest(ReloadRequest{});
@@ -129,12 +139,22 @@ Result<ControlRequest> decode_request(std::string_view packet) {
     }
     return ControlRequest(ThawRequest{static_cast<int>(seconds)});
   }
+  if (removes) {
+    if (!reader.recording || !format::is_recording_name(*reader.recording))
+      return invalid(op + " needs \"recording\", a recording's name");
+    if (op == "compressed") return ControlRequest(CompressedRequest{*reader.recording});
+    for (const auto why : {format::PruneReason::kAge, format::PruneReason::kSize,
+                           format::PruneReason::kUserSize, format::PruneReason::kReserve}) {
+      if (reader.why == format::prune_word(why)) return ControlRequest(PruneRequest{*reader.recording, why});
+    }
+    return invalid("prune needs \"why\": age, size, user-size or reserve");
+  }
   return invalid("unknown \"op\"");
 }
 
 const char* request_word(const ControlRequest& request) noexcept {
-  static constexpr const char* kWords[] = {"status",     "sessions", "kill",   "reload",
-                                           "reopen-log", "thaw",     "freeze", "dump"};
+  static constexpr const char* kWords[] = {"status", "sessions", "kill", "reload", "reopen-log",
+                                           "thaw",   "freeze",   "dump", "prune",  "compressed"};
   static_assert(std::size(kWords) == std::variant_size_v<ControlRequest>);
   return kWords[request.index()];
 }
@@ -248,6 +268,9 @@ Packets encode_reloaded(const std::string& digest) {
 }
 Packets encode_files(std::int64_t files) {
   return {finish(JsonObject().boolean("ok", true).number("files", files))};
+}
+Packets encode_bytes(std::int64_t bytes) {
+  return {finish(JsonObject().boolean("ok", true).number("bytes", bytes))};
 }
 Packets encode_ok() {
   return {finish(JsonObject().boolean("ok", true))};

@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "core/result.h"
+#include "format/retention.h"
 
 namespace opelog::record {
 
@@ -35,8 +36,16 @@ struct ThawRequest {
 };
 struct FreezeRequest {};
 struct DumpRequest {};
-using ControlRequest = std::variant<StatusRequest, SessionsRequest, KillRequest, ReloadRequest,
-                                    ReopenLogRequest, ThawRequest, FreezeRequest, DumpRequest>;
+struct PruneRequest {
+  std::string recording;  ///< its base name
+  format::PruneReason why = format::PruneReason::kAge;
+};
+struct CompressedRequest {
+  std::string recording;
+};
+using ControlRequest =
+    std::variant<StatusRequest, SessionsRequest, KillRequest, ReloadRequest, ReopenLogRequest, ThawRequest,
+                 FreezeRequest, DumpRequest, PruneRequest, CompressedRequest>;
 
 /// Code::kInvalid with what is wrong.
 Result<ControlRequest> decode_request(std::string_view packet);
@@ -88,6 +97,7 @@ Packets encode_dump(std::string_view text);
 Packets encode_killed(const std::string& session);
 Packets encode_reloaded(const std::string& digest);
 Packets encode_files(std::int64_t files);  ///< of thaw and freeze
+Packets encode_bytes(std::int64_t bytes);  ///< of prune and compressed: removed
 Packets encode_ok();
 Packets encode_error(const Error& error);
 

@@ -157,6 +157,10 @@ class ControlServer::Connection {
       handler.thaw(thaw->seconds, later<std::int64_t>(encode_files));
     else if (std::holds_alternative<FreezeRequest>(request))
       handler.freeze(later<std::int64_t>(encode_files));
+    else if (const auto* prune = std::get_if<PruneRequest>(&request))
+      handler.prune(prune->recording, prune->why, later<std::int64_t>(encode_bytes));
+    else if (const auto* compressed = std::get_if<CompressedRequest>(&request))
+      handler.compressed(compressed->recording, later<std::int64_t>(encode_bytes));
     else
       handler.reload(later<std::string>(encode_reloaded));
     return std::nullopt;

@@ -39,6 +39,9 @@ class ControlHandler {
   virtual void thaw(int seconds, Reply<std::int64_t> reply) = 0;  ///< files
   virtual void freeze(Reply<std::int64_t> reply) = 0;             ///< files
   virtual std::string dump() = 0;
+  virtual void prune(const std::string& recording, format::PruneReason why,
+                     Reply<std::int64_t> reply) = 0;                                     ///< bytes
+  virtual void compressed(const std::string& recording, Reply<std::int64_t> reply) = 0;  ///< bytes
 };
 
 struct ControlLimits {

@@ -46,7 +46,7 @@ class Guard {
                    bool flagged = true);
   /// We closed it with `size` bytes in it. From now on it may be thawed, and any change is a finding.
   void own_closed(std::uint64_t inode, std::uint64_t size);
-  /// We are about to remove it ourselves (retention).
+  /// We are about to remove it ourselves, or have (retention); also one that an earlier run of us wrote.
   void own_removed(std::uint64_t inode);
 
   /// Clears the flags of all files but live recordings for at most `seconds`; `done` when all are cleared.

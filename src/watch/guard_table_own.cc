@@ -53,7 +53,7 @@ void GuardTable::on(const event::OwnClosed& e, MonoUs) {
 void GuardTable::on(const event::OwnRemoved& e, MonoUs) {
   for (auto& [id, d] : directories_) {
     File* file = d->files.by_inode(e.inode, 0);
-    if (file == nullptr || !file->own) continue;
+    if (file == nullptr || file->live) continue;
     drop(*d, *file);
     return;
   }

@@ -185,7 +185,7 @@ log:
   e.retention.hold = {Hold{"alice", ""}, Hold{"", "4f2a91c000000001"}};
   Rule r;
   r.name = "one";
-  r.line = 19;
+  r.line = 20;
   r.match.uid = {{0, 0}, {5, 7}, {5000, UINT32_MAX}};
   r.match.user = {"ann", "1000"};
   r.match.group = {"wheel"};

@@ -40,7 +40,7 @@ class Package(Scene):
         self.script("postinst", "configure", "")
 
     def test_no_link_to_a_unit_outlives_it_and_the_next_installation_has_them_again(self):
-        everything = ["opelog-index.timer", "opelogd-control.socket", "opelogd.service", "opelogd.socket"]
+        everything = ["opelog-index.timer", "opelog-retain.timer", "opelogd-control.socket", "opelogd.service", "opelogd.socket"]
         self.install()
         self.assertEqual(self.links(), everything)
         self.remove()

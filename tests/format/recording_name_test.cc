@@ -14,6 +14,17 @@ std::string name(const std::string& user, const std::string& client, const char*
   return made ? *made : "error: " + made.error().message;
 }
 
+TEST(RecordingName, OfOutsideNamesOnlyPlainOnesAreTaken) {
+  for (const std::string& good :
+       {std::string("a"), std::string("alice_20261122140509_2001:db8::1-2"), std::string("%2E_x"),
+        std::string(250, 'a'), std::string("a..b"), std::string("\xc3\xa4")})
+    EXPECT_TRUE(is_recording_name(good)) << good;
+  for (const std::string& bad : {std::string(), std::string("."), std::string(".."), std::string(".a"),
+                                 std::string("a/b"), std::string("/"), std::string("a\nb"),
+                                 std::string("a\0b", 3), std::string("a\x7f"), std::string(251, 'a')})
+    EXPECT_FALSE(is_recording_name(bad)) << bad;
+}
+
 TEST(RecordingName, IsTheRecipesName) {
   EXPECT_EQ(name("alice", "192.0.2.7"), "alice_20261122140509_192.0.2.7");
   EXPECT_EQ(name("alice", "2001:db8::1"), "alice_20261122140509_2001:db8::1");

@@ -153,7 +153,8 @@ TEST(RecordingWriter, TwoLoginsInOneSecondGetTwoNames) {
 }
 
 TEST(RecordingWriter, ANameIsTakenIfAnyFileOfItExistsAlsoCompressedOrASymlink) {
-  for (const char* suffix : {".log", ".time", ".in", ".log.zst", ".time.zst", ".in.zst", ".log.1", ".time.1.gz", ".in.1.zst"}) {
+  for (const char* suffix :
+       {".log", ".time", ".in", ".log.zst", ".time.zst", ".in.zst", ".log.1", ".time.1.gz", ".in.1.zst"}) {
     const TempDir dir;
     testing::spill(dir.file(std::string(kName) + suffix), "old");
     EXPECT_EQ(must_create(options_for(dir))->name(), std::string(kName) + "-2") << suffix;

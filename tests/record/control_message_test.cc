@@ -29,6 +29,36 @@ TEST(ControlRequest, EveryDocumentedRequestIsUnderstood) {
             kMaxThawSeconds);
 }
 
+TEST(ControlRequest, RetentionNamesOneRecordingAndNothingElse) {
+  for (const char* why : {"age", "size", "user-size", "reserve"}) {
+    const auto request = decode_request(R"({"op":"prune","recording":"a_20261122140509_c","why":")" +
+                                        std::string(why) + "\"}");
+    ASSERT_TRUE(request) << request.error().message;
+    EXPECT_STREQ(request_word(*request), "prune");
+    EXPECT_TRUE(needs_root(*request));
+    EXPECT_EQ(std::get<PruneRequest>(*request).recording, "a_20261122140509_c");
+    EXPECT_STREQ(format::prune_word(std::get<PruneRequest>(*request).why), why);
+  }
+  const auto compressed = decode_request(R"({"op":"compressed","recording":"a"})");
+  ASSERT_TRUE(compressed);
+  EXPECT_STREQ(request_word(*compressed), "compressed");
+  EXPECT_TRUE(needs_root(*compressed));
+  for (const char* packet :
+       {R"({"op":"prune"})", R"({"op":"prune","recording":"a"})", R"({"op":"prune","why":"age"})",
+        R"({"op":"prune","recording":"a","why":"because"})",
+        R"({"op":"prune","recording":"a/b","why":"age"})", R"({"op":"prune","recording":"..","why":"age"})",
+        R"({"op":"prune","recording":"","why":"age"})",
+        R"({"op":"prune","recording":"a\u0000b","why":"age"})",
+        R"({"op":"prune","recording":"a","session":"b","why":"age"})", R"({"op":"compressed"})",
+        R"({"op":"compressed","recording":"a","why":"age"})", R"({"op":"status","recording":"a"})",
+        R"({"op":"kill","session":"a","why":"age"})"}) {
+    const auto request = decode_request(packet);
+    ASSERT_FALSE(request) << packet;
+    EXPECT_EQ(request.error().code, Code::kInvalid);
+  }
+  EXPECT_EQ(encode_bytes(4711), Packets{R"({"ok":true,"bytes":4711})"});
+}
+
 TEST(ControlRequest, WhatIsNotExactlyARequestIsRefusedWithAReason) {
   const std::string deep(2000, '[');
   for (const std::string& packet :

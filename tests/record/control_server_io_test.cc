@@ -34,6 +34,14 @@ class Handler final : public ControlHandler {
   void thaw(int seconds, Reply<std::int64_t> reply) override { reply(std::int64_t{seconds}); }
   void freeze(Reply<std::int64_t> reply) override { reply(Error{Code::kIo, "disk", 5}); }
   std::string dump() override { return "state"; }
+  void prune(const std::string& recording, format::PruneReason why, Reply<std::int64_t> reply) override {
+    pruned = recording + " " + format::prune_word(why);
+    reply(std::int64_t{4711});
+  }
+  void compressed(const std::string&, Reply<std::int64_t> reply) override {
+    reply(Error{Code::kDenied, "held", 0});
+  }
+  std::string pruned;
 
   int calls = 0;
   std::size_t rows = 2;
@@ -146,6 +154,10 @@ TEST_F(ControlServerTest, RootAsksEverythingOverOneConnection) {
   EXPECT_EQ(ask(client, R"({"op":"reopen-log"})"), R"({"ok":true})");
   EXPECT_EQ(ask(client, R"({"op":"thaw","seconds":9})"), R"({"ok":true,"files":9})");
   EXPECT_EQ(ask(client, R"({"op":"freeze"})"), R"({"ok":false,"code":"io","message":"disk"})");
+  EXPECT_EQ(ask(client, R"({"op":"prune","recording":"a","why":"size"})"), R"({"ok":true,"bytes":4711})");
+  EXPECT_EQ(handler_.pruned, "a size");
+  EXPECT_EQ(ask(client, R"({"op":"compressed","recording":"a"})"),
+            R"({"ok":false,"code":"denied","message":"held"})");
   EXPECT_EQ(ask(client, R"({"op":"dump"})"), R"({"ok":true,"dump":"state"})");
   EXPECT_EQ(server_->connections(), 1u);
 }

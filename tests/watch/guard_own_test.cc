@@ -165,6 +165,18 @@ TEST_F(OwnRecordingTest, RemovalByOurselvesIsNoFinding) {
   EXPECT_EQ(fact("guard-missing", "u.log"), nullptr) << all_facts();
 }
 
+TEST_F(OwnRecordingTest, RemovalOfWhatAnEarlierRunWroteIsNoFinding) {
+  begin(0);
+  write(in("u.log"), "from before");
+  ASSERT_TRUE(until([&] { return flagged("u.log"); })) << all_facts();
+  settle();
+  guard_->own_removed(inode_of(in("u.log")));
+  TempDirectory::clear(in("u.log"));
+  ASSERT_EQ(::unlink(in("u.log").c_str()), 0);
+  settle();
+  EXPECT_EQ(fact("guard-missing", "u.log"), nullptr) << all_facts();
+}
+
 TEST_F(OwnRecordingTest, CreationThatFailsAndCleansUpAfterItselfIsNoFinding) {
   begin(0);
   {

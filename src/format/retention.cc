@@ -1,0 +1,194 @@
+#include "format/retention.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+namespace opelog::format {
+namespace {
+
+using Action = RetainDecision::Action;
+
+std::int64_t age_of(const RetainedRecording& recording, WallUs now) {
+  return (now - recording.changed) / kUsPerS;
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+  return std::to_string(bytes) + " bytes";
+}
+
+/// One run of decisions; what is pruned counts no more.
+class Plan {
+ public:
+  Plan(const Retention& policy, const std::vector<RetainedRecording>& recordings, std::uint64_t free_bytes,
+       WallUs now)
+      : policy_(policy), recordings_(recordings), now_(now), free_(free_bytes) {
+    std::vector<std::size_t> order(recordings.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      const auto& one = recordings[a];
+      const auto& other = recordings[b];
+      return one.changed != other.changed ? one.changed < other.changed : one.name < other.name;
+    });
+    for (const std::size_t i : order) {
+      plan_.decisions.push_back({i, Action::kKeep, PruneReason::kAge, ""});
+      if (recordings[i].foreign) continue;
+      total_ += recordings[i].bytes;
+      of_user_[recordings[i].user] += recordings[i].bytes;
+    }
+  }
+
+  void by_age() {
+    if (policy_.keep_for_s == 0) return;
+    for (RetainDecision& d : plan_.decisions) {
+      const std::int64_t age = age_of(recordings_[d.recording], now_);
+      if (age < policy_.keep_for_s) continue;
+      prune_or_say(d, PruneReason::kAge,
+                   "changed " + age_text(age) + " ago, and keep_for is " + age_text(policy_.keep_for_s));
+    }
+  }
+
+  void by_user_size() {
+    if (policy_.max_size_per_user == 0) return;
+    for (RetainDecision& d : plan_.decisions) {
+      const std::string& user = recordings_[d.recording].user;
+      const std::uint64_t held = of_user_[user];
+      if (held <= policy_.max_size_per_user || recordings_[d.recording].foreign) continue;
+      prune_or_say(d, PruneReason::kUserSize,
+                   "the oldest of " + user + ", whose recordings have " + bytes_text(held) +
+                       ", and max_size_per_user is " + bytes_text(policy_.max_size_per_user));
+    }
+    for (const auto& [user, held] : of_user_) {
+      if (held > policy_.max_size_per_user)
+        unmet("max_size_per_user", "recordings of " + user + " have " + bytes_text(held));
+    }
+  }
+
+  void by_size() {
+    if (policy_.max_size == 0) return;
+    for (RetainDecision& d : plan_.decisions) {
+      if (total_ <= policy_.max_size) return;
+      if (recordings_[d.recording].foreign) continue;
+      prune_or_say(
+          d, PruneReason::kSize,
+          "the oldest of " + bytes_text(total_) + ", and max_size is " + bytes_text(policy_.max_size));
+    }
+    if (total_ > policy_.max_size) unmet("max_size", "recordings have " + bytes_text(total_));
+  }
+
+  void by_reserve(bool last) {
+    if (policy_.reserve == 0) return;
+    for (RetainDecision& d : plan_.decisions) {
+      if (free_ >= policy_.reserve) return;
+      prune_or_say(
+          d, PruneReason::kReserve,
+          "the oldest, " + bytes_text(free_) + " are free, and reserve is " + bytes_text(policy_.reserve));
+    }
+    if (last && free_ < policy_.reserve) unmet("reserve", bytes_text(free_) + " are free");
+  }
+
+  void compress() {
+    if (policy_.compress_after_s == 0) return;
+    for (RetainDecision& d : plan_.decisions) {
+      const RetainedRecording& r = recordings_[d.recording];
+      if (d.action == Action::kPrune || r.live || r.foreign || r.plain_bytes <= kSmallRecording) continue;
+      const std::int64_t age = age_of(r, now_);
+      if (age < policy_.compress_after_s) continue;
+      if (is_held(policy_, r)) {
+        d.why = "held";
+        continue;
+      }
+      d.action = Action::kCompress;
+      d.why =
+          "changed " + age_text(age) + " ago, and compress_after is " + age_text(policy_.compress_after_s);
+    }
+  }
+
+  RetainPlan take() { return std::move(plan_); }
+
+ private:
+  void prune_or_say(RetainDecision& d, PruneReason reason, std::string why) {
+    if (d.action == Action::kPrune) return;
+    const RetainedRecording& r = recordings_[d.recording];
+    if (std::string kept = not_to_prune(policy_, r, now_); !kept.empty()) {
+      d.why = std::move(kept);
+      return;
+    }
+    d.action = Action::kPrune;
+    d.reason = reason;
+    d.why = std::move(why);
+    total_ -= r.bytes;
+    of_user_[r.user] -= r.bytes;
+    free_ += r.bytes;
+  }
+
+  void unmet(const char* limit, const std::string& now) {
+    plan_.unmet.push_back(
+        std::string(limit) + " cannot be kept: " + now +
+        " though all that may be pruned is; the rest is live, held or younger than keep_at_least");
+  }
+
+  const Retention& policy_;
+  const std::vector<RetainedRecording>& recordings_;
+  WallUs now_;
+  std::uint64_t free_, total_ = 0;
+  std::map<std::string, std::uint64_t> of_user_;
+  RetainPlan plan_;
+};
+
+}  // namespace
+
+const char* prune_word(PruneReason reason) noexcept {
+  switch (reason) {
+    case PruneReason::kAge:
+      return "age";
+    case PruneReason::kSize:
+      return "size";
+    case PruneReason::kUserSize:
+      return "user-size";
+    case PruneReason::kReserve:
+      return "reserve";
+  }
+  return "age";
+}
+
+bool is_held(const Retention& policy, const RetainedRecording& recording) {
+  return std::any_of(policy.hold.begin(), policy.hold.end(), [&](const Hold& hold) {
+    if (!hold.user.empty()) return hold.user == recording.user;
+    return !hold.session.empty() && (hold.session == recording.id || hold.session == recording.name);
+  });
+}
+
+std::string not_to_prune(const Retention& policy, const RetainedRecording& recording, WallUs now) {
+  if (recording.live) return "live";
+  if (is_held(policy, recording)) return "held";
+  if (recording.foreign) return "not root's";
+  const std::int64_t age = age_of(recording, now);
+  if (age < policy.keep_at_least_s) return "younger than keep_at_least, " + age_text(policy.keep_at_least_s);
+  return "";
+}
+
+RetainPlan decide_retention(const Retention& policy, const std::vector<RetainedRecording>& recordings,
+                            std::uint64_t free_bytes, WallUs now, RetainStep step) {
+  Plan plan(policy, recordings, free_bytes, now);
+  if (step == RetainStep::kAgeAndSpace) {
+    plan.by_age();
+    plan.by_reserve(false);
+    plan.compress();
+  } else {
+    plan.by_user_size();
+    plan.by_size();
+    plan.by_reserve(true);
+  }
+  return plan.take();
+}
+
+std::string age_text(std::int64_t seconds) {
+  constexpr std::pair<std::int64_t, const char*> kUnits[] = {{86400, " d"}, {3600, " h"}, {60, " min"}};
+  for (const auto& [unit, name] : kUnits) {
+    if (seconds >= unit) return std::to_string(seconds / unit) + name;
+  }
+  return std::to_string(std::max<std::int64_t>(seconds, 0)) + " s";
+}
+
+}  // namespace opelog::format
