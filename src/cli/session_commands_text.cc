@@ -32,7 +32,7 @@ bool is_failed(const std::string& status) {
 // A command that was told of by its own process only is that process.
 bool is_itself(const replay::Command& command, const replay::ExecEvent& event) {
   return command.known == replay::KnownBy::kExec && event.at_us == command.begin_us &&
-         event.argv == command.text;
+         event.before_us == command.before_us && event.argv == command.text;
 }
 
 // Processes of one command, children behind their parent.
@@ -41,8 +41,9 @@ std::vector<std::pair<std::size_t, int>> tree_of(const replay::SessionCommandLis
   std::multimap<std::int64_t, std::size_t> children;  // by parent's pid, in order of time
   std::map<std::int64_t, int> depth;                  // of pids
   std::vector<std::size_t> order = command.execs;
+  const auto when = [&list](std::size_t i) { return list.events[i].at_us - list.events[i].before_us; };
   std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return list.events[a].at_us < list.events[b].at_us; });
+                   [&when](std::size_t a, std::size_t b) { return when(a) < when(b); });
   std::vector<std::pair<std::size_t, int>> rows;
   // A parent has executed something before its children, or belongs to no command: then they stand on top.
   for (const std::size_t i : order) {
@@ -76,8 +77,9 @@ void add_command(format::JsonObject& object, const replay::Command& command,
   object.text("text", command.text);
   object.text("known", replay::known_by_text(command.known));
   object.number("at_us", command.begin_us);
-  if (info.started != 0) object.number("time_us", info.started + command.begin_us);
-  if (command.end_us >= 0) object.number("end_us", command.end_us);
+  if (command.before_us > 0) object.number("before_us", command.before_us);
+  if (info.started != 0) object.number("time_us", info.started + command.begin_us - command.before_us);
+  if (command.before_us == 0 && command.end_us >= 0) object.number("end_us", command.end_us);
   object.number_u("offset", command.offset);
   if (command.uid) object.text("user", user_of(*command.uid, info)).number_u("uid", *command.uid);
   if (command.status) object.number("status", *command.status);
@@ -92,7 +94,8 @@ void add_command(format::JsonObject& object, const replay::Command& command,
 std::string event_json(const replay::ExecEvent& event, const format::SessionInfo& info) {
   format::JsonObject object;
   object.number("at_us", event.at_us);
-  if (event.end_us >= 0) object.number("end_us", event.end_us);
+  if (event.before_us > 0) object.number("before_us", event.before_us);
+  if (event.before_us == 0 && event.end_us >= 0) object.number("end_us", event.end_us);
   object.number("pid", event.pid).number("parent", event.ppid);
   object.text("user", user_of(event.uid, info)).number_u("uid", event.uid);
   if (event.exit_code >= 0) object.number("exit_code", event.exit_code);
@@ -126,13 +129,15 @@ std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, con
     CommandRow row;
     row.command = c;
     row.number = command.number;
-    row.at_us = command.begin_us;
-    row.end_us = command.end_us;
+    row.at_us = command.begin_us - command.before_us;
+    row.end_us = command.before_us > 0 ? -1 : command.end_us;
     row.user = command.uid ? user_of(*command.uid, info) : "";
     row.status = exit_word(command);
     row.code = command.status;
     row.failed = is_failed(row.status);
-    row.known = command.helper ? "helper" : replay::known_by_text(command.known);
+    row.known = command.before_us > 0 ? "before"
+                : command.helper      ? "helper"
+                                      : replay::known_by_text(command.known);
     if (command.uncertain) row.known += "?";
     row.cwd = command.cwd;
     row.text = command.text;
@@ -146,13 +151,13 @@ std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, con
       process.command = c;
       process.event = i;
       process.depth = level;
-      process.at_us = event.at_us;
-      process.end_us = event.end_us;
+      process.at_us = event.at_us - event.before_us;
+      process.end_us = event.before_us > 0 ? -1 : event.end_us;
       process.user = user_of(event.uid, info);
       process.status = exit_word(event);
       process.code = code_of(event);
       process.failed = is_failed(process.status);
-      process.known = "exec";
+      process.known = event.before_us > 0 ? "before" : "exec";
       process.cwd = event.cwd;
       process.text = event.argv;
       rows.push_back(std::move(process));
@@ -190,8 +195,9 @@ std::string report_json(const replay::SessionCommandList& list, const CommandRow
   object.text("session", info.id).boolean("process", true);
   if (command.number > 0) object.number_u("of_number", command.number);
   object.text("text", event.argv).text("known", row.known).number("at_us", event.at_us);
-  if (info.started != 0) object.number("time_us", info.started + event.at_us);
-  if (event.end_us >= 0) object.number("end_us", event.end_us);
+  if (event.before_us > 0) object.number("before_us", event.before_us);
+  if (info.started != 0) object.number("time_us", info.started + event.at_us - event.before_us);
+  if (event.before_us == 0 && event.end_us >= 0) object.number("end_us", event.end_us);
   object.number_u("offset", event.offset);
   object.text("user", row.user).number_u("uid", event.uid);
   if (row.code) object.number("status", *row.code);

@@ -16,7 +16,7 @@ namespace opelog::cli {
 struct CommandRow {
   std::size_t number = 0;  ///< of the command, as `play --command` takes it; 0: a process or a helper
   int depth = 0;           ///< 0: a command; else one of its processes, below the one that started it
-  std::int64_t at_us = 0, end_us = -1;
+  std::int64_t at_us = 0, end_us = -1;  ///< `at_us` below 0: before the recording's start
   std::string user, status, known, cwd, text;
   std::optional<int> code;  ///< the status as a number: 128 + signal; none: not known
   bool failed = false;      ///< with a status that is not 0

@@ -32,10 +32,16 @@ std::string_view within_field(std::string_view path, std::string& cut, std::stri
 
 void put_place(JsonObject& json, const ExecPlace& place) {
   json.number("at_us", place.at_us).number_u("out", place.out);
+  if (place.before_us > 0) json.number("before_us", place.before_us);
 }
 
 ExecPlace take_place(const JsonValue& json) {
-  return {std::clamp<std::int64_t>(json.number_or("at_us", 0), 0, kMaxTimeUs), json.number_u_or("out", 0)};
+  const auto time = [&json](std::string_view member) {
+    return std::clamp<std::int64_t>(json.number_or(member, 0), 0, kMaxTimeUs);
+  };
+  ExecPlace place{time("at_us"), json.number_u_or("out", 0), time("before_us")};
+  if (place.at_us > 0) place.before_us = 0;  // it cannot be both
+  return place;
 }
 
 std::uint32_t small_or(const JsonValue& json, std::string_view member, std::uint32_t fallback) {

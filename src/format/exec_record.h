@@ -24,6 +24,8 @@ constexpr std::size_t kMaxArgumentBytes = 8192;
 struct ExecPlace {
   std::int64_t at_us = 0;  ///< since the session's start, by the clock of the delays
   std::uint64_t out = 0;   ///< bytes of output at that time
+  /// How long before the start it was, of what came before; `at_us` is 0 then.
+  std::int64_t before_us = 0;
   bool operator==(const ExecPlace&) const = default;
 };
 

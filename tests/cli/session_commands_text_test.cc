@@ -67,6 +67,32 @@ TEST(CommandRows, HelpersAndProcessesOnlyIfAllIsAskedFor) {
   EXPECT_EQ(all.back().known, "helper");
 }
 
+TEST(CommandRows, WhatCameBeforeTheRecordingSaysSo) {
+  auto list = some_commands();
+  for (const std::size_t i : {2, 3}) {
+    list.events[i].at_us = list.events[i].end_us = 0;
+    list.events[i].before_us = 700;
+  }
+  replay::Command& early = list.commands[1];
+  early.begin_us = early.end_us = 0;
+  early.before_us = 700;
+  early.execs = {3, 2};
+  EXPECT_EQ(command_rows(list, session(), {}).size(), 1u);
+  const auto all = command_rows(list, session(), {true, false});
+  for (const CommandRow* row : {&all[all.size() - 2], &all.back()}) {
+    EXPECT_EQ(row->known, "before") << row->text;
+    EXPECT_EQ(row->at_us, -700);
+    EXPECT_EQ(row->end_us, -1);
+  }
+  EXPECT_EQ(all.back().text, "as");
+  auto info = session();
+  info.started = 1'000'000;
+  const std::string json = command_json(list, 1, info, true);
+  EXPECT_NE(json.find(R"("at_us":0,"before_us":700,"time_us":999300,"offset")"), std::string::npos) << json;
+  EXPECT_NE(json.find(R"("at_us":0,"before_us":700,"pid":7)"), std::string::npos) << json;
+  EXPECT_NE(report_json(list, all.back(), info, "r").find(R"("before_us":700)"), std::string::npos);
+}
+
 TEST(CommandRows, OnlyFailedOnes) {
   auto list = some_commands();
   EXPECT_EQ(command_rows(list, session(), {false, true}).size(), 1u);

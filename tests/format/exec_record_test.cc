@@ -148,6 +148,16 @@ TEST(ExecRecord, AnEndComesBackEqual) {
   }
 }
 
+TEST(ExecRecord, WhatCameBeforeTheStartSaysHowLongBefore) {
+  const ExecPlace before{0, 0, 700000};
+  EXPECT_EQ(decode_exec(through_the_file(kOpelogExec, exec_value(before, exec_of({"a"}))))->place, before);
+  EXPECT_EQ(decode_exit(through_the_file(kOpelogExit, exit_value(before, {})))->place, before);
+  const auto both = decode_exec({"OPELOG_EXEC", R"({"at_us":5,"before_us":7})", false});
+  EXPECT_EQ(both->place, (ExecPlace{5, 0, 0}));
+  const auto odd = decode_exec({"OPELOG_EXEC", R"({"at_us":0,"before_us":-7})", false});
+  EXPECT_EQ(odd->place.before_us, 0);
+}
+
 TEST(ExecRecord, ForeignNotesAreNone) {
   EXPECT_FALSE(decode_exec({"OPELOG_EXIT", "{}", false}));
   EXPECT_FALSE(decode_exit({"OPELOG_EXEC", "{}", false}));

@@ -51,6 +51,41 @@ TEST(CommandList, ALineAndItsProcessAreOneCommand) {
   EXPECT_FALSE(commands[2].status);
 }
 
+ExecEvent before_at(std::int64_t before_us, std::int64_t pid, std::int64_t ppid, const char* argv) {
+  ExecEvent event = exec_at(0, pid, ppid, argv, 0, 0);
+  event.before_us = before_us;
+  return event;
+}
+
+TEST(CommandList, WhatCameBeforeTheRecordingExplainsNothingInIt) {
+  // The hook's shell became the shim, whose child is the session's shell.
+  const std::vector<ExecEvent> events{before_at(900, 5, 1, "bash -c 'exec opelog-shell --force'"),
+                                      before_at(700, 6, 5, "marker"), exec_at(10, 10, 5, "bash -c ls", 2),
+                                      exec_at(20, 11, 10, "ls", 2)};
+  const auto commands = join_commands({}, events);
+  ASSERT_EQ(commands.size(), 2U);
+  EXPECT_TRUE(commands[0].helper);
+  EXPECT_EQ(commands[0].before_us, 900);
+  EXPECT_EQ(commands[0].execs, (std::vector<std::size_t>{0, 1}));
+  EXPECT_EQ(commands[1].text, "bash -c ls");
+  EXPECT_EQ(commands[1].number, 1U);
+  EXPECT_EQ(commands[1].status, 2);
+  EXPECT_EQ(commands[1].execs, (std::vector<std::size_t>{2, 3}));
+}
+
+TEST(CommandList, WhatCameBeforeTheRecordingIsNoTypedLines) {
+  // A profile hook: the login shell reads lines, had it gone on.
+  TypedLine early = typed_at(1, "marker");
+  early.ready_us = early.entered_us = 0;
+  const auto commands = join_commands({early}, {before_at(900, 5, 1, "-bash"), before_at(700, 6, 5, "marker"),
+                                                exec_at(10, 10, 5, "-bash", 0, -1)});
+  ASSERT_EQ(commands.size(), 3U);
+  EXPECT_EQ(commands[0].text, "-bash");
+  EXPECT_EQ(commands[1].before_us, 700);
+  EXPECT_TRUE(commands[1].helper);
+  EXPECT_EQ(commands[2].execs, std::vector<std::size_t>{2});
+}
+
 TEST(CommandList, AnExecSeenShortlyBeforeTheEchoOfEnterBelongsToIt) {
   const auto commands = join_commands({typed_at(1, "true; true"), typed_at(2, "ls")},
                                       {exec_at(2 * kSecond - 5000, 11, 10, "ls")});
