@@ -68,7 +68,8 @@ class Report {
         begun_ = true;
       } else {
         const int depth = arguments_.commands.all ? std::clamp(row.depth, 0, 20) : 0;
-        std::string text = std::string(2 * static_cast<std::size_t>(depth), ' ') + printable(row.text);
+        std::string text =
+            std::string(2 * static_cast<std::size_t>(depth), ' ') + printable(text_with_program(row));
         table_.add(
             {{time.empty() ? "-" : time, ""},
              {printable(info.user + (row.user.empty() || row.user == info.user ? "" : " as " + row.user)),

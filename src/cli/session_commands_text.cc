@@ -7,6 +7,7 @@
 #include "cli/time_text.h"
 #include "core/fact.h"
 #include "format/json_text.h"
+#include "replay/command_words.h"
 
 namespace opelog::cli {
 namespace {
@@ -86,6 +87,7 @@ void add_command(format::JsonObject& object, const replay::Command& command,
   if (command.signal > 0) object.number("signal", command.signal);
   if (!command.cwd.empty()) object.text("cwd", command.cwd);
   if (!command.exe.empty()) object.text("exe", command.exe);
+  if (command.foreign_mounts) object.boolean("foreign_mounts", true);
   if (command.helper) object.boolean("helper", true);
   if (command.uncertain) object.boolean("uncertain", true);
   if (command.cut) object.boolean("cut", true);
@@ -101,6 +103,7 @@ std::string event_json(const replay::ExecEvent& event, const format::SessionInfo
   if (event.exit_code >= 0) object.number("exit_code", event.exit_code);
   if (event.signal > 0) object.number("signal", event.signal);
   object.text("text", event.argv).text("exe", event.exe).text("cwd", event.cwd);
+  if (event.foreign_mounts) object.boolean("foreign_mounts", true);
   return std::move(object).take();
 }
 
@@ -109,6 +112,13 @@ std::string event_json(const replay::ExecEvent& event, const format::SessionInfo
 std::string exit_word(const replay::Command& command) {
   if (command.signal > 0) return "SIG" + std::to_string(command.signal);
   return command.status ? std::to_string(*command.status) : "-";
+}
+
+std::string text_with_program(const CommandRow& row) {
+  const std::string name = row.executed ? replay::other_name(row.text, row.exe) : std::string();
+  if (name.empty()) return row.text;
+  const std::size_t end = replay::first_word_end(row.text);
+  return row.text.substr(0, end) + " (" + name + ")" + row.text.substr(end);
 }
 
 std::string menu_label(const replay::Command& command) {
@@ -141,6 +151,8 @@ std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, con
     if (command.uncertain) row.known += "?";
     row.cwd = command.cwd;
     row.text = command.text;
+    row.exe = command.exe;
+    row.executed = command.known == replay::KnownBy::kExec;
     if (filter.failed && !row.failed) continue;
     rows.push_back(row);
     if (!filter.all) continue;
@@ -160,6 +172,8 @@ std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, con
       process.known = event.before_us > 0 ? "before" : "exec";
       process.cwd = event.cwd;
       process.text = event.argv;
+      process.exe = event.exe;
+      process.executed = true;
       rows.push_back(std::move(process));
     }
   }
@@ -204,12 +218,13 @@ std::string report_json(const replay::SessionCommandList& list, const CommandRow
   if (event.signal > 0) object.number("signal", event.signal);
   if (!event.cwd.empty()) object.text("cwd", event.cwd);
   if (!event.exe.empty()) object.text("exe", event.exe);
+  if (event.foreign_mounts) object.boolean("foreign_mounts", true);
   if (command.helper) object.boolean("helper", true);
   return std::move(object).take();
 }
 
 std::string csv_titles() {
-  return "session,at,user,status,length,known,directory,depth,command,number\r\n";
+  return "session,at,user,status,length,known,directory,depth,command,number,exe\r\n";
 }
 
 std::string csv_line(const CommandRow& row, const format::SessionInfo& info) {
@@ -217,7 +232,8 @@ std::string csv_line(const CommandRow& row, const format::SessionInfo& info) {
          csv_text(row.status == "-" ? "" : row.status) + ',' +
          csv_text(row.end_us >= row.at_us ? format_length(row.end_us - row.at_us) : "") + ',' +
          csv_text(row.known) + ',' + csv_text(row.cwd) + ',' + std::to_string(row.depth) + ',' +
-         csv_text(row.text) + ',' + (row.number > 0 ? std::to_string(row.number) : "") + "\r\n";
+         csv_text(row.text) + ',' + (row.number > 0 ? std::to_string(row.number) : "") + ',' +
+         csv_text(row.exe) + "\r\n";
 }
 
 std::string report_csv_titles() {

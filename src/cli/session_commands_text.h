@@ -18,6 +18,8 @@ struct CommandRow {
   int depth = 0;           ///< 0: a command; else one of its processes, below the one that started it
   std::int64_t at_us = 0, end_us = -1;  ///< `at_us` below 0: before the recording's start
   std::string user, status, known, cwd, text;
+  std::string exe;          ///< of its process, "" if none is known
+  bool executed = false;    ///< `text` is what a process was executed with, not what was typed
   std::optional<int> code;  ///< the status as a number: 128 + signal; none: not known
   bool failed = false;      ///< with a status that is not 0
   std::size_t command = 0;  ///< index of the command it belongs to
@@ -32,6 +34,9 @@ struct CommandFilter {
 /// In order of time; processes behind their command, children behind their parent.
 std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, const format::SessionInfo& info,
                                      const CommandFilter& filter);
+
+/// `text`; of what was executed under another name than its program's, with that: "foo (zsh) -i".
+std::string text_with_program(const CommandRow& row);
 
 /// "0", "127", "SIG9"; "-" where it is not known.
 std::string exit_word(const replay::Command& command);

@@ -87,6 +87,7 @@ std::string exec_value(const ExecPlace& place, const ExecInfo& info) {
   json.text("exe", within_field(info.exe, cut, kExe, info.exe_cut));
   json.text("cwd", within_field(info.cwd, cut, kCwd, info.cwd_cut));
   json.raw("argv", "[" + argv + "]");
+  if (info.foreign_mounts) json.boolean("foreign_mounts", true);
   if (argv_cut) add_word(cut, kArgv);
   if (info.argv_missing) add_word(missing, kArgv);
   if (info.exe_missing) add_word(missing, kExe);
@@ -135,6 +136,7 @@ std::optional<ExecRecord> decode_exec(const Note& note) {
   }
   info.argc = json->number_u_or("argc", info.argv.size());
   info.argument_bytes = json->number_u_or("argv_bytes", info.argument_bytes);
+  info.foreign_mounts = json->boolean_or("foreign_mounts", false);
   info.argv_cut = has_word(*json, "cut", kArgv);
   info.exe_cut = has_word(*json, "cut", kExe);
   info.cwd_cut = has_word(*json, "cut", kCwd);

@@ -78,7 +78,7 @@ class Joiner {
       const std::int64_t end = ends_[pid];
       return end >= 0 && end < event.at_us ? nullptr : &it->second;
     };
-    Process process{0, false, is_interactive_shell(event.argv)};
+    Process process{0, false, is_interactive_shell(event.argv, event.exe)};
     const Process* same = alive(event.pid);
     const Process* parent = alive(event.ppid);
     if (same != nullptr && !same->shell) {  // it executes another program
@@ -136,7 +136,7 @@ class Joiner {
     command.offset = command.prompt_offset = event.offset;
     command.known = KnownBy::kExec;
     // What the session began with, when that is no shell that reads lines, is what was asked for.
-    const bool first = line_ == 0 && !shell_seen_ && !is_interactive_shell(event.argv);
+    const bool first = line_ == 0 && !shell_seen_ && !is_interactive_shell(event.argv, event.exe);
     command.before_us = event.before_us;
     command.helper = event.before_us > 0 || (!lines_.empty() && !first);
     commands_.push_back(std::move(command));
@@ -175,6 +175,7 @@ class Joiner {
       command.uid = shown.uid;
       command.cwd = shown.cwd;
       command.exe = shown.exe;
+      command.foreign_mounts = shown.foreign_mounts;
     }
     command.status = status.status;
     if (main) {

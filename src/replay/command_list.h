@@ -29,9 +29,10 @@ struct ExecEvent {
   std::string argv;  ///< words joined by blanks
   std::string exe;
   std::string cwd;
-  int exit_code = -1;        ///< -1: not known
-  int signal = 0;            ///< that ended it
-  std::uint64_t offset = 0;  ///< of the output at that moment
+  bool foreign_mounts = false;  ///< `exe` and `cwd` are paths in a mount namespace of its own
+  int exit_code = -1;           ///< -1: not known
+  int signal = 0;               ///< that ended it
+  std::uint64_t offset = 0;     ///< of the output at that moment
 };
 
 /// The relay records an Enter's echo a little after the kernel has seen what it started.
@@ -58,6 +59,7 @@ struct Command {
   int signal = 0;
   std::optional<std::uint32_t> uid;
   std::string cwd, exe;             ///< of its process, "" if none is known
+  bool foreign_mounts = false;      ///< of it as well
   std::optional<std::size_t> line;  ///< index of the typed line
   std::vector<std::size_t> execs;   ///< indices of the exec events, the line's own and their descendants
   /// Run by the shell for itself: start-up files, completion, the prompt; and all before the recording.

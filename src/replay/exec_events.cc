@@ -52,6 +52,7 @@ bool ExecEvents::note(const std::string& name, const std::string& value) {
     if (exec->info.argv_cut) event.argv += " ...";
     event.exe = std::move(exec->info.exe);
     event.cwd = std::move(exec->info.cwd);
+    event.foreign_mounts = exec->info.foreign_mounts;
     running_[event.pid].push_back(events_.size());
     events_.push_back(std::move(event));
   } else if (const auto exit = format::decode_exit(note)) {

@@ -93,6 +93,30 @@ TEST(CommandRows, WhatCameBeforeTheRecordingSaysSo) {
   EXPECT_NE(report_json(list, all.back(), info, "r").find(R"("before_us":700)"), std::string::npos);
 }
 
+TEST(CommandRows, SayWhatRunsUnderAnotherName) {
+  auto list = some_commands();
+  list.events[1].exe = "/usr/bin/python3";
+  list.events[2].foreign_mounts = true;
+  list.commands[0].exe = "/usr/bin/gmake";  // typed, maybe an alias
+  list.commands[1].exe = "/usr/bin/x\x1b";
+  list.commands[1].foreign_mounts = true;
+  list.commands[1].text = "'a b' c";
+  const auto rows = command_rows(list, session(), {true, false});
+  ASSERT_EQ(rows.size(), 6u);
+  EXPECT_EQ(text_with_program(rows[0]), "make");
+  EXPECT_EQ(text_with_program(rows[2]), "cc (python3) x.c");
+  EXPECT_EQ(text_with_program(rows[3]), "as");
+  EXPECT_EQ(text_with_program(rows[4]), "'a b' (x\x1b) c");
+  EXPECT_TRUE(csv_titles().find(",number,exe\r\n") != std::string::npos);
+  EXPECT_NE(csv_line(rows[2], session()).find(",\"cc x.c\",,\"/usr/bin/python3\"\r\n"), std::string::npos)
+      << csv_line(rows[2], session());
+  EXPECT_NE(
+      command_json(list, 0, session(), true).find(R"("text":"as","exe":"","cwd":"","foreign_mounts":true)"),
+      std::string::npos);
+  EXPECT_NE(command_json(list, 1, session(), false).find(R"("foreign_mounts":true)"), std::string::npos);
+  EXPECT_NE(report_json(list, rows[3], session(), "r").find(R"("foreign_mounts":true)"), std::string::npos);
+}
+
 TEST(CommandRows, OnlyFailedOnes) {
   auto list = some_commands();
   EXPECT_EQ(command_rows(list, session(), {false, true}).size(), 1u);

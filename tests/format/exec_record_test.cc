@@ -59,6 +59,7 @@ TEST(ExecRecord, ComesBackEqual) {
   info.loginuid = 1000;
   info.audit_session = 7;
   info.tty = "/dev/pts/0";
+  info.foreign_mounts = true;
   EXPECT_EQ(round_trip(info, {INT64_C(86400000000), UINT64_C(1) << 40}), info);
 }
 

@@ -123,7 +123,7 @@ TEST(FormatDocument, WordsOfWhatIsKeptAreThoseOfTheCode) {
 
 TEST(FormatDocument, MembersOfWhatWasExecutedAreThoseOfTheCode) {
   ExecInfo exec;
-  exec.argv_cut = exec.exe_missing = true;
+  exec.argv_cut = exec.exe_missing = exec.foreign_mounts = true;
   ExitInfo by_code;
   by_code.exit_code = 0;
   ExitInfo by_signal;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "replay/command_words.h"
+
 namespace opelog::replay {
 namespace {
 
@@ -26,7 +28,7 @@ ExecEvent exec_at(std::int64_t us, std::int64_t pid, std::int64_t ppid, const ch
   event.ppid = ppid;
   event.uid = 1000;
   event.argv = argv;
-  event.exe = "/usr/bin/x";
+  event.exe = "/usr/bin/" + program_name(argv);
   event.cwd = "/home";
   event.exit_code = takes_us < 0 ? -1 : exit_code;
   return event;
@@ -84,6 +86,22 @@ TEST(CommandList, WhatCameBeforeTheRecordingIsNoTypedLines) {
   EXPECT_EQ(commands[1].before_us, 700);
   EXPECT_TRUE(commands[1].helper);
   EXPECT_EQ(commands[2].execs, std::vector<std::size_t>{2});
+}
+
+TEST(CommandList, AShellIsOneByWhatRunsAndNotByItsName) {
+  ExecEvent hidden = exec_at(kSecond + 500, 11, 10, "foo", 0, -1);
+  hidden.exe = "/usr/bin/zsh";
+  ExecEvent named = exec_at(kSecond + 500, 11, 10, "bash", 0, -1);
+  named.exe = "/usr/bin/python3.11";
+  const std::vector<TypedLine> lines{typed_at(1, "x"), typed_at(3, "id")};
+  for (const ExecEvent& inner : {hidden, named}) {
+    const auto commands =
+        join_commands(lines, {kLoginShell, inner, exec_at(3 * kSecond + 500, 12, 11, "id", 0)});
+    ASSERT_EQ(commands.size(), 3U);
+    const bool shell = inner.argv == "foo";
+    EXPECT_EQ(commands[2].known, shell ? KnownBy::kBoth : KnownBy::kScreen) << inner.argv;
+    EXPECT_EQ(commands[1].execs.size(), shell ? 1U : 2U) << inner.argv;
+  }
 }
 
 TEST(CommandList, AnExecSeenShortlyBeforeTheEchoOfEnterBelongsToIt) {
