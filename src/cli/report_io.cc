@@ -61,7 +61,7 @@ class Report {
       if (by_ != ReportBy::kNone) {
         sums_.add(row, info);
       } else if (arguments_.json) {
-        out += (begun_ ? ",\n" : "[\n") + report_json(list, row, info, name);
+        out += (begun_ ? ",\n" : "[\n") + report_json(list, row, info, name, &row == &report.rows.back());
         begun_ = true;
       } else if (arguments_.csv) {
         out += (begun_ ? "" : report_csv_titles()) + report_csv_line(row, info, name, time);

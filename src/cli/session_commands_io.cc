@@ -50,13 +50,14 @@ ExitCode print_json(const replay::SessionCommandList& list, const format::Sessio
                     const CommandFilter& filter) {
   std::string out = "[";
   bool first = true;
-  std::size_t last = SIZE_MAX;
-  for (const CommandRow& row : command_rows(list, info, {filter.all, filter.failed})) {
-    if (row.command == last) continue;  // its processes are in it
-    last = row.command;
+  const auto rows = command_rows(list, info, filter);
+  std::size_t told = SIZE_MAX;
+  for (const CommandRow& row : rows) {
+    if (row.command == told) continue;  // its processes are in it
+    told = row.command;
     out += first ? "\n" : ",\n";
     first = false;
-    out += command_json(list, row.command, info, filter.all);
+    out += command_json(list, row.command, info, filter.all, row.command == rows.back().command);
   }
   return print(out + (first ? "]\n" : "\n]\n"));
 }

@@ -93,6 +93,11 @@ void add_command(format::JsonObject& object, const replay::Command& command,
   if (command.cut) object.boolean("cut", true);
 }
 
+// Lists are arrays, so the last object says what is not there behind it.
+void add_left_out(format::JsonObject& object, const replay::SessionCommandList& list) {
+  if (list.left_out > 0) object.number_u("left_out", list.left_out);
+}
+
 std::string event_json(const replay::ExecEvent& event, const format::SessionInfo& info) {
   format::JsonObject object;
   object.number("at_us", event.at_us);
@@ -181,7 +186,7 @@ std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, con
 }
 
 std::string command_json(const replay::SessionCommandList& list, std::size_t index,
-                         const format::SessionInfo& info, bool processes) {
+                         const format::SessionInfo& info, bool processes, bool last) {
   const replay::Command& command = list.commands[index];
   format::JsonObject object;
   add_command(object, command, info);
@@ -193,16 +198,18 @@ std::string command_json(const replay::SessionCommandList& list, std::size_t ind
     }
     object.raw("processes", array + "]");
   }
+  if (last) add_left_out(object, list);
   return std::move(object).take();
 }
 
 std::string report_json(const replay::SessionCommandList& list, const CommandRow& row,
-                        const format::SessionInfo& info, const std::string& recording) {
+                        const format::SessionInfo& info, const std::string& recording, bool last) {
   const replay::Command& command = list.commands[row.command];
   format::JsonObject object;
   add_session(object, info, recording, row.at_us);
   if (row.depth == 0) {
     add_command(object, command, info);
+    if (last) add_left_out(object, list);
     return std::move(object).take();
   }
   const replay::ExecEvent& event = list.events[row.event];
@@ -220,6 +227,7 @@ std::string report_json(const replay::SessionCommandList& list, const CommandRow
   if (!event.exe.empty()) object.text("exe", event.exe);
   if (event.foreign_mounts) object.boolean("foreign_mounts", true);
   if (command.helper) object.boolean("helper", true);
+  if (last) add_left_out(object, list);
   return std::move(object).take();
 }
 

@@ -44,9 +44,10 @@ std::string exit_word(const replay::Command& command);
 /// A line of the list that `play` shows: number, place, exit status, text.
 std::string menu_label(const replay::Command& command);
 
-/// One object on one line; pure ASCII. `processes`: with all that belong to it.
+/// One object on one line; pure ASCII. `processes`: with all that belong to it. `last` of the session's: also
+/// says what a bound left out behind it.
 std::string command_json(const replay::SessionCommandList& list, std::size_t command,
-                         const format::SessionInfo& info, bool processes);
+                         const format::SessionInfo& info, bool processes, bool last = false);
 
 /// A line of comma-separated values with CR LF (RFC 4180); the first line has the titles. A status that is
 /// not known is empty.
@@ -56,7 +57,7 @@ std::string csv_line(const CommandRow& row, const format::SessionInfo& info);
 /// The same for lists over many sessions: each row also says when it was (`time`: as a clock has it, "" if
 /// not known), whose session it was, from where, and in which recording.
 std::string report_json(const replay::SessionCommandList& list, const CommandRow& row,
-                        const format::SessionInfo& info, const std::string& recording);
+                        const format::SessionInfo& info, const std::string& recording, bool last = false);
 std::string report_csv_titles();
 std::string report_csv_line(const CommandRow& row, const format::SessionInfo& info,
                             const std::string& recording, const std::string& time);

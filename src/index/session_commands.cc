@@ -44,6 +44,7 @@ void SessionCommands::finish() {
     row.cwd = command.cwd;
     if (command.uid) row.user = user_of(*command.uid);
     row.known = command.known;
+    row.uncertain = command.uncertain;
     row.offset = command.offset;
     row.number = ++numbered_;
     const std::int64_t owner = row.number;

@@ -117,6 +117,20 @@ TEST(CommandRows, SayWhatRunsUnderAnotherName) {
   EXPECT_NE(report_json(list, rows[3], session(), "r").find(R"("foreign_mounts":true)"), std::string::npos);
 }
 
+TEST(CommandRows, TheLastObjectSaysWhatABoundLeftOut) {
+  auto list = some_commands();
+  const auto rows = command_rows(list, session(), {true, false});
+  const char* member = "\"left_out\":9";
+  EXPECT_EQ(command_json(list, 0, session(), true, true).find("left_out"), std::string::npos);
+  list.left_out = 9;
+  EXPECT_NE(command_json(list, 0, session(), true, true).find(member), std::string::npos);
+  EXPECT_EQ(command_json(list, 0, session(), true).find("left_out"), std::string::npos);
+  for (const std::size_t row : {0, 2}) {  // a command, a process
+    EXPECT_NE(report_json(list, rows[row], session(), "r", true).find(member), std::string::npos);
+    EXPECT_EQ(report_json(list, rows[row], session(), "r").find("left_out"), std::string::npos);
+  }
+}
+
 TEST(CommandRows, OnlyFailedOnes) {
   auto list = some_commands();
   EXPECT_EQ(command_rows(list, session(), {false, true}).size(), 1u);
