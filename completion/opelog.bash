@@ -1,10 +1,10 @@
 # bash completion for opelog: commands, options, and sessions by name.
 
 _opelog_sessions() {
-    # Names hold no blanks; the newest 500 are enough to choose from.
+    # Of this directory; what follows is for `ls`. Names hold no blanks; the newest 500 are enough to choose from.
     local directory=()
     [[ -n $1 ]] && directory=(--directory "$1")
-    opelog ls --json -n 500 "${directory[@]}" 2>/dev/null | sed -n 's/.*"name":"\([^"\\]*\)".*/\1/p'
+    opelog ls --json -n 500 "${directory[@]}" "${@:2}" 2>/dev/null | sed -n 's/.*"name":"\([^"\\]*\)".*/\1/p'
 }
 
 _opelog() {
@@ -60,7 +60,8 @@ _opelog() {
         return
     fi
     case $command in
-        play|show|tail|export|kill)
+        kill) COMPREPLY=($(compgen -W "$(_opelog_sessions "$directory" --live)" -- "$cur")) ;;
+        play|show|commands|tail|export)
             if [[ $cur == */* ]]; then COMPREPLY=($(compgen -f -- "$cur"))
             else COMPREPLY=($(compgen -W "$(_opelog_sessions "$directory")" -- "$cur")); fi ;;
         enroll|unenroll) COMPREPLY=($(compgen -u -- "$cur")) ;;

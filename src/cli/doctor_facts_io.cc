@@ -13,6 +13,7 @@
 #include "cli/control_answer.h"
 #include "cli/control_client_io.h"
 #include "core/append_only_io.h"
+#include "core/fd_io.h"
 #include "core/policy_decide.h"
 #include "core/policy_file_io.h"
 #include "core/policy_parse.h"
@@ -136,9 +137,14 @@ void gather_accounts(const std::string& root, DoctorFacts& f) {
 }
 
 void gather_daemon(const Context& context, DoctorFacts& f) {
+  const bool watched = ::isatty(STDERR_FILENO) == 1;
+  if (watched)
+    (void)write_all(STDERR_FILENO, "asking opelogd, for at most " + std::to_string(kAnswerSeconds) + " s ...")
+        .ok();
   auto client = ControlClient::connect(context.control);
   const auto answer =
       client ? client->ask(encode_request("status")) : Result<std::vector<format::JsonValue>>(client.error());
+  if (watched) (void)write_all(STDERR_FILENO, "\r\x1B[K").ok();
   if (!answer) {
     const Error& error = answer.error();
     f.daemon_code = error.code;

@@ -61,14 +61,15 @@ class Report {
       if (by_ != ReportBy::kNone) {
         sums_.add(row, info);
       } else if (arguments_.json) {
-        out += (begun_ ? ",\n" : "[\n") + report_json(list, row, info, name);
+        out += (begun_ ? ",\n" : "[\n") + report_json(list, row, info, name, &row == &report.rows.back());
         begun_ = true;
       } else if (arguments_.csv) {
         out += (begun_ ? "" : report_csv_titles()) + report_csv_line(row, info, name, time);
         begun_ = true;
       } else {
         const int depth = arguments_.commands.all ? std::clamp(row.depth, 0, 20) : 0;
-        std::string text = std::string(2 * static_cast<std::size_t>(depth), ' ') + printable(row.text);
+        std::string text =
+            std::string(2 * static_cast<std::size_t>(depth), ' ') + printable(text_with_program(row));
         table_.add(
             {{time.empty() ? "-" : time, ""},
              {printable(info.user + (row.user.empty() || row.user == info.user ? "" : " as " + row.user)),

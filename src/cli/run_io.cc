@@ -27,12 +27,25 @@ constexpr const char* kFooter =
     "Exit codes: 0 done, 1 no or something found, 2 usage, 3 not found, 4 denied, 5 invalid, 6 daemon not\n"
     "reachable, 7 failed, 8 unproven, 9 altered. `opelog COMMAND --help` tells more.\n";
 
+// Of an option that is none.
+std::string nearest_option(const CLI::App& app, const CLI::App& at) {
+  std::vector<std::string> options;
+  for (const CLI::App* of : {&at, &app})  // the shared ones may stand anywhere
+    for (const CLI::Option* option : of->get_options())
+      for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+  const std::vector<std::string_view> known(options.begin(), options.end());
+  for (const std::string& word : app.remaining(true))
+    if (word.rfind("--", 0) == 0) return did_you_mean(word.substr(0, word.find('=')), known);
+  return "";
+}
+
 // What stands where a command is wanted: CLI11 says only that one is.
 std::string unknown_word(const CLI::App& app, const CLI::App& at, const std::string& name) {
   const auto words = app.remaining(true);
   if (words.empty()) return "";
   const std::string& word = words.front();
-  if (!word.empty() && word[0] == '-') return "'" + word + "' is no option of " + name;
+  if (!word.empty() && word[0] == '-')
+    return "'" + word + "' is no option of " + name + nearest_option(app, at);
   std::vector<std::string_view> known;
   for (const CLI::App* command : at.get_subcommands({})) known.emplace_back(command->get_name());
   return "'" + word + "' is no command of " + name + did_you_mean(word, known);
@@ -46,6 +59,8 @@ int usage(const CLI::ParseError& error, const CLI::App& app) {
     name += ' ' + at->get_name();
   }
   std::string what = error.what();
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError))
+    what += nearest_option(app, *at);
   if (error.get_name() == "RequiredError" && !at->get_subcommands({}).empty()) {
     if (const std::string word = unknown_word(app, *at, name); !word.empty()) what = word;
   }

@@ -69,6 +69,7 @@ std::string hit_text(const index::IndexedSession& session, const index::Hit& hit
   out += excerpt(hit.line, hit.match, colour);
   if (hit.is_command && hit.command.status && *hit.command.status != 0)
     out += "  (exit " + std::to_string(*hit.command.status) + ")";
+  if (hit.is_command && hit.command.uncertain) out += "  (? perhaps left by Ctrl-C)";
   return out + "\n    " + printable(play_line(directory, session.name, hit.at_us)) + "\n";
 }
 
@@ -87,6 +88,7 @@ std::string hit_json(const index::IndexedSession& session, const index::Hit& hit
     json.text("command", command.text).text("known", replay::known_by_text(command.known));
     command.status ? json.number("exit", *command.status) : json.raw("exit", "null");
     command.end_us >= 0 ? json.number("end_us", command.end_us) : json.raw("end_us", "null");
+    if (command.uncertain) json.boolean("uncertain", true);
     json.boolean("process", command.owner != 0).text("cwd", command.cwd).text("as_user", command.user);
   }
   json.text("play", play_line(directory, session.name, hit.at_us));

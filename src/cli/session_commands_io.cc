@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "cli/commands_io.h"
@@ -40,7 +41,7 @@ ExitCode print_commands(const replay::SessionCommandList& list, const format::Se
                {row.status, row.failed ? "31" : ""},
                {row.end_us >= row.at_us ? format_length(row.end_us - row.at_us) : "-", ""},
                {row.known, ""},
-               {indent + replay::command_on_one_line(row.text), ""}});
+               {indent + replay::command_on_one_line(text_with_program(row)), ""}});
   }
   return print(table.text(0, use_colour()));
 }
@@ -49,24 +50,31 @@ ExitCode print_json(const replay::SessionCommandList& list, const format::Sessio
                     const CommandFilter& filter) {
   std::string out = "[";
   bool first = true;
-  std::size_t last = SIZE_MAX;
-  for (const CommandRow& row : command_rows(list, info, {filter.all, filter.failed})) {
-    if (row.command == last) continue;  // its processes are in it
-    last = row.command;
+  const auto rows = command_rows(list, info, filter);
+  std::size_t told = SIZE_MAX;
+  for (const CommandRow& row : rows) {
+    if (row.command == told) continue;  // its processes are in it
+    told = row.command;
     out += first ? "\n" : ",\n";
     first = false;
-    out += command_json(list, row.command, info, filter.all);
+    out += command_json(list, row.command, info, filter.all, row.command == rows.back().command);
   }
   return print(out + (first ? "]\n" : "\n]\n"));
 }
 
 // What the list cannot know is said beside it, so that no list passes for a whole one.
-void remark_what_is_missing(const replay::SessionCommandList& list, const format::RecordingReader& reader) {
+void remark_what_is_missing(const replay::SessionCommandList& list, const format::RecordingReader& reader,
+                            bool all) {
   if (list.missing > 0)
     remark(std::to_string(list.missing) + " or more events of processes are missing; the recording says why");
   if (list.left_out > 0)
     remark("too much for one list: " + std::to_string(list.left_out) +
            " later lines and processes are left out; `opelog search` finds them");
+  const auto before = std::count_if(list.events.begin(), list.events.end(),
+                                    [](const replay::ExecEvent& event) { return event.before_us > 0; });
+  if (before > 0 && !all)
+    remark(std::to_string(before) +
+           " programs ran before the recording began (start-up files ahead of a hook); --all lists them");
   if (list.unreadable > 0) remark(std::to_string(list.unreadable) + " notes of processes cannot be read");
   if (list.events.empty() && reader.native())
     remark("the recording has no events of processes: what is listed was read from the screen");
@@ -88,7 +96,7 @@ ExitCode run_commands(const CommandsArguments& arguments, const Context& context
     printed = print_commands(list, info, arguments.filter);
   }
   if (printed != kOk) return printed;
-  remark_what_is_missing(list, **reader);
+  remark_what_is_missing(list, **reader, arguments.filter.all);
   if (list.outcome == format::Outcome::kCorrupt)
     return complain({Code::kInvalid, arguments.session + ": " + list.problem, 0});
   return list.outcome == format::Outcome::kTorn ? kNo : kOk;
@@ -110,8 +118,9 @@ void add_commands(CLI::App& app, const Context& context, int& exit) {
   command->footer(
       "KNOWN: both (typed, and programs ran), screen (typed, no program ran: a builtin), exec (no typed "
       "line\n"
-      "explains it), helper (with --all: start-up files, completion). A \"?\" behind it: perhaps left by "
-      "Ctrl-C.\n"
+      "explains it), helper (with --all: start-up files, completion), before (with --all: start-up files, "
+      "ahead\n"
+      "of the hook that began the recording). A \"?\" behind it: perhaps left by Ctrl-C.\n"
       "What was typed is read from the screen, which its user can forge; exec is the kernel's word.\n"
       "# is what `play --command` takes, AT what `play --at` takes. Exit code 1 for a torn recording, 5 for "
       "a corrupt one.\n"

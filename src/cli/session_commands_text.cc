@@ -7,6 +7,7 @@
 #include "cli/time_text.h"
 #include "core/fact.h"
 #include "format/json_text.h"
+#include "replay/command_words.h"
 
 namespace opelog::cli {
 namespace {
@@ -32,7 +33,7 @@ bool is_failed(const std::string& status) {
 // A command that was told of by its own process only is that process.
 bool is_itself(const replay::Command& command, const replay::ExecEvent& event) {
   return command.known == replay::KnownBy::kExec && event.at_us == command.begin_us &&
-         event.argv == command.text;
+         event.before_us == command.before_us && event.argv == command.text;
 }
 
 // Processes of one command, children behind their parent.
@@ -41,8 +42,9 @@ std::vector<std::pair<std::size_t, int>> tree_of(const replay::SessionCommandLis
   std::multimap<std::int64_t, std::size_t> children;  // by parent's pid, in order of time
   std::map<std::int64_t, int> depth;                  // of pids
   std::vector<std::size_t> order = command.execs;
+  const auto when = [&list](std::size_t i) { return list.events[i].at_us - list.events[i].before_us; };
   std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return list.events[a].at_us < list.events[b].at_us; });
+                   [&when](std::size_t a, std::size_t b) { return when(a) < when(b); });
   std::vector<std::pair<std::size_t, int>> rows;
   // A parent has executed something before its children, or belongs to no command: then they stand on top.
   for (const std::size_t i : order) {
@@ -76,28 +78,37 @@ void add_command(format::JsonObject& object, const replay::Command& command,
   object.text("text", command.text);
   object.text("known", replay::known_by_text(command.known));
   object.number("at_us", command.begin_us);
-  if (info.started != 0) object.number("time_us", info.started + command.begin_us);
-  if (command.end_us >= 0) object.number("end_us", command.end_us);
+  if (command.before_us > 0) object.number("before_us", command.before_us);
+  if (info.started != 0) object.number("time_us", info.started + command.begin_us - command.before_us);
+  if (command.before_us == 0 && command.end_us >= 0) object.number("end_us", command.end_us);
   object.number_u("offset", command.offset);
   if (command.uid) object.text("user", user_of(*command.uid, info)).number_u("uid", *command.uid);
   if (command.status) object.number("status", *command.status);
   if (command.signal > 0) object.number("signal", command.signal);
   if (!command.cwd.empty()) object.text("cwd", command.cwd);
   if (!command.exe.empty()) object.text("exe", command.exe);
+  if (command.foreign_mounts) object.boolean("foreign_mounts", true);
   if (command.helper) object.boolean("helper", true);
   if (command.uncertain) object.boolean("uncertain", true);
   if (command.cut) object.boolean("cut", true);
 }
 
+// Lists are arrays, so the last object says what is not there behind it.
+void add_left_out(format::JsonObject& object, const replay::SessionCommandList& list) {
+  if (list.left_out > 0) object.number_u("left_out", list.left_out);
+}
+
 std::string event_json(const replay::ExecEvent& event, const format::SessionInfo& info) {
   format::JsonObject object;
   object.number("at_us", event.at_us);
-  if (event.end_us >= 0) object.number("end_us", event.end_us);
+  if (event.before_us > 0) object.number("before_us", event.before_us);
+  if (event.before_us == 0 && event.end_us >= 0) object.number("end_us", event.end_us);
   object.number("pid", event.pid).number("parent", event.ppid);
   object.text("user", user_of(event.uid, info)).number_u("uid", event.uid);
   if (event.exit_code >= 0) object.number("exit_code", event.exit_code);
   if (event.signal > 0) object.number("signal", event.signal);
   object.text("text", event.argv).text("exe", event.exe).text("cwd", event.cwd);
+  if (event.foreign_mounts) object.boolean("foreign_mounts", true);
   return std::move(object).take();
 }
 
@@ -106,6 +117,13 @@ std::string event_json(const replay::ExecEvent& event, const format::SessionInfo
 std::string exit_word(const replay::Command& command) {
   if (command.signal > 0) return "SIG" + std::to_string(command.signal);
   return command.status ? std::to_string(*command.status) : "-";
+}
+
+std::string text_with_program(const CommandRow& row) {
+  const std::string name = row.executed ? replay::other_name(row.text, row.exe) : std::string();
+  if (name.empty()) return row.text;
+  const std::size_t end = replay::first_word_end(row.text);
+  return row.text.substr(0, end) + " (" + name + ")" + row.text.substr(end);
 }
 
 std::string menu_label(const replay::Command& command) {
@@ -126,16 +144,20 @@ std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, con
     CommandRow row;
     row.command = c;
     row.number = command.number;
-    row.at_us = command.begin_us;
-    row.end_us = command.end_us;
+    row.at_us = command.begin_us - command.before_us;
+    row.end_us = command.before_us > 0 ? -1 : command.end_us;
     row.user = command.uid ? user_of(*command.uid, info) : "";
     row.status = exit_word(command);
     row.code = command.status;
     row.failed = is_failed(row.status);
-    row.known = command.helper ? "helper" : replay::known_by_text(command.known);
+    row.known = command.before_us > 0 ? "before"
+                : command.helper      ? "helper"
+                                      : replay::known_by_text(command.known);
     if (command.uncertain) row.known += "?";
     row.cwd = command.cwd;
     row.text = command.text;
+    row.exe = command.exe;
+    row.executed = command.known == replay::KnownBy::kExec;
     if (filter.failed && !row.failed) continue;
     rows.push_back(row);
     if (!filter.all) continue;
@@ -146,15 +168,17 @@ std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, con
       process.command = c;
       process.event = i;
       process.depth = level;
-      process.at_us = event.at_us;
-      process.end_us = event.end_us;
+      process.at_us = event.at_us - event.before_us;
+      process.end_us = event.before_us > 0 ? -1 : event.end_us;
       process.user = user_of(event.uid, info);
       process.status = exit_word(event);
       process.code = code_of(event);
       process.failed = is_failed(process.status);
-      process.known = "exec";
+      process.known = event.before_us > 0 ? "before" : "exec";
       process.cwd = event.cwd;
       process.text = event.argv;
+      process.exe = event.exe;
+      process.executed = true;
       rows.push_back(std::move(process));
     }
   }
@@ -162,7 +186,7 @@ std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, con
 }
 
 std::string command_json(const replay::SessionCommandList& list, std::size_t index,
-                         const format::SessionInfo& info, bool processes) {
+                         const format::SessionInfo& info, bool processes, bool last) {
   const replay::Command& command = list.commands[index];
   format::JsonObject object;
   add_command(object, command, info);
@@ -174,36 +198,41 @@ std::string command_json(const replay::SessionCommandList& list, std::size_t ind
     }
     object.raw("processes", array + "]");
   }
+  if (last) add_left_out(object, list);
   return std::move(object).take();
 }
 
 std::string report_json(const replay::SessionCommandList& list, const CommandRow& row,
-                        const format::SessionInfo& info, const std::string& recording) {
+                        const format::SessionInfo& info, const std::string& recording, bool last) {
   const replay::Command& command = list.commands[row.command];
   format::JsonObject object;
   add_session(object, info, recording, row.at_us);
   if (row.depth == 0) {
     add_command(object, command, info);
+    if (last) add_left_out(object, list);
     return std::move(object).take();
   }
   const replay::ExecEvent& event = list.events[row.event];
   object.text("session", info.id).boolean("process", true);
   if (command.number > 0) object.number_u("of_number", command.number);
   object.text("text", event.argv).text("known", row.known).number("at_us", event.at_us);
-  if (info.started != 0) object.number("time_us", info.started + event.at_us);
-  if (event.end_us >= 0) object.number("end_us", event.end_us);
+  if (event.before_us > 0) object.number("before_us", event.before_us);
+  if (info.started != 0) object.number("time_us", info.started + event.at_us - event.before_us);
+  if (event.before_us == 0 && event.end_us >= 0) object.number("end_us", event.end_us);
   object.number_u("offset", event.offset);
   object.text("user", row.user).number_u("uid", event.uid);
   if (row.code) object.number("status", *row.code);
   if (event.signal > 0) object.number("signal", event.signal);
   if (!event.cwd.empty()) object.text("cwd", event.cwd);
   if (!event.exe.empty()) object.text("exe", event.exe);
+  if (event.foreign_mounts) object.boolean("foreign_mounts", true);
   if (command.helper) object.boolean("helper", true);
+  if (last) add_left_out(object, list);
   return std::move(object).take();
 }
 
 std::string csv_titles() {
-  return "session,at,user,status,length,known,directory,depth,command,number\r\n";
+  return "session,at,user,status,length,known,directory,depth,command,number,exe\r\n";
 }
 
 std::string csv_line(const CommandRow& row, const format::SessionInfo& info) {
@@ -211,7 +240,8 @@ std::string csv_line(const CommandRow& row, const format::SessionInfo& info) {
          csv_text(row.status == "-" ? "" : row.status) + ',' +
          csv_text(row.end_us >= row.at_us ? format_length(row.end_us - row.at_us) : "") + ',' +
          csv_text(row.known) + ',' + csv_text(row.cwd) + ',' + std::to_string(row.depth) + ',' +
-         csv_text(row.text) + ',' + (row.number > 0 ? std::to_string(row.number) : "") + "\r\n";
+         csv_text(row.text) + ',' + (row.number > 0 ? std::to_string(row.number) : "") + ',' +
+         csv_text(row.exe) + "\r\n";
 }
 
 std::string report_csv_titles() {

@@ -16,8 +16,10 @@ namespace opelog::cli {
 struct CommandRow {
   std::size_t number = 0;  ///< of the command, as `play --command` takes it; 0: a process or a helper
   int depth = 0;           ///< 0: a command; else one of its processes, below the one that started it
-  std::int64_t at_us = 0, end_us = -1;
+  std::int64_t at_us = 0, end_us = -1;  ///< `at_us` below 0: before the recording's start
   std::string user, status, known, cwd, text;
+  std::string exe;          ///< of its process, "" if none is known
+  bool executed = false;    ///< `text` is what a process was executed with, not what was typed
   std::optional<int> code;  ///< the status as a number: 128 + signal; none: not known
   bool failed = false;      ///< with a status that is not 0
   std::size_t command = 0;  ///< index of the command it belongs to
@@ -33,15 +35,19 @@ struct CommandFilter {
 std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, const format::SessionInfo& info,
                                      const CommandFilter& filter);
 
+/// `text`; of what was executed under another name than its program's, with that: "foo (zsh) -i".
+std::string text_with_program(const CommandRow& row);
+
 /// "0", "127", "SIG9"; "-" where it is not known.
 std::string exit_word(const replay::Command& command);
 
 /// A line of the list that `play` shows: number, place, exit status, text.
 std::string menu_label(const replay::Command& command);
 
-/// One object on one line; pure ASCII. `processes`: with all that belong to it.
+/// One object on one line; pure ASCII. `processes`: with all that belong to it. `last` of the session's: also
+/// says what a bound left out behind it.
 std::string command_json(const replay::SessionCommandList& list, std::size_t command,
-                         const format::SessionInfo& info, bool processes);
+                         const format::SessionInfo& info, bool processes, bool last = false);
 
 /// A line of comma-separated values with CR LF (RFC 4180); the first line has the titles. A status that is
 /// not known is empty.
@@ -51,7 +57,7 @@ std::string csv_line(const CommandRow& row, const format::SessionInfo& info);
 /// The same for lists over many sessions: each row also says when it was (`time`: as a clock has it, "" if
 /// not known), whose session it was, from where, and in which recording.
 std::string report_json(const replay::SessionCommandList& list, const CommandRow& row,
-                        const format::SessionInfo& info, const std::string& recording);
+                        const format::SessionInfo& info, const std::string& recording, bool last = false);
 std::string report_csv_titles();
 std::string report_csv_line(const CommandRow& row, const format::SessionInfo& info,
                             const std::string& recording, const std::string& time);

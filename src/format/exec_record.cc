@@ -32,10 +32,16 @@ std::string_view within_field(std::string_view path, std::string& cut, std::stri
 
 void put_place(JsonObject& json, const ExecPlace& place) {
   json.number("at_us", place.at_us).number_u("out", place.out);
+  if (place.before_us > 0) json.number("before_us", place.before_us);
 }
 
 ExecPlace take_place(const JsonValue& json) {
-  return {std::clamp<std::int64_t>(json.number_or("at_us", 0), 0, kMaxTimeUs), json.number_u_or("out", 0)};
+  const auto time = [&json](std::string_view member) {
+    return std::clamp<std::int64_t>(json.number_or(member, 0), 0, kMaxTimeUs);
+  };
+  ExecPlace place{time("at_us"), json.number_u_or("out", 0), time("before_us")};
+  if (place.at_us > 0) place.before_us = 0;  // it cannot be both
+  return place;
 }
 
 std::uint32_t small_or(const JsonValue& json, std::string_view member, std::uint32_t fallback) {
@@ -81,6 +87,7 @@ std::string exec_value(const ExecPlace& place, const ExecInfo& info) {
   json.text("exe", within_field(info.exe, cut, kExe, info.exe_cut));
   json.text("cwd", within_field(info.cwd, cut, kCwd, info.cwd_cut));
   json.raw("argv", "[" + argv + "]");
+  if (info.foreign_mounts) json.boolean("foreign_mounts", true);
   if (argv_cut) add_word(cut, kArgv);
   if (info.argv_missing) add_word(missing, kArgv);
   if (info.exe_missing) add_word(missing, kExe);
@@ -129,6 +136,7 @@ std::optional<ExecRecord> decode_exec(const Note& note) {
   }
   info.argc = json->number_u_or("argc", info.argv.size());
   info.argument_bytes = json->number_u_or("argv_bytes", info.argument_bytes);
+  info.foreign_mounts = json->boolean_or("foreign_mounts", false);
   info.argv_cut = has_word(*json, "cut", kArgv);
   info.exe_cut = has_word(*json, "cut", kExe);
   info.cwd_cut = has_word(*json, "cut", kCwd);

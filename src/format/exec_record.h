@@ -24,6 +24,8 @@ constexpr std::size_t kMaxArgumentBytes = 8192;
 struct ExecPlace {
   std::int64_t at_us = 0;  ///< since the session's start, by the clock of the delays
   std::uint64_t out = 0;   ///< bytes of output at that time
+  /// How long before the start it was, of what came before; `at_us` is 0 then.
+  std::int64_t before_us = 0;
   bool operator==(const ExecPlace&) const = default;
 };
 
@@ -43,6 +45,7 @@ struct ExecInfo {
   std::uint64_t argument_bytes = 0;       ///< of all, each with its NUL
   bool argv_cut = false;                  ///< `argv` ends early, maybe within an argument
   bool exe_cut = false, cwd_cut = false;  ///< the path's beginning is missing: too deep
+  bool foreign_mounts = false;            ///< the paths are those of another mount namespace than the host's
   /// Could not be learned: always false for what the kernel's side told; without it, of processes that had
   /// ended.
   bool argv_missing = false, exe_missing = false, cwd_missing = false;

@@ -28,7 +28,7 @@ CREATE INDEX block_session ON block(session, rest);
 CREATE TABLE command(
   row INTEGER PRIMARY KEY, session INTEGER NOT NULL, rest INTEGER NOT NULL, at_us INTEGER NOT NULL,
   end_us INTEGER, status INTEGER, known INTEGER NOT NULL, place INTEGER NOT NULL, number INTEGER NOT NULL,
-  owner INTEGER NOT NULL, user TEXT, cwd TEXT, text TEXT NOT NULL);
+  owner INTEGER NOT NULL, uncertain INTEGER NOT NULL, user TEXT, cwd TEXT, text TEXT NOT NULL);
 CREATE INDEX command_session ON command(session, rest);
 CREATE VIRTUAL TABLE block_words USING fts5(words, content='', detail=none, columnsize=0, tokenize='ascii');
 CREATE VIRTUAL TABLE command_words USING fts5(words, content='', detail=none, columnsize=0, tokenize='ascii');
@@ -177,9 +177,8 @@ Status IndexStore::prepare() {
       {statements_.add_words, "INSERT INTO block_words(rowid, words) VALUES(?,?)"},
       {statements_.drop_words, "INSERT INTO block_words(block_words, rowid, words) VALUES('delete',?,?)"},
       {statements_.add_command,
-       "INSERT INTO command(session, rest, at_us, end_us, status, known, place, number, owner, user, cwd, "
-       "text) "
-       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"},
+       "INSERT INTO command(session, rest, at_us, end_us, status, known, place, number, owner, "
+       "uncertain, user, cwd, text) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"},
       {statements_.add_command_words, "INSERT INTO command_words(rowid, words) VALUES(?,?)"},
       {statements_.drop_command_words,
        "INSERT INTO command_words(command_words, rowid, words) VALUES('delete',?,?)"},
@@ -281,8 +280,9 @@ Status IndexStore::add(std::int64_t session, const SessionCommand& command, bool
   command.end_us >= 0 ? add.bind(4, command.end_us) : add.bind_null(4);
   command.status ? add.bind(5, static_cast<std::int64_t>(*command.status)) : add.bind_null(5);
   add.bind(6, static_cast<std::int64_t>(command.known)).bind(7, static_cast<std::int64_t>(command.offset));
-  add.bind(8, command.number).bind(9, command.owner).bind(10, command.user).bind(11, command.cwd);
-  if (auto done = add.bind(12, command.text).run(); !done) return done;
+  add.bind(8, command.number).bind(9, command.owner);
+  add.bind(10, static_cast<std::int64_t>(command.uncertain)).bind(11, command.user).bind(12, command.cwd);
+  if (auto done = add.bind(13, command.text).run(); !done) return done;
   return statements_.add_command_words.bind(1, database_.last_id()).bind(2, words_.of(command.text)).run();
 }
 

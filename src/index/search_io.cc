@@ -167,7 +167,8 @@ struct Search::State {
     // One state of the index for all questions; writers go on.
     if (auto begun = database->execute("BEGIN"); !begun) return begun;
     static constexpr const char* kCommand =
-        "SELECT text, at_us, end_us, status, known, place, number, owner, user, cwd FROM command WHERE ";
+        "SELECT text, at_us, end_us, status, known, place, number, owner, user, cwd, uncertain FROM command "
+        "WHERE ";
     const struct {
       Statement& to;
       std::string sql;
@@ -233,6 +234,7 @@ struct Search::State {
     command.owner = row.number(7);
     command.user = row.text(8);
     command.cwd = row.text(9);
+    command.uncertain = row.number(10) != 0;
     return command;
   }
 

@@ -38,12 +38,13 @@ void SessionCommands::finish() {
   for (const auto& command : replay::join_commands(lines_, executed_.events())) {
     SessionCommand row;
     row.text = cut_command(command.text);
-    row.at_us = command.begin_us;
-    row.end_us = command.end_us;
+    row.at_us = command.begin_us - command.before_us;
+    row.end_us = command.before_us > 0 ? -1 : command.end_us;
     row.status = command.status;
     row.cwd = command.cwd;
     if (command.uid) row.user = user_of(*command.uid);
     row.known = command.known;
+    row.uncertain = command.uncertain;
     row.offset = command.offset;
     row.number = ++numbered_;
     const std::int64_t owner = row.number;
@@ -53,8 +54,8 @@ void SessionCommands::finish() {
       if (event.argv == command.text) continue;
       SessionCommand part;
       part.text = cut_command(event.argv);
-      part.at_us = event.at_us;
-      part.end_us = event.end_us;
+      part.at_us = event.at_us - event.before_us;
+      part.end_us = event.before_us > 0 ? -1 : event.end_us;
       if (event.signal > 0)
         part.status = 128 + event.signal;
       else if (event.exit_code >= 0)

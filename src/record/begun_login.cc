@@ -65,15 +65,30 @@ void BegunLogin::forget_what_was() {
   missing_ = 0;
 }
 
-void BegunLogin::claimed(std::int64_t pid, Claim claim) {
+HeldEvents BegunLogin::claimed(std::int64_t pid, std::uint32_t uid, Claim claim) {
   if (claim == Claim::kPasses) {
     // Of a shim further down the policy may say another thing than of the login.
     if (first_ && first_->pid == pid) passes_ = true;
-    return;
+    return {};
   }
   if (claim == Claim::kRecorded) live_.erase(pid);
-  if (std::exchange(claimed_, true) || recorded_) return;
+  if (std::exchange(claimed_, true) || recorded_) return {};
+  HeldEvents before;
+  // Nothing comes before a shim that is the login's first program.
+  const bool any = first_ && (first_->pid != pid || first_->exe != shim_path_);
+  if (claim == Claim::kRecorded && any && wanted_.value_or(first_->uid == uid)) {
+    before = held();
+    // The shim itself, which is ours: the last that its process executed.
+    const auto shim =
+        std::find_if(before.events.rbegin(), before.events.rend(), [&](const ProcessEvent& event) {
+          const auto* exec = std::get_if<format::ExecInfo>(&event.what);
+          return exec != nullptr && exec->pid == pid;
+        });
+    if (shim != before.events.rend() && std::get<format::ExecInfo>(shim->what).exe == shim_path_)
+      before.events.erase(std::next(shim).base());
+  }
   forget_what_was();
+  return before;
 }
 
 void BegunLogin::retain(const std::function<bool(std::int64_t pid)>& alive) {

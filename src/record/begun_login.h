@@ -2,8 +2,9 @@
 //
 // Pure. Most logins meet the shim at once and are its business from then on (claimed). What is executed
 // beside it, or without it, by somebody whom the policy wants recorded, becomes a recording of its own
-// (kRecord), with everything from the first program on. Held until then: at most kMaxHeldEvents events of
-// kMaxHeldBytes, and the number of the rest. A login is claimed once: who runs the shim again and again
+// (kRecord), with everything from the first program on. What start-up files executed ahead of the shim goes
+// into its session's recording. Held until then: at most kMaxHeldEvents events of kMaxHeldBytes, and the
+// number of the rest. A login is claimed once: who runs the shim again and again
 // beside what he does gains nothing.
 #pragma once
 
@@ -20,6 +21,13 @@
 #include "record/exec_event.h"
 
 namespace opelog::record {
+
+/// What a login did before anything of it was recorded, oldest first, and how many further events are not
+/// here.
+struct HeldEvents {
+  std::vector<ProcessEvent> events;
+  std::uint64_t missing = 0;
+};
 
 class BegunLogin {
  public:
@@ -42,10 +50,12 @@ class BegunLogin {
   /// The policy records or refuses such a login, or does neither.
   void wanted(bool is) { wanted_ = is; }
   enum class Claim { kRecorded, kPasses, kRefused };
-  /// The shim that runs as `pid` is about to have its verdict; recorded, its process leaves this login. The
-  /// first time, what came before is answered for; what is executed beside it from then on is a reason again.
-  /// That a shim may pass counts for the login only where the shim is the login's first process.
-  void claimed(std::int64_t pid, Claim claim);
+  /// The shim that runs as `pid` for `uid` is about to have its verdict; recorded, its process leaves this
+  /// login. The first time, what came before is answered for; what is executed beside it from then on is a
+  /// reason again. Recorded, what came before is returned, for the session's recording: nothing of a login
+  /// that the policy may not want, if another user's shim claims it. That a shim may pass counts for the
+  /// login only where the shim is the login's first process.
+  HeldEvents claimed(std::int64_t pid, std::uint32_t uid, Claim claim);
   /// It had its claim, and was over since then.
   void was_claimed() noexcept { claimed_ = true; }
   [[nodiscard]] bool is_claimed() const noexcept { return claimed_; }
@@ -64,12 +74,11 @@ class BegunLogin {
   /// Ends of processes may have been lost.
   void retain(const std::function<bool(std::int64_t pid)>& alive);
 
-  /// What take() kept, oldest first, and how many events are missing; empties both.
-  std::vector<ProcessEvent> held() {
+  /// What take() kept; empties it.
+  HeldEvents held() {
     held_bytes_ = 0;
-    return std::exchange(held_, {});
+    return {std::exchange(held_, {}), std::exchange(missing_, 0)};
   }
-  std::uint64_t missing() { return std::exchange(missing_, 0); }
 
   [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }  ///< about
   [[nodiscard]] bool recorded() const noexcept { return recorded_; }

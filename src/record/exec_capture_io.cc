@@ -99,6 +99,8 @@ Result<std::unique_ptr<ExecCapture>> ExecCapture::open(Loop& loop, ExecSink sink
   if (::stat("/proc/self/ns/pid", &here) == 0 && here.st_ino != kFirstPidNamespace) {
     programs.rodata->pid_namespace = static_cast<unsigned>(here.st_ino);
   }
+  if (::stat(options.host_mounts, &here) == 0)
+    programs.rodata->mount_namespace = static_cast<unsigned>(here.st_ino);
   programs.rodata->wake_bytes = options.wake_bytes;
   programs.bss->asleep = 1;
   if (int rc = bpf_map__set_max_entries(programs.maps.ring, options.ring_bytes); rc != 0)

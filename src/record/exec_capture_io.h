@@ -24,6 +24,9 @@ struct ExecCaptureOptions {
   std::uint32_t ring_bytes = 4U << 20;
   /// So full, the ring wakes the daemon at once.
   std::uint32_t wake_bytes = 256U << 10;
+  /// The mount namespace whose paths are the host's; not our own, a service may have one to itself. Where it
+  /// cannot be looked at, no process is told to be in another.
+  const char* host_mounts = "/proc/1/ns/mnt";
 };
 
 class ExecCapture final : public ExecSource {

@@ -78,6 +78,7 @@ std::optional<ProcessEvent> decode_exec(std::string_view bytes) {
   info.file = file;
   info.exe_cut = (entry.flags & OPELOG_RING_EXE_CUT) != 0;
   info.cwd_cut = (entry.flags & OPELOG_RING_DIRECTORY_CUT) != 0;
+  info.foreign_mounts = (entry.flags & OPELOG_RING_FOREIGN_MOUNTS) != 0;
   const bool bare = (entry.flags & OPELOG_RING_EXE_BARE) != 0 && !exe.empty();
   info.exe = bare ? "/" + std::string(exe.substr(0, exe.size() - 1)) : upright(exe, info.exe_cut);
   info.cwd = upright(directory, info.cwd_cut);

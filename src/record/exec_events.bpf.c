@@ -59,6 +59,12 @@ struct ns_common {
 struct pid_namespace {
   struct ns_common ns;
 };
+struct mnt_namespace {
+  struct ns_common ns;
+};
+struct nsproxy {
+  struct mnt_namespace* mnt_ns;
+};
 struct upid {
   int nr;
   struct pid_namespace* ns;
@@ -125,6 +131,7 @@ struct task_struct {
   const struct cred* cred;
   struct mm_struct* mm;
   struct fs_struct* fs;
+  struct nsproxy* nsproxy;
   struct signal_struct* signal;
   kuid_t loginuid;
   __u32 sessionid;
@@ -200,7 +207,8 @@ struct {
   __type(value, struct workplace);
 } workplaces SEC(".maps");
 
-const volatile __u32 pid_namespace = 0; /* inode of the daemon's; 0: that of the host */
+const volatile __u32 pid_namespace = 0;   /* inode of the daemon's; 0: that of the host */
+const volatile __u32 mount_namespace = 0; /* inode of the host's; 0: not known */
 const volatile __u32 wake_bytes = 256 << 10;
 __u64 lost_total = 0; /* grows with every loss, so that the daemon need not look through `losses` */
 __u64 lost_begun = 0; /* entries of begun logins whose losses nobody counts yet */
@@ -423,6 +431,8 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   entry->directory = walk(place, at, directory, &flags, OPELOG_RING_DIRECTORY_CUT);
   at += entry->directory;
 
+  if (mount_namespace && BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) != mount_namespace)
+    flags |= OPELOG_RING_FOREIGN_MOUNTS;
   entry->flags = flags;
   __u64 size = sizeof(*entry) + at;
   entry->head.size = (__u32)size;

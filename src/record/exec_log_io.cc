@@ -7,7 +7,8 @@
 namespace opelog::record {
 
 void ExecLog::take(const ProcessEvent& event, MonoUs now) {
-  const format::ExecPlace place{std::max<MonoUs>(event.when - writer_.begun(), 0), trail_.at(event.when)};
+  const MonoUs at = event.when - writer_.begun();
+  const format::ExecPlace place{std::max<MonoUs>(at, 0), trail_.at(event.when), std::max<MonoUs>(-at, 0)};
   const auto* exec = std::get_if<format::ExecInfo>(&event.what);
   const Status noted =
       exec != nullptr ? writer_.note(format::kOpelogExec, format::exec_value(place, *exec), now)

@@ -1,7 +1,8 @@
 // ExecLog: writes the exec events of one session into its recording.
 //
 // What the record refuses is counted and stated by a gap as soon as it takes something again; so are events
-// that were lost before they came here. Lives no longer than the writer.
+// that were lost before they came here. What happened before the recording's beginning says how long before.
+// Lives no longer than the writer.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,9 @@
 #include "record/output_trail.h"
 
 namespace opelog::record {
+
+/// Of events that come before a recording.
+constexpr const char* kMoreBefore = "more happened before this recording began than was kept";
 
 class ExecLog {
  public:
@@ -28,6 +32,8 @@ class ExecLog {
   void end(MonoUs now);
 
   [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
+  /// Events that are missing, and not yet stated.
+  [[nodiscard]] std::uint64_t missing() const noexcept { return missing_; }
 
  private:
   void tell_loss(MonoUs now);

@@ -31,6 +31,7 @@ enum opelog_ring_flags {
   OPELOG_RING_LEADS = 32,   /* the process leads its session, as what sshd starts for a login does */
   OPELOG_RING_KIN = 64,     /* who forked it runs as the same user: sshd had become the user already */
   OPELOG_RING_EXE_BARE = 8, /* a name in no directory (memfd), which may hold slashes */
+  OPELOG_RING_FOREIGN_MOUNTS = 128, /* the paths are of another mount namespace than the host's */
 };
 
 struct opelog_ring_head {

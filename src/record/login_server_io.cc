@@ -339,7 +339,7 @@ void LoginServer::run(std::uint64_t id, const std::shared_ptr<Start>& start) {
     return not_started(id, *start, start->taken.error().message);
   }
   if (it != pending_.end()) {
-    claim(found, BegunLogin::Claim::kRecorded);
+    recorder_.precede(session, claim(found, BegunLogin::Claim::kRecorded));
     recorder_.follow(session, found.peer.pidfd.get());
   }
   if (it == pending_.end() || !answer(*it->second, session.verdict, session.descriptors)) {
@@ -375,8 +375,9 @@ void LoginServer::run(std::uint64_t id, const std::shared_ptr<Start>& start) {
   }
 }
 
-void LoginServer::claim(const LoginLookup& found, BegunLogin::Claim claim) {
-  if (claims_ != nullptr) claims_->claimed(found.peer.pidfd.get(), found.peer.pid, claim);
+HeldEvents LoginServer::claim(const LoginLookup& found, BegunLogin::Claim claim) {
+  if (claims_ == nullptr) return {};
+  return claims_->claimed(found.peer.pidfd.get(), found.peer.pid, found.peer.uid, claim);
 }
 
 void LoginServer::refuse(Pending& p, const std::string& message, int exit_code) {

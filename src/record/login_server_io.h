@@ -82,7 +82,7 @@ class LoginServer {
   Fd listener_;
   FactSink facts_;
   Recorder& recorder_;
-  void claim(const LoginLookup& found, BegunLogin::Claim claim);
+  HeldEvents claim(const LoginLookup& found, BegunLogin::Claim claim);
 
   LoginClaims* claims_ = nullptr;
   LoginConfig config_;

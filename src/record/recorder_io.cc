@@ -102,6 +102,15 @@ void Recorder::close_exec_only(ExecOnlyRecording& recording, const format::EndIn
   sync_.closed(recording.writer());
 }
 
+void Recorder::precede(StartedSession& session, const HeldEvents& before) {
+  if (before.events.empty() && before.missing == 0) return;
+  const MonoUs now = mono_now();
+  ExecLog log(*session.parts.writer);
+  for (const ProcessEvent& event : before.events) log.take(event, now);
+  if (before.missing > 0) log.lost(before.missing, kMoreBefore, now);
+  session.parts.exec_missing = log.missing();
+}
+
 void Recorder::follow(const StartedSession& session, int shim_pidfd) {
   if (exec_ == nullptr) return;
   const format::SessionInfo& info = session.parts.info;

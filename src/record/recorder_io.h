@@ -19,6 +19,7 @@
 #include "core/loop_io.h"
 #include "core/policy.h"
 #include "core/result.h"
+#include "record/begun_login.h"
 #include "record/exec_only_recording_io.h"
 #include "record/exec_source.h"
 #include "record/outer_terminal_io.h"
@@ -52,6 +53,8 @@ class Recorder {
 
   /// Where exec events come from; must outlive the sessions. Its sink must call executed() and events_lost().
   void set_exec(ExecSource* source) { exec_ = source; }
+  /// What the session's login did before the shim had its verdict, into its recording.
+  void precede(StartedSession& session, const HeldEvents& before);
   /// What the shim starts belongs to its session: before the shim has its verdict.
   void follow(const StartedSession& session, int shim_pidfd);
   /// False if there is no such session any more.

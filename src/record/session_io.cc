@@ -62,7 +62,9 @@ Session::Session(Loop& loop, UserWork& work, RelayBuffer& buffer, FactSink facts
               for (const SessionEvent& event : events) apply(event);
             }),
       shim_started_(parts.shim_started),
-      ancestry_started_(std::move(parts.ancestry_started)) {}
+      ancestry_started_(std::move(parts.ancestry_started)) {
+  if (parts.exec_missing > 0) exec_log_.lost(parts.exec_missing, kMoreBefore, mono_now());
+}
 
 Session::~Session() = default;
 

@@ -42,6 +42,8 @@ struct SessionParts {
   std::string notice;
   SessionLimits limits;
   ExecSource* exec = nullptr;  ///< where its exec events come from; nullptr: there are none
+  /// Events that came before it, and that its recording has not taken.
+  std::uint64_t exec_missing = 0;
 
   // A terminal session: the outer terminal, or where that stays the user's (`opelog rec`) our end of the pair
   // whose other end the waiter copies to it.

@@ -271,17 +271,19 @@ void UnrecordedLogins::events_lost(std::uint64_t number, std::uint64_t count) {
   if (!slow_timer_.active()) slow_timer_.start(kQuietUs / kUsPerMs);
 }
 
-void UnrecordedLogins::claimed(int shim_pidfd, std::int64_t pid, BegunLogin::Claim claim) {
+HeldEvents UnrecordedLogins::claimed(int shim_pidfd, std::int64_t pid, std::uint32_t uid,
+                                     BegunLogin::Claim claim) {
   source_.drain();  // what it executed before belongs to what it answers for
   const std::uint64_t number = probe_(shim_pidfd);
-  if (!is_begun(number)) return;
+  if (!is_begun(number)) return {};
   const auto it = logins_.find(number);
-  if (it == logins_.end()) return;
+  if (it == logins_.end()) return {};
   BegunLogin& state = it->second->state;
   held_bytes_ -= state.held_bytes();
-  state.claimed(pid, claim);
+  HeldEvents before = state.claimed(pid, uid, claim);
   held_bytes_ += state.held_bytes();
   review(number);
+  return before;
 }
 
 void UnrecordedLogins::look_up(std::uint64_t number, Login& login) {
@@ -408,7 +410,7 @@ format::SessionInfo UnrecordedLogins::unrecorded_info(const Lookup& found, const
 
 Status UnrecordedLogins::open_recording_of(std::uint64_t number, Login& login) {
   held_bytes_ -= login.state.held_bytes();
-  const std::vector<ProcessEvent> events = login.state.held();
+  const auto [events, missing] = login.state.held();
   const MonoUs now = mono_now();
   const MonoUs begun = events.empty() ? now : std::min(events.front().when, now);
   const Lookup& found = *login.found;
@@ -419,8 +421,7 @@ Status UnrecordedLogins::open_recording_of(std::uint64_t number, Login& login) {
   login.recording = std::move(*opened);
   (void)source_.count_losses(number);
   for (const ProcessEvent& event : events) login.recording->executed(event);
-  if (const auto missing = login.state.missing(); missing > 0)
-    login.recording->lost(missing, "more happened before this recording began than was kept");
+  if (missing > 0) login.recording->lost(missing, kMoreBefore);
   return {};
 }
 

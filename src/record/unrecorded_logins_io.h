@@ -48,7 +48,7 @@ class UnrecordedLogins final : public LoginClaims {
   void session_ended(std::uint64_t number, const format::SessionInfo& info);
   /// Session 0: anybody's.
   void events_lost(std::uint64_t number, std::uint64_t count);
-  void claimed(int shim_pidfd, std::int64_t pid, BegunLogin::Claim claim) override;
+  HeldEvents claimed(int shim_pidfd, std::int64_t pid, std::uint32_t uid, BegunLogin::Claim claim) override;
 
   /// By session id or recording name; Code::kNotFound if it is none of these.
   Result<std::string> kill(const std::string& which, const std::string& who);

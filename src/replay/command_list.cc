@@ -41,12 +41,23 @@ class Joiner {
   std::vector<Command> join() {
     std::vector<std::size_t> order(events_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return events_[a].at_us < events_[b].at_us; });
-    for (const std::size_t i : order) place(i);
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return events_[a].at_us - events_[a].before_us < events_[b].at_us - events_[b].before_us;
+    });
+    bool before = true;
+    for (const std::size_t i : order) {
+      if (before && events_[i].before_us == 0) {
+        // The process that became the shim goes on as the parent of the session's shell.
+        before = shell_seen_ = false;
+        processes_.clear();
+        ends_.clear();
+      }
+      place(i);
+    }
     for (std::size_t c = 0; c < commands_.size(); ++c) describe(c);
-    std::stable_sort(commands_.begin(), commands_.end(),
-                     [](const Command& a, const Command& b) { return a.begin_us < b.begin_us; });
+    std::stable_sort(commands_.begin(), commands_.end(), [](const Command& a, const Command& b) {
+      return a.begin_us - a.before_us < b.begin_us - b.before_us;
+    });
     std::size_t number = 0;
     for (Command& command : commands_)
       if (!command.helper) command.number = ++number;
@@ -67,7 +78,7 @@ class Joiner {
       const std::int64_t end = ends_[pid];
       return end >= 0 && end < event.at_us ? nullptr : &it->second;
     };
-    Process process{0, false, is_interactive_shell(event.argv)};
+    Process process{0, false, is_interactive_shell(event.argv, event.exe)};
     const Process* same = alive(event.pid);
     const Process* parent = alive(event.ppid);
     if (same != nullptr && !same->shell) {  // it executes another program
@@ -115,7 +126,7 @@ class Joiner {
   // The command of a process that a shell started.
   std::size_t started(std::size_t i) {
     const ExecEvent& event = events_[i];
-    while (line_ < lines_.size() && began(line_) <= event.at_us) ++line_;
+    while (event.before_us == 0 && line_ < lines_.size() && began(line_) <= event.at_us) ++line_;
     const bool typed = line_ > 0;
     const bool at_next_prompt = line_ < lines_.size() && event.at_us >= lines_[line_].ready_us;
     if (typed && (!at_next_prompt || is_job_of(line_ - 1, event))) return line_ - 1;
@@ -125,8 +136,9 @@ class Joiner {
     command.offset = command.prompt_offset = event.offset;
     command.known = KnownBy::kExec;
     // What the session began with, when that is no shell that reads lines, is what was asked for.
-    const bool first = line_ == 0 && !shell_seen_ && !is_interactive_shell(event.argv);
-    command.helper = !lines_.empty() && !first;
+    const bool first = line_ == 0 && !shell_seen_ && !is_interactive_shell(event.argv, event.exe);
+    command.before_us = event.before_us;
+    command.helper = event.before_us > 0 || (!lines_.empty() && !first);
     commands_.push_back(std::move(command));
     own_.emplace_back();
     return commands_.size() - 1;
@@ -163,6 +175,7 @@ class Joiner {
       command.uid = shown.uid;
       command.cwd = shown.cwd;
       command.exe = shown.exe;
+      command.foreign_mounts = shown.foreign_mounts;
     }
     command.status = status.status;
     if (main) {

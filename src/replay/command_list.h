@@ -4,7 +4,8 @@
 // may have left, marked uncertain); commands are in order of time; each says how it is known. A process
 // belongs to the line after which its shell started it, with all that it starts, also when that goes on in
 // the background; a shell that reads from the terminal (bash, su's, sudo's) hands its children to the lines
-// typed into it. Time O((lines + events) log). Pure.
+// typed into it. What came before the recording explains nothing of what came in it. Time O((lines + events)
+// log). Pure.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +21,18 @@ namespace opelog::replay {
 struct ExecEvent {
   std::int64_t at_us = 0;    ///< since the recording's start
   std::int64_t end_us = -1;  ///< -1: not known, or still running
+  /// How long before the recording's start it was (`at_us` is 0 then): what start-up files executed ahead of
+  /// the hook that began it.
+  std::int64_t before_us = 0;
   std::int64_t pid = 0, ppid = 0;
   std::uint32_t uid = 0;
   std::string argv;  ///< words joined by blanks
   std::string exe;
   std::string cwd;
-  int exit_code = -1;        ///< -1: not known
-  int signal = 0;            ///< that ended it
-  std::uint64_t offset = 0;  ///< of the output at that moment
+  bool foreign_mounts = false;  ///< `exe` and `cwd` are paths in a mount namespace of its own
+  int exit_code = -1;           ///< -1: not known
+  int signal = 0;               ///< that ended it
+  std::uint64_t offset = 0;     ///< of the output at that moment
 };
 
 /// The relay records an Enter's echo a little after the kernel has seen what it started.
@@ -45,18 +50,21 @@ struct Command {
   std::size_t number = 0;  ///< 1, 2, … of those that somebody gave; 0: a helper
   std::string text;        ///< as typed; of an exec alone: argv
   KnownBy known = KnownBy::kScreen;
-  std::int64_t begin_us = 0;  ///< Enter, or the exec
-  std::int64_t end_us = -1;   ///< its process ended; of a builtin: the next prompt; -1: not known
-  std::uint64_t offset = 0;   ///< of the output, where its own begins
+  std::int64_t begin_us = 0;   ///< Enter, or the exec
+  std::int64_t before_us = 0;  ///< as ExecEvent has it
+  std::int64_t end_us = -1;    ///< its process ended; of a builtin: the next prompt; -1: not known
+  std::uint64_t offset = 0;    ///< of the output, where its own begins
   std::uint64_t prompt_offset = 0;
   std::optional<int> status;  ///< as the shell would say it: 128 + signal
   int signal = 0;
   std::optional<std::uint32_t> uid;
   std::string cwd, exe;             ///< of its process, "" if none is known
+  bool foreign_mounts = false;      ///< of it as well
   std::optional<std::size_t> line;  ///< index of the typed line
   std::vector<std::size_t> execs;   ///< indices of the exec events, the line's own and their descendants
-  bool helper = false;              ///< run by the shell for itself: start-up files, completion, the prompt
-  bool uncertain = false;           ///< perhaps left by Ctrl-C (TypedLine::maybe_abandoned)
+  /// Run by the shell for itself: start-up files, completion, the prompt; and all before the recording.
+  bool helper = false;
+  bool uncertain = false;  ///< perhaps left by Ctrl-C (TypedLine::maybe_abandoned)
   bool cut = false;
 };
 

@@ -25,8 +25,10 @@ constexpr std::array<std::string_view, 60> kBuiltins{
     "times", "trap",     "true",   "type",    "typeset", "ulimit"};
 constexpr std::array<std::string_view, 9> kMoreBuiltins{"umask",  "unalias", "unset", "unsetopt", "wait",
                                                         "whence", "where",   "which", "zmodload"};
-constexpr std::array<std::string_view, 12> kShells{"sh",   "bash", "dash", "zsh", "ksh",   "mksh",
-                                                   "fish", "ash",  "tcsh", "csh", "rbash", "busybox"};
+constexpr std::array<std::string_view, 14> kShells{"sh",  "bash", "dash", "zsh",   "ksh",  "mksh", "fish",
+                                                   "ash", "tcsh", "csh",  "rbash", "hush", "lksh", "yash"};
+/// Which of their programs runs, the first word says; their own name, the second.
+constexpr std::array<std::string_view, 2> kManyInOne{"busybox", "toybox"};
 
 bool is_assignment(std::string_view word) {
   const std::size_t equals = word.find('=');
@@ -39,6 +41,23 @@ bool is_assignment(std::string_view word) {
 std::string base_name(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
+}
+
+// As /proc has it of a program whose file is gone.
+constexpr std::string_view kDeleted = " (deleted)";
+std::string executable_name(std::string_view exe) {
+  if (exe.size() > kDeleted.size() && exe.substr(exe.size() - kDeleted.size()) == kDeleted)
+    exe.remove_suffix(kDeleted.size());
+  return base_name(exe);
+}
+
+// "bash", "zsh-5.9", "ksh93", "bash-static".
+bool is_shell_name(std::string_view name) {
+  constexpr std::string_view kStatic = "-static";
+  if (name.size() > kStatic.size() && name.substr(name.size() - kStatic.size()) == kStatic)
+    name.remove_suffix(kStatic.size());
+  const std::size_t end = name.find_last_not_of("0123456789.-");
+  return is_one_of(name.substr(0, end == std::string_view::npos ? 0 : end + 1), kShells);
 }
 
 // Cuts the text into words and separators.
@@ -175,20 +194,66 @@ bool is_builtin(std::string_view word) {
   return is_one_of(word, kBuiltins) || is_one_of(word, kMoreBuiltins);
 }
 
+std::size_t first_word_end(std::string_view argv) {
+  bool quoted = false;
+  std::size_t at = 0;
+  for (; at < argv.size() && (quoted || argv[at] != ' '); ++at) {
+    if (argv[at] == '\'')
+      quoted = !quoted;
+    else if (!quoted && argv[at] == '\\')
+      ++at;
+  }
+  return std::min(at, argv.size());
+}
+
 std::string program_name(std::string_view argv) {
-  std::string name = base_name(argv.substr(0, argv.find(' ')));
+  std::string word;
+  if (argv.substr(0, 1) != "'") {
+    word = argv.substr(0, argv.find(' '));
+  } else {
+    bool quoted = false;
+    for (const char c : argv.substr(0, first_word_end(argv))) {
+      if (c == '\'' && (quoted || word.empty() || word.back() != '\\'))
+        quoted = !quoted;
+      else if (c == '\'')
+        word.back() = c;
+      else
+        word += c;
+    }
+  }
+  std::string name = base_name(word);
   if (name.size() > 1 && name[0] == '-') name.erase(0, 1);
   return name;
 }
 
-bool is_interactive_shell(std::string_view argv) {
-  if (!is_one_of(program_name(argv), kShells)) return false;
-  std::size_t at = argv.find(' ');
+std::string other_name(std::string_view argv, std::string_view exe) {
+  const std::string real = executable_name(exe), called = program_name(argv);
+  if (real.empty() || real == called) return "";
+  if (is_one_of(real, kManyInOne)) return is_one_of(called, kManyInOne) ? "" : real;
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  if (!called.empty() && real.size() > called.size() && real.compare(0, called.size(), called) == 0 &&
+      !letter(real[called.size()]))
+    return "";
+  return called == "sh" && is_shell_name(real) ? "" : real;
+}
+
+bool is_interactive_shell(std::string_view argv, std::string_view exe) {
+  const auto drop_first_word = [&argv] {
+    argv.remove_prefix(first_word_end(argv));
+    if (!argv.empty()) argv.remove_prefix(1);
+  };
+  std::string name = exe.empty() ? program_name(argv) : executable_name(exe);
+  if (is_one_of(name, kManyInOne)) {
+    name = program_name(argv);
+    if (is_one_of(name, kManyInOne)) {
+      drop_first_word();
+      name = program_name(argv);
+    }
+  }
+  if (!is_shell_name(name)) return false;
   bool skip = false;
-  while (at != std::string_view::npos) {
-    const std::size_t begin = at + 1;
-    at = argv.find(' ', begin);
-    const std::string_view word = argv.substr(begin, at == std::string_view::npos ? at : at - begin);
+  for (drop_first_word(); !argv.empty(); drop_first_word()) {
+    const std::string_view word = argv.substr(0, first_word_end(argv));
     if (word.empty()) continue;
     if (skip) {
       skip = false;

@@ -17,11 +17,20 @@ std::vector<std::string> command_words(std::string_view text);
 /// Whether bash, zsh or dash do it themselves.
 bool is_builtin(std::string_view word);
 
-/// Whether `argv` starts a shell that reads commands from the terminal: "-bash", "zsh -i"; not "sh x.sh", "sh
-/// -c x".
-bool is_interactive_shell(std::string_view argv);
+/// Whether `exe`, started with `argv`, is a shell that reads commands from the terminal: "-bash", "zsh -i";
+/// not "sh x.sh", "sh -c x". What it is called in `argv` is its user's choice: that counts where `exe` is not
+/// known
+/// (""), and where one program is many (busybox).
+bool is_interactive_shell(std::string_view argv, std::string_view exe);
 
 /// The first word without directory and leading '-' of a login shell.
 std::string program_name(std::string_view argv);
+
+/// The name of what runs, where `argv` calls it something else: "zsh" for "foo -i" and "/usr/bin/zsh"; ""
+/// where it does not, or says less ("python3" for python3.11, "sh" for a shell), or `exe` is not known.
+std::string other_name(std::string_view argv, std::string_view exe);
+
+/// Where the first word of `argv` ends, as replay::command_line() writes it.
+std::size_t first_word_end(std::string_view argv);
 
 }  // namespace opelog::replay

@@ -33,6 +33,9 @@ bool ExecEvents::note(const std::string& name, const std::string& value) {
   if (name != format::kOpelogExec && name != format::kOpelogExit) return false;
   const format::Note note{name, value, false};
   if (auto exec = format::decode_exec(note)) {
+    // What ran before the start and has not ended ends elsewhere.
+    if (before_ && exec->place.before_us == 0) running_.clear();
+    before_ = exec->place.before_us > 0;
     if (!keep_) {
       ++left_out_;
       running_.erase(exec->info.pid);  // what ends now may be another process of that number
@@ -40,6 +43,7 @@ bool ExecEvents::note(const std::string& name, const std::string& value) {
     }
     ExecEvent event;
     event.at_us = exec->place.at_us;
+    event.before_us = exec->place.before_us;
     event.offset = exec->place.out;
     event.pid = exec->info.pid;
     event.ppid = exec->info.parent;
@@ -48,6 +52,7 @@ bool ExecEvents::note(const std::string& name, const std::string& value) {
     if (exec->info.argv_cut) event.argv += " ...";
     event.exe = std::move(exec->info.exe);
     event.cwd = std::move(exec->info.cwd);
+    event.foreign_mounts = exec->info.foreign_mounts;
     running_[event.pid].push_back(events_.size());
     events_.push_back(std::move(event));
   } else if (const auto exit = format::decode_exit(note)) {

@@ -35,6 +35,7 @@ class ExecEvents {
  private:
   std::vector<ExecEvent> events_;
   std::unordered_map<std::int64_t, std::vector<std::size_t>> running_;  ///< by pid, what it has executed
+  bool before_ = false;  ///< the last exec was before the start
   std::uint64_t missing_ = 0, unreadable_ = 0, left_out_ = 0;
   bool keep_ = true;
 };

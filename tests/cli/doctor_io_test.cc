@@ -20,6 +20,12 @@ TEST(DoctorCommand, FindsWhatIsMissingInATree) {
   EXPECT_EQ(ran.err, "");
 }
 
+TEST(DoctorCommand, SaysOnATerminalWhomItWaitsFor) {
+  testing::OnPty doctor({"doctor", "--control", "/nonexistent/s"});
+  EXPECT_TRUE(doctor.wait_for("asking opelogd, for at most 5 s ...\r\x1B[K"));
+  EXPECT_EQ(opelog({"doctor", "--control", "/nonexistent/s"}).err, "");
+}
+
 TEST(DoctorCommand, SeesHooksInConfigurationFiles) {
   TempDir dir;
   std::filesystem::create_directories(dir.file("etc/ssh/sshd_config.d"));

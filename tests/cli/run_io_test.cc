@@ -80,6 +80,18 @@ TEST(Usage, AWordThatIsNoCommandIsNamedWithTheNearest) {
       {{"policy", "explian"},
        "opelog: 'explian' is no command of opelog policy; did you mean 'explain'? `opelog policy --help`"},
       {{"--nonsense"}, "opelog: '--nonsense' is no option of opelog; `opelog --help`"},
+      {{"--confg", "x"},
+       "opelog: '--confg' is no option of opelog; did you mean '--config'? `opelog --help`"},
+      {{"ls", "--sinc", "today"},
+       "opelog: The following arguments were not expected: today --sinc; did you mean '--since'? `opelog ls "
+       "--help`"},
+      {{"ls", "--sinec=today"},
+       "opelog: The following argument was not expected: --sinec=today; did you mean '--since'? `opelog ls"},
+      {{"status", "--contrl", "x"},
+       "opelog: The following arguments were not expected: x --contrl; did you "
+       "mean '--control'? `opelog status --help`"},
+      {{"ls", "-Z"}, "opelog: The following argument was not expected: -Z; `opelog ls --help`"},
+      {{"ls", "extra"}, "opelog: The following argument was not expected: extra; `opelog ls --help`"},
   };
   for (const auto& c : cases) {
     const auto ran = opelog(c.words);

@@ -137,5 +137,18 @@ TEST(SearchText, ThePlayLineIsFitForAShell) {
   EXPECT_EQ(play_line("", "x\n$(id)", 0), "opelog play $'x\\x0a$(id)' --at 0:00");
 }
 
+TEST(SearchText, ACommandThatCtrlCMayHaveLeftSaysSo) {
+  index::IndexedSession session;
+  index::Hit hit;
+  hit.is_command = true;
+  hit.line = hit.command.text = "rm x";
+  const auto local = [](WallUs) { return std::string(); };
+  EXPECT_THAT(hit_text(session, hit, "", false, local), Not(HasSubstr("Ctrl-C")));
+  EXPECT_THAT(hit_json(session, hit, ""), Not(HasSubstr("uncertain")));
+  hit.command.uncertain = true;
+  EXPECT_THAT(hit_text(session, hit, "", false, local), HasSubstr("$ rm x  (? perhaps left by Ctrl-C)\n"));
+  EXPECT_THAT(hit_json(session, hit, ""), HasSubstr(R"("uncertain":true)"));
+}
+
 }  // namespace
 }  // namespace opelog::cli

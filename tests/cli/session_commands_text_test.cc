@@ -67,6 +67,70 @@ TEST(CommandRows, HelpersAndProcessesOnlyIfAllIsAskedFor) {
   EXPECT_EQ(all.back().known, "helper");
 }
 
+TEST(CommandRows, WhatCameBeforeTheRecordingSaysSo) {
+  auto list = some_commands();
+  for (const std::size_t i : {2, 3}) {
+    list.events[i].at_us = list.events[i].end_us = 0;
+    list.events[i].before_us = 700;
+  }
+  replay::Command& early = list.commands[1];
+  early.begin_us = early.end_us = 0;
+  early.before_us = 700;
+  early.execs = {3, 2};
+  EXPECT_EQ(command_rows(list, session(), {}).size(), 1u);
+  const auto all = command_rows(list, session(), {true, false});
+  for (const CommandRow* row : {&all[all.size() - 2], &all.back()}) {
+    EXPECT_EQ(row->known, "before") << row->text;
+    EXPECT_EQ(row->at_us, -700);
+    EXPECT_EQ(row->end_us, -1);
+  }
+  EXPECT_EQ(all.back().text, "as");
+  auto info = session();
+  info.started = 1'000'000;
+  const std::string json = command_json(list, 1, info, true);
+  EXPECT_NE(json.find(R"("at_us":0,"before_us":700,"time_us":999300,"offset")"), std::string::npos) << json;
+  EXPECT_NE(json.find(R"("at_us":0,"before_us":700,"pid":7)"), std::string::npos) << json;
+  EXPECT_NE(report_json(list, all.back(), info, "r").find(R"("before_us":700)"), std::string::npos);
+}
+
+TEST(CommandRows, SayWhatRunsUnderAnotherName) {
+  auto list = some_commands();
+  list.events[1].exe = "/usr/bin/python3";
+  list.events[2].foreign_mounts = true;
+  list.commands[0].exe = "/usr/bin/gmake";  // typed, maybe an alias
+  list.commands[1].exe = "/usr/bin/x\x1b";
+  list.commands[1].foreign_mounts = true;
+  list.commands[1].text = "'a b' c";
+  const auto rows = command_rows(list, session(), {true, false});
+  ASSERT_EQ(rows.size(), 6u);
+  EXPECT_EQ(text_with_program(rows[0]), "make");
+  EXPECT_EQ(text_with_program(rows[2]), "cc (python3) x.c");
+  EXPECT_EQ(text_with_program(rows[3]), "as");
+  EXPECT_EQ(text_with_program(rows[4]), "'a b' (x\x1b) c");
+  EXPECT_TRUE(csv_titles().find(",number,exe\r\n") != std::string::npos);
+  EXPECT_NE(csv_line(rows[2], session()).find(",\"cc x.c\",,\"/usr/bin/python3\"\r\n"), std::string::npos)
+      << csv_line(rows[2], session());
+  EXPECT_NE(
+      command_json(list, 0, session(), true).find(R"("text":"as","exe":"","cwd":"","foreign_mounts":true)"),
+      std::string::npos);
+  EXPECT_NE(command_json(list, 1, session(), false).find(R"("foreign_mounts":true)"), std::string::npos);
+  EXPECT_NE(report_json(list, rows[3], session(), "r").find(R"("foreign_mounts":true)"), std::string::npos);
+}
+
+TEST(CommandRows, TheLastObjectSaysWhatABoundLeftOut) {
+  auto list = some_commands();
+  const auto rows = command_rows(list, session(), {true, false});
+  const char* member = "\"left_out\":9";
+  EXPECT_EQ(command_json(list, 0, session(), true, true).find("left_out"), std::string::npos);
+  list.left_out = 9;
+  EXPECT_NE(command_json(list, 0, session(), true, true).find(member), std::string::npos);
+  EXPECT_EQ(command_json(list, 0, session(), true).find("left_out"), std::string::npos);
+  for (const std::size_t row : {0, 2}) {  // a command, a process
+    EXPECT_NE(report_json(list, rows[row], session(), "r", true).find(member), std::string::npos);
+    EXPECT_EQ(report_json(list, rows[row], session(), "r").find("left_out"), std::string::npos);
+  }
+}
+
 TEST(CommandRows, OnlyFailedOnes) {
   auto list = some_commands();
   EXPECT_EQ(command_rows(list, session(), {false, true}).size(), 1u);

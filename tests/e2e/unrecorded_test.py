@@ -35,6 +35,25 @@ class Unrecorded(scene.Scene):
     def executed(self, recording):
         return executed(self.host, recording)
 
+    def assert_before(self, recording, programs, commands=()):
+        listed = json.loads(self.host.opelog("commands", "--all", "--json", recording.name, check=True).text)
+        before = [process for command in listed if "before_us" in command for process in command["processes"]]
+        texts = [process["text"] for process in before]
+        # Debian's /etc/profile and the hook itself ask for something as well.
+        self.assertEqual([text for text in texts if text not in ("id -u", "/usr/bin/opelog-shell --query")], programs)
+        for process in before:
+            self.assertTrue(0 < process["before_us"] < 2000000, process)
+            self.assertEqual(process["at_us"], 0, process)
+        self.assertEqual([process["exit_code"] for process in before if process["text"].startswith("/bin/sh")], [4])
+        done = self.host.opelog("commands", recording.name, check=True)
+        self.assertIn(f"{len(before)} programs ran before the recording began", done.err.decode())
+        shown = json.loads(self.host.opelog("commands", "--json", recording.name, check=True).text)
+        self.assertEqual([command["number"] for command in shown], list(range(1, len(shown) + 1)))
+        self.assertFalse([command for command in shown if "before_us" in command], shown)
+        texts = [command["text"] for command in shown]
+        self.assertEqual([text for text in texts if text in commands], list(commands), texts)
+        self.assertEqual(recording.replay(), recording.payload())
+
 
 class BrokenEnrolment(Unrecorded):
     def test_what_he_executes_is_recorded_from_the_first_program_on(self):
@@ -147,11 +166,26 @@ class BesideItsSession(Unrecorded):
     def how(self, recording):
         return json.loads(recording.notes()["OPELOG_SESSION"][0])["how"]
 
-    def test_one_that_passes_the_shim_is_one_session(self):
-        self.host.write("/home/opelogtest-b/.bashrc", "/bin/true\n")
+    def test_one_that_passes_the_shim_is_one_session_with_what_came_before(self):
+        self.host.write("/home/opelogtest-b/.bashrc", "/bin/true ahead\n/bin/sh -c '/bin/echo marker > /dev/null; exit 4'\n")
         self.assertEqual(self.host.ssh("opelogtest-b", "/bin/echo in; sleep 3").out, b"in\n")
         [recording] = self.new_recordings(1)
         self.assertEqual(self.how(recording), "force")
+        self.assert_before(recording, ["bash -c 'exec /usr/bin/opelog-shell --force'", "/bin/true ahead",
+                                       "/bin/sh -c '/bin/echo marker > /dev/null; exit 4'", "/bin/echo marker"], ["bash -c '/bin/echo in; sleep 3'"])
+
+
+class AheadOfAProfileHook(Unrecorded):
+    def test_what_came_before_is_in_the_sessions_recording(self):
+        self.host.write("/etc/profile.d/a-first.sh", "/bin/sh -c '/bin/echo marker > /dev/null; exit 4'\n")
+        self.host.write("/etc/profile.d/opelog.sh", self.host.read("/usr/share/doc/opelog/examples/profile.d/opelog.sh"))
+        term = self.host.ssh_pty("opelogtest-b")
+        term.expect(r"\$ $")
+        term.send("/bin/echo in\r")
+        term.expect(r"\nin\r\n.*\$ $")
+        self.assertEqual(self.log_out(term, "exit 5"), 5)
+        [recording] = self.new_recordings(1)
+        self.assert_before(recording, ["-bash", "/bin/sh -c '/bin/echo marker > /dev/null; exit 4'", "/bin/echo marker"])
 
 
 class LeftBehind(scene.Scene):

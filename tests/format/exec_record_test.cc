@@ -59,6 +59,7 @@ TEST(ExecRecord, ComesBackEqual) {
   info.loginuid = 1000;
   info.audit_session = 7;
   info.tty = "/dev/pts/0";
+  info.foreign_mounts = true;
   EXPECT_EQ(round_trip(info, {INT64_C(86400000000), UINT64_C(1) << 40}), info);
 }
 
@@ -146,6 +147,16 @@ TEST(ExecRecord, AnEndComesBackEqual) {
     EXPECT_EQ(back->info, info);
     EXPECT_EQ(back->place, (ExecPlace{1, 2}));
   }
+}
+
+TEST(ExecRecord, WhatCameBeforeTheStartSaysHowLongBefore) {
+  const ExecPlace before{0, 0, 700000};
+  EXPECT_EQ(decode_exec(through_the_file(kOpelogExec, exec_value(before, exec_of({"a"}))))->place, before);
+  EXPECT_EQ(decode_exit(through_the_file(kOpelogExit, exit_value(before, {})))->place, before);
+  const auto both = decode_exec({"OPELOG_EXEC", R"({"at_us":5,"before_us":7})", false});
+  EXPECT_EQ(both->place, (ExecPlace{5, 0, 0}));
+  const auto odd = decode_exec({"OPELOG_EXEC", R"({"at_us":0,"before_us":-7})", false});
+  EXPECT_EQ(odd->place.before_us, 0);
 }
 
 TEST(ExecRecord, ForeignNotesAreNone) {

@@ -123,7 +123,7 @@ TEST(FormatDocument, WordsOfWhatIsKeptAreThoseOfTheCode) {
 
 TEST(FormatDocument, MembersOfWhatWasExecutedAreThoseOfTheCode) {
   ExecInfo exec;
-  exec.argv_cut = exec.exe_missing = true;
+  exec.argv_cut = exec.exe_missing = exec.foreign_mounts = true;
   ExitInfo by_code;
   by_code.exit_code = 0;
   ExitInfo by_signal;
@@ -137,8 +137,8 @@ TEST(FormatDocument, MembersOfWhatWasExecutedAreThoseOfTheCode) {
       word = word.empty() || word == of ? of : "both";
     }
   };
-  take(exec_value({}, exec), "exec");
-  take(exit_value({}, by_code), "exit");
+  take(exec_value({0, 0, 1}, exec), "exec");
+  take(exit_value({0, 0, 1}, by_code), "exit");
   take(exit_value({}, by_signal), "exit");
   std::map<std::string, std::string> written;
   for (const auto& row : table_below("### What was executed")) {

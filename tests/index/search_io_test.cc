@@ -49,6 +49,55 @@ TEST(Search, ATypedCommandIsOneHitAndNotItsLineOrItsProcessToo) {
   }
 }
 
+TEST(Search, ALineThatCtrlCMayHaveLeftSaysSo) {
+  replay::TypedLine line;
+  line.text = "rm frobnicate";
+  line.maybe_abandoned = true;
+  SessionCommands commands(format::testing::sample_info());
+  commands.typed(line);
+  commands.finish();
+  std::vector<SessionCommand> rows = commands.take();
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_TRUE(rows[0].uncertain);
+  Archive archive;
+  archive.make("alice", 0, "text\r\n");
+  archive.update();
+  {
+    auto store = IndexStore::open(archive.index(), IndexStore::Start::kGoOn);
+    ASSERT_TRUE(store);
+    const auto sessions = (*store)->sessions();
+    ASSERT_TRUE((*store)->begin());
+    ASSERT_TRUE((*store)->add(sessions->front().row, rows[0], false));
+    rows[0].uncertain = false;
+    ASSERT_TRUE((*store)->add(sessions->front().row, rows[0], false));
+    ASSERT_TRUE((*store)->commit());
+  }
+  SearchRequest request;
+  request.directory = archive.directory();
+  request.index = archive.index();
+  Search search(std::move(request),
+                std::move(*Pattern::compile(PatternKind::kSubstring, "frobnicate", false)));
+  std::vector<bool> found;
+  const auto plan = search.plan();
+  ASSERT_TRUE(search.session(plan->front(), [&](const auto&, const Hit& hit) {
+    found.push_back(hit.command.uncertain);
+    return true;
+  }));
+  EXPECT_EQ(found, (std::vector<bool>{true, false}));
+}
+
+TEST(Search, WhatCameBeforeTheRecordingHasATimeBeforeIt) {
+  format::ExecInfo early;
+  early.pid = 7;
+  early.argv = {"marker"};
+  SessionCommands commands(format::testing::sample_info());
+  commands.note(std::string(format::kOpelogExec), format::exec_value({0, 0, 700}, early));
+  commands.finish();
+  const std::vector<SessionCommand> rows = commands.take();
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].at_us, -700);
+}
+
 TEST(Search, TheIndexAndTheRecordingsSayTheSame) {
   Archive archive;
   for (int day = 0; day < 5; ++day) {

@@ -96,8 +96,9 @@ class ExecCaptureTest : public ::testing::Test {
     if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0) GTEST_SKIP() << "this kernel has no BTF";
     open({});
   }
-  void open(const ExecCaptureOptions& options) {
+  void open(ExecCaptureOptions options) {
     capture_.reset();
+    options.host_mounts = "/proc/self/ns/mnt";  // the first process may not be ours to look at
     ExecSink sink;
     sink.event = [this](ProcessEvent&& event) { events_.push_back(std::move(event)); };
     sink.lost = [this](std::uint64_t session, std::uint64_t count) { lost_[session] += count; };
@@ -212,6 +213,7 @@ TEST_F(ExecCaptureTest, AProcessIsToldInFull) {
   EXPECT_EQ(info.cwd, scratch / "de ep\n");
   EXPECT_EQ(info.argv, (std::vector<std::string>{scratch / "link", "true", "", "a\nb\xff"}));
   EXPECT_FALSE(info.argv_cut || info.argv_missing || info.exe_cut || info.cwd_cut);
+  EXPECT_FALSE(info.foreign_mounts);
   EXPECT_GE(events_[0].when, before);
   EXPECT_LE(events_[0].when, mono_now());
   EXPECT_EQ(std::get<ExecInfo>(events_[1].what).exe, std::filesystem::canonical("/usr/bin/true"));
@@ -315,6 +317,7 @@ TEST_F(ExecCaptureTest, PathsLeadThroughMounts) {
   join(held);
   watch(held);
   EXPECT_EQ(execs().at(0).cwd, scratch / "on/below");
+  EXPECT_TRUE(execs().at(0).foreign_mounts);
 }
 
 TEST_F(ExecCaptureTest, ChangedUsersStayMembers) {

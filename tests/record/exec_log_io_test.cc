@@ -94,7 +94,7 @@ TEST_F(ExecLogTest, SaysWhenAndWhereAndNotWhenItWasTold) {
   ASSERT_TRUE(exit);
   EXPECT_EQ(exit->place, (format::ExecPlace{65000, 8}));
   EXPECT_EQ(exit->info.exit_code, 3);
-  EXPECT_EQ(format::decode_exec(found[2])->place, (format::ExecPlace{0, 0}));
+  EXPECT_EQ(format::decode_exec(found[2])->place, (format::ExecPlace{0, 0, 5}));
   EXPECT_EQ(log.written(), 3U);
 }
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "replay/command_words.h"
+
 namespace opelog::replay {
 namespace {
 
@@ -26,7 +28,7 @@ ExecEvent exec_at(std::int64_t us, std::int64_t pid, std::int64_t ppid, const ch
   event.ppid = ppid;
   event.uid = 1000;
   event.argv = argv;
-  event.exe = "/usr/bin/x";
+  event.exe = "/usr/bin/" + program_name(argv);
   event.cwd = "/home";
   event.exit_code = takes_us < 0 ? -1 : exit_code;
   return event;
@@ -49,6 +51,57 @@ TEST(CommandList, ALineAndItsProcessAreOneCommand) {
   EXPECT_EQ(commands[1].end_us, kSecond + 1500);
   EXPECT_EQ(commands[2].known, KnownBy::kScreen);
   EXPECT_FALSE(commands[2].status);
+}
+
+ExecEvent before_at(std::int64_t before_us, std::int64_t pid, std::int64_t ppid, const char* argv) {
+  ExecEvent event = exec_at(0, pid, ppid, argv, 0, 0);
+  event.before_us = before_us;
+  return event;
+}
+
+TEST(CommandList, WhatCameBeforeTheRecordingExplainsNothingInIt) {
+  // The hook's shell became the shim, whose child is the session's shell.
+  const std::vector<ExecEvent> events{before_at(900, 5, 1, "bash -c 'exec opelog-shell --force'"),
+                                      before_at(700, 6, 5, "marker"), exec_at(10, 10, 5, "bash -c ls", 2),
+                                      exec_at(20, 11, 10, "ls", 2)};
+  const auto commands = join_commands({}, events);
+  ASSERT_EQ(commands.size(), 2U);
+  EXPECT_TRUE(commands[0].helper);
+  EXPECT_EQ(commands[0].before_us, 900);
+  EXPECT_EQ(commands[0].execs, (std::vector<std::size_t>{0, 1}));
+  EXPECT_EQ(commands[1].text, "bash -c ls");
+  EXPECT_EQ(commands[1].number, 1U);
+  EXPECT_EQ(commands[1].status, 2);
+  EXPECT_EQ(commands[1].execs, (std::vector<std::size_t>{2, 3}));
+}
+
+TEST(CommandList, WhatCameBeforeTheRecordingIsNoTypedLines) {
+  // A profile hook: the login shell reads lines, had it gone on.
+  TypedLine early = typed_at(1, "marker");
+  early.ready_us = early.entered_us = 0;
+  const auto commands = join_commands({early}, {before_at(900, 5, 1, "-bash"), before_at(700, 6, 5, "marker"),
+                                                exec_at(10, 10, 5, "-bash", 0, -1)});
+  ASSERT_EQ(commands.size(), 3U);
+  EXPECT_EQ(commands[0].text, "-bash");
+  EXPECT_EQ(commands[1].before_us, 700);
+  EXPECT_TRUE(commands[1].helper);
+  EXPECT_EQ(commands[2].execs, std::vector<std::size_t>{2});
+}
+
+TEST(CommandList, AShellIsOneByWhatRunsAndNotByItsName) {
+  ExecEvent hidden = exec_at(kSecond + 500, 11, 10, "foo", 0, -1);
+  hidden.exe = "/usr/bin/zsh";
+  ExecEvent named = exec_at(kSecond + 500, 11, 10, "bash", 0, -1);
+  named.exe = "/usr/bin/python3.11";
+  const std::vector<TypedLine> lines{typed_at(1, "x"), typed_at(3, "id")};
+  for (const ExecEvent& inner : {hidden, named}) {
+    const auto commands =
+        join_commands(lines, {kLoginShell, inner, exec_at(3 * kSecond + 500, 12, 11, "id", 0)});
+    ASSERT_EQ(commands.size(), 3U);
+    const bool shell = inner.argv == "foo";
+    EXPECT_EQ(commands[2].known, shell ? KnownBy::kBoth : KnownBy::kScreen) << inner.argv;
+    EXPECT_EQ(commands[1].execs.size(), shell ? 1U : 2U) << inner.argv;
+  }
 }
 
 TEST(CommandList, AnExecSeenShortlyBeforeTheEchoOfEnterBelongsToIt) {

@@ -53,11 +53,53 @@ TEST(CommandWords, AreLimited) {
 TEST(CommandWords, TellAShellAtTheTerminalFromAScript) {
   for (const char* argv : {"-bash", "bash", "bash -i", "bash --norc --noprofile", "bash --rcfile x",
                            "/bin/zsh -f", "sh", "-zsh", "dash -o emacs"})
-    EXPECT_TRUE(is_interactive_shell(argv)) << argv;
+    EXPECT_TRUE(is_interactive_shell(argv, "")) << argv;
   for (const char* argv : {"bash x.sh", "sh -c ls", "bash -lc ls", "sh -e x", "ls", "vim", "", "bashful"})
-    EXPECT_FALSE(is_interactive_shell(argv)) << argv;
+    EXPECT_FALSE(is_interactive_shell(argv, "")) << argv;
   EXPECT_EQ(program_name("-bash -i"), "bash");
   EXPECT_EQ(program_name("/usr/bin/ls -l"), "ls");
+  EXPECT_EQ(program_name("'/opt/a b/it'\\''s so' -l"), "it's so");
+}
+
+TEST(CommandWords, AShellIsOneByWhatRuns) {
+  const std::pair<const char*, const char*> shells[] = {{"foo", "/usr/bin/zsh"},
+                                                        {"'a -c b' -i", "/usr/bin/bash"},
+                                                        {"sh", "/usr/bin/dash"},
+                                                        {"-zsh", "/usr/bin/zsh-5.9"},
+                                                        {"x", "/bin/ksh93"},
+                                                        {"bash", "/usr/bin/bash (deleted)"},
+                                                        {"sh", "/usr/bin/busybox"},
+                                                        {"busybox ash", "/bin/busybox"},
+                                                        {"busybox sh -i", ""},
+                                                        {"-sh", "/usr/lib/initrd/busybox"},
+                                                        {"a", "/usr/local/bin/bash-static"}};
+  for (const auto& [argv, exe] : shells) EXPECT_TRUE(is_interactive_shell(argv, exe)) << argv << ' ' << exe;
+  const std::pair<const char*, const char*> others[] = {
+      {"bash", "/usr/bin/python3.11"},  {"-bash", "/home/a/x"},
+      {"foo x.sh", "/usr/bin/zsh"},     {"foo -c x", "/usr/bin/bash"},
+      {"vi", "/usr/bin/busybox"},       {"busybox", "/usr/bin/busybox"},
+      {"busybox sh x", "/bin/busybox"}, {"sh -c ls", "/bin/busybox"},
+      {"bash", "/usr/bin/bashful"},     {"bash", "/memfd:x"}};
+  for (const auto& [argv, exe] : others) EXPECT_FALSE(is_interactive_shell(argv, exe)) << argv << ' ' << exe;
+}
+
+TEST(CommandWords, TellAnotherNameThanTheProgramsOwn) {
+  EXPECT_EQ(other_name("foo -i", "/usr/bin/zsh"), "zsh");
+  EXPECT_EQ(other_name("-bash", "/usr/bin/python3.11"), "python3.11");
+  EXPECT_EQ(other_name("awk x", "/usr/bin/mawk"), "mawk");
+  EXPECT_EQ(other_name("ls", "/usr/bin/lsof"), "lsof");
+  EXPECT_EQ(other_name("", "/usr/bin/ls"), "ls");
+  EXPECT_EQ(other_name("sh -c x", "/usr/bin/sleep"), "sleep");
+  EXPECT_EQ(other_name("ls", "/usr/bin/busybox"), "busybox");
+  for (const auto& [argv, exe] :
+       std::vector<std::pair<const char*, const char*>>{{"-bash", "/usr/bin/bash"},
+                                                        {"python3 x", "/usr/bin/python3.11"},
+                                                        {"vim", "/usr/bin/vim.basic"},
+                                                        {"/bin/sh x", "/usr/bin/dash"},
+                                                        {"ls", ""},
+                                                        {"busybox ls", "/usr/bin/busybox"},
+                                                        {"'a b' c", "/opt/a b"}})
+    EXPECT_EQ(other_name(argv, exe), "") << argv;
 }
 
 }  // namespace

@@ -26,6 +26,30 @@ std::string exit_of(std::int64_t pid, int code, std::int64_t at_us = 9) {
   return format::exit_value(ExecPlace{at_us, 8}, info);
 }
 
+TEST(ExecEvents, WhatRanBeforeTheStartEndsWithNothingOfTheSession) {
+  const auto before = [](std::int64_t pid) {
+    ExecInfo info;
+    info.pid = pid;
+    info.argv = {"early"};
+    return format::exec_value(ExecPlace{0, 0, 500}, info);
+  };
+  ExitInfo end;
+  end.pid = 40;
+  end.exit_code = 3;
+  ExecEvents events;
+  events.note("OPELOG_EXEC", before(40));
+  events.note("OPELOG_EXEC", before(41));
+  events.note("OPELOG_EXIT", format::exit_value(ExecPlace{0, 0, 400}, end));
+  events.note("OPELOG_EXEC", exec_of(41, {"another"}));
+  events.note("OPELOG_EXIT", exit_of(41, 5));
+  ASSERT_EQ(events.events().size(), 3u);
+  EXPECT_EQ(events.events()[0].before_us, 500);
+  EXPECT_EQ(events.events()[0].exit_code, 3);
+  EXPECT_EQ(events.events()[1].exit_code, -1) << "its number was used again";
+  EXPECT_EQ(events.events()[2].exit_code, 5);
+  EXPECT_EQ(events.events()[2].before_us, 0);
+}
+
 TEST(ExecEvents, WhatIsNotKeptIsCountedAndEndsNothingElse) {
   ExecEvents events;
   events.note("OPELOG_EXEC", exec_of(40, {"first"}));
