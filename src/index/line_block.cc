@@ -74,13 +74,14 @@ std::string LineBlock::pack() const {
 }
 
 std::optional<LineBlock> LineBlock::unpack(std::string_view packed) {
-  const auto size = ZSTD_getFrameContentSize(packed.data(), packed.size());
-  if (size > kMaxBlockBytes) return std::nullopt;  // the two error values are larger
-  std::string plain(size, '\0');
-  if (ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size()) != size) return std::nullopt;
+  BlockReader reader;
+  return reader.text(packed) ? reader.block() : std::nullopt;
+}
+
+std::optional<LineBlock> LineBlock::parse(std::string_view plain) {
   std::string_view left = plain;
   std::uint64_t lines = 0;
-  if (!take_number(left, lines) || lines > size) return std::nullopt;
+  if (!take_number(left, lines) || lines > plain.size()) return std::nullopt;
   LineBlock block;
   block.places_.resize(lines);
   for (Place& place : block.places_) {
@@ -106,6 +107,38 @@ std::optional<LineBlock> LineBlock::unpack(std::string_view packed) {
   }
   if (begin != block.text_.size()) return std::nullopt;
   return block;
+}
+
+struct BlockReader::Unpacker {
+  ZSTD_DCtx* context = ZSTD_createDCtx();
+  Unpacker() = default;
+  ~Unpacker() { ZSTD_freeDCtx(context); }
+  Unpacker(const Unpacker&) = delete;
+  Unpacker& operator=(const Unpacker&) = delete;
+};
+
+BlockReader::BlockReader() : unpacker_(std::make_unique<Unpacker>()) {}
+BlockReader::~BlockReader() = default;
+
+std::optional<std::string_view> BlockReader::text(std::string_view packed) {
+  size_ = 0;
+  const auto size = ZSTD_getFrameContentSize(packed.data(), packed.size());
+  if (size > kMaxBlockBytes) return std::nullopt;  // the two error values are larger
+  if (plain_.size() < size) plain_.resize(size);
+  if (ZSTD_decompressDCtx(unpacker_->context, plain_.data(), size, packed.data(), packed.size()) != size)
+    return std::nullopt;
+  size_ = size;
+  std::string_view left = std::string_view(plain_).substr(0, size_);
+  std::uint64_t lines = 0;
+  if (!take_number(left, lines) || lines > size_) return std::nullopt;
+  std::size_t at = 0;  // behind two numbers for each line
+  for (std::uint64_t numbers = 2 * lines; numbers > 0 && at < left.size(); ++at)
+    if (static_cast<unsigned char>(left[at]) < 128) --numbers;
+  return left.substr(at);
+}
+
+std::optional<LineBlock> BlockReader::block() const {
+  return LineBlock::parse(std::string_view(plain_).substr(0, size_));
 }
 
 }  // namespace opelog::index

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,6 +46,8 @@ class LineBlock {
   static std::optional<LineBlock> unpack(std::string_view packed);
 
  private:
+  friend class BlockReader;
+  static std::optional<LineBlock> parse(std::string_view plain);
   struct Place {
     std::int64_t at_ms = 0;
     std::uint64_t offset = 0;
@@ -52,6 +55,26 @@ class LineBlock {
   };
   std::string text_;
   std::vector<Place> places_;
+};
+
+/// Unpacks many blocks, in memory that it keeps; most are only looked at as a whole.
+class BlockReader {
+ public:
+  BlockReader();
+  ~BlockReader();
+  BlockReader(const BlockReader&) = delete;
+  BlockReader& operator=(const BlockReader&) = delete;
+
+  /// What LineBlock::text() would be, until the next call; nullopt: damaged.
+  std::optional<std::string_view> text(std::string_view packed);
+  /// The block that text() was asked for last, with its lines; nullopt: damaged.
+  [[nodiscard]] std::optional<LineBlock> block() const;
+
+ private:
+  struct Unpacker;
+  std::unique_ptr<Unpacker> unpacker_;
+  std::string plain_;
+  std::size_t size_ = 0;  ///< of it, in use
 };
 
 }  // namespace opelog::index
