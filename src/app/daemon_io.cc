@@ -11,7 +11,9 @@
 #include "core/append_only_io.h"
 #include "core/clock_io.h"
 #include "core/fd_io.h"
+#include "format/recording_files_io.h"
 #include "format/recording_list_io.h"
+#include "format/stored_name.h"
 #include "record/account_io.h"
 #include "record/exec_capture_io.h"
 #include "record/proc_connector_io.h"
@@ -30,6 +32,18 @@ struct Repairs {
   std::vector<seal::CrashedEntry> interrupted;
   int repaired = 0;
 };
+
+// Of the files that a removal takes, as they are stored.
+seal::FileSizes sizes_of(const record::RecordingRemoval& removal) {
+  seal::FileSizes sizes;
+  for (const auto& file : removal.files()) {
+    const std::string written = format::parse_stored_name(file.name).file;
+    (written.ends_with(format::kTimeSuffix)  ? sizes.time
+     : written.ends_with(format::kLogSuffix) ? sizes.log
+                                             : sizes.in) += file.bytes;
+  }
+  return sizes;
+}
 
 // Only what lay there when the daemon began: a recording that a login makes meanwhile is not to be touched.
 void repair_directory(const std::string& path, WallUs began, Repairs& repairs) {
@@ -141,6 +155,12 @@ Status Daemon::start() {
       });
   retention_ = std::make_unique<record::RetentionDesk>(
       loop_, facts_, [this](std::uint64_t inode) { guard_->own_removed(inode); });
+  retention_->before_prune = [this](const record::RecordingRemoval& removal, format::PruneReason why) {
+    return ledger_->pruned(removal.recording().name, format::prune_word(why), sizes_of(removal));
+  };
+  retention_->before_compressed = [this](const record::RecordingRemoval& removal) {
+    return ledger_->compressed(removal.recording().name, sizes_of(removal));
+  };
   auto server = record::ControlServer::start(loop_, std::move(*control), config_.file_group, *this, facts_);
   if (!server) return std::move(server).error();
   control_ = std::move(*server);
@@ -494,12 +514,19 @@ Status Daemon::reopen_log() {
 }
 
 void Daemon::thaw(int seconds, Reply<std::int64_t> reply) {
-  guard_->thaw(seconds,
-               [reply](Result<int> files) { files ? reply(std::int64_t{*files}) : reply(files.error()); });
+  guard_->thaw(seconds, [this, reply, seconds](Result<int> files) {
+    if (!files) return reply(files.error());
+    ledger_->add(seal::ThawedEntry{*files, seconds});
+    reply(std::int64_t{*files});
+  });
 }
 
 void Daemon::freeze(Reply<std::int64_t> reply) {
-  guard_->freeze([reply](Result<int> files) { files ? reply(std::int64_t{*files}) : reply(files.error()); });
+  guard_->freeze([this, reply](Result<int> files) {
+    if (!files) return reply(files.error());
+    ledger_->add(seal::FrozenEntry{*files});
+    reply(std::int64_t{*files});
+  });
 }
 
 void Daemon::prune(const std::string& recording, format::PruneReason why, Reply<std::int64_t> reply) {

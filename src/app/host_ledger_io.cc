@@ -103,6 +103,23 @@ void HostLedger::add(seal::EntryBody body) {
   if (ledger_) ledger_->add(std::move(body));
 }
 
+Status HostLedger::pruned(const std::string& recording, const std::string& why,
+                          const seal::FileSizes& sizes) {
+  return add_now(seal::PrunedEntry{recording, why, sizes});
+}
+
+Status HostLedger::compressed(const std::string& recording, const seal::FileSizes& sizes) {
+  return add_now(seal::CompressedEntry{recording, sizes});
+}
+
+Status HostLedger::add_now(seal::EntryBody body) {
+  if (ledger_) {
+    if (auto added = ledger_->add_now(std::move(body)); added || required_) return added;
+    return {};
+  }
+  return required_ ? Status{Error{Code::kIo, "no ledger: " + problem_, 0}} : Status{};
+}
+
 std::map<std::uint64_t, std::string> HostLedger::interrupted() const {
   return ledger_ ? ledger_->interrupted() : std::map<std::uint64_t, std::string>();
 }

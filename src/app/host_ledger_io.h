@@ -33,6 +33,10 @@ class HostLedger {
   /// Entered if there is a ledger.
   void add(seal::EntryBody body);
 
+  /// Entered before the files go. An error: the ledger takes nothing, and they must stay.
+  Status pruned(const std::string& recording, const std::string& why, const seal::FileSizes& sizes);
+  Status compressed(const std::string& recording, const seal::FileSizes& sizes);
+
   /// Recordings that a former daemon left open, by session number: once they are completed,
   /// enter_interrupted() says what they hold. Reads them whole: on a thread.
   [[nodiscard]] std::map<std::uint64_t, std::string> interrupted() const;
@@ -48,6 +52,7 @@ class HostLedger {
 
  private:
   void open();
+  Status add_now(seal::EntryBody body);
 
   Loop& loop_;
   FactSink facts_;

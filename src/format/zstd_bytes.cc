@@ -48,12 +48,21 @@ std::string zstd_pack(std::string_view plain, int level) {
   return packed;
 }
 
-std::optional<std::string> zstd_unpack(std::string_view packed, std::size_t limit) {
+struct ZstdFrames::State {
+  std::unique_ptr<ZSTD_DCtx, FreeUnpacking> context{ZSTD_createDCtx()};
+};
+
+ZstdFrames::ZstdFrames() : state_(std::make_unique<State>()) {}
+ZstdFrames::~ZstdFrames() = default;
+
+std::optional<std::size_t> ZstdFrames::unpack(std::string_view packed, std::size_t limit,
+                                              std::string& plain) {
   const auto size = ZSTD_getFrameContentSize(packed.data(), packed.size());
   if (size > limit) return std::nullopt;  // the two error values are larger
-  std::string plain(size, '\0');
-  if (ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size()) != size) return std::nullopt;
-  return plain;
+  if (plain.size() < size) plain.resize(size);
+  if (ZSTD_decompressDCtx(state_->context.get(), plain.data(), size, packed.data(), packed.size()) != size)
+    return std::nullopt;
+  return size;
 }
 
 std::unique_ptr<Unpacker> zstd_unpacker() {

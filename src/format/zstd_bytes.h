@@ -16,8 +16,23 @@ constexpr std::size_t kZstdHeadBytes = 18;
 
 /// One frame; "" if that fails.
 std::string zstd_pack(std::string_view plain, int level);
-/// Of one frame that says how large it is; nullopt if damaged or larger than `limit`.
-std::optional<std::string> zstd_unpack(std::string_view packed, std::size_t limit);
+
+/// Unpacks many frames that say how large they are, with memory that it keeps.
+class ZstdFrames {
+ public:
+  ZstdFrames();
+  ~ZstdFrames();
+  ZstdFrames(const ZstdFrames&) = delete;
+  ZstdFrames& operator=(const ZstdFrames&) = delete;
+
+  /// Into `plain`, which grows and never shrinks: how many bytes are the frame's. nullopt: damaged, or larger
+  /// than `limit`.
+  std::optional<std::size_t> unpack(std::string_view packed, std::size_t limit, std::string& plain);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 /// Any number of frames, one after the other. nullptr without memory.
 std::unique_ptr<Unpacker> zstd_unpacker();

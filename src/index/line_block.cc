@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/clock.h"
-#include "format/zstd_bytes.h"
 
 namespace opelog::index {
 namespace {
@@ -69,12 +68,14 @@ std::string LineBlock::pack() const {
 }
 
 std::optional<LineBlock> LineBlock::unpack(std::string_view packed) {
-  const auto plain = format::zstd_unpack(packed, kMaxBlockBytes);
-  if (!plain) return std::nullopt;
-  const std::size_t size = plain->size();
-  std::string_view left = *plain;
+  BlockReader reader;
+  return reader.text(packed) ? reader.block() : std::nullopt;
+}
+
+std::optional<LineBlock> LineBlock::parse(std::string_view plain) {
+  std::string_view left = plain;
   std::uint64_t lines = 0;
-  if (!take_number(left, lines) || lines > size) return std::nullopt;
+  if (!take_number(left, lines) || lines > plain.size()) return std::nullopt;
   LineBlock block;
   block.places_.resize(lines);
   for (Place& place : block.places_) {
@@ -100,6 +101,24 @@ std::optional<LineBlock> LineBlock::unpack(std::string_view packed) {
   }
   if (begin != block.text_.size()) return std::nullopt;
   return block;
+}
+
+std::optional<std::string_view> BlockReader::text(std::string_view packed) {
+  size_ = 0;
+  const auto size = frames_.unpack(packed, kMaxBlockBytes, plain_);
+  if (!size) return std::nullopt;
+  size_ = *size;
+  std::string_view left = std::string_view(plain_).substr(0, size_);
+  std::uint64_t lines = 0;
+  if (!take_number(left, lines) || lines > size_) return std::nullopt;
+  std::size_t at = 0;  // behind two numbers for each line
+  for (std::uint64_t numbers = 2 * lines; numbers > 0 && at < left.size(); ++at)
+    if (static_cast<unsigned char>(left[at]) < 128) --numbers;
+  return left.substr(at);
+}
+
+std::optional<LineBlock> BlockReader::block() const {
+  return LineBlock::parse(std::string_view(plain_).substr(0, size_));
 }
 
 }  // namespace opelog::index

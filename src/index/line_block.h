@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "format/zstd_bytes.h"
+
 namespace opelog::index {
 
 /// Bytes of text after which a block is full.
@@ -45,6 +47,8 @@ class LineBlock {
   static std::optional<LineBlock> unpack(std::string_view packed);
 
  private:
+  friend class BlockReader;
+  static std::optional<LineBlock> parse(std::string_view plain);
   struct Place {
     std::int64_t at_ms = 0;
     std::uint64_t offset = 0;
@@ -52,6 +56,20 @@ class LineBlock {
   };
   std::string text_;
   std::vector<Place> places_;
+};
+
+/// Unpacks many blocks, in memory that it keeps; most are only looked at as a whole.
+class BlockReader {
+ public:
+  /// What LineBlock::text() would be, until the next call; nullopt: damaged.
+  std::optional<std::string_view> text(std::string_view packed);
+  /// The block that text() was asked for last, with its lines; nullopt: damaged.
+  [[nodiscard]] std::optional<LineBlock> block() const;
+
+ private:
+  format::ZstdFrames frames_;
+  std::string plain_;
+  std::size_t size_ = 0;  ///< of it, in use
 };
 
 }  // namespace opelog::index

@@ -81,13 +81,28 @@ std::string query_of(const std::string& text, bool any_case) {
   return query;
 }
 
+// `source` for many lines at once: ^ and $ are the ends of each, and never_nl sees to it that nothing goes
+// over one. None for what looks at the ends of the text itself, or changes what ^ and $ are.
+std::unique_ptr<re2::RE2> over_lines(const std::string& source, bool any_case) {
+  for (const char* own : {"\\A", "\\z", "\\Q", "\\C"})
+    if (source.find(own) != std::string::npos) return nullptr;
+  for (std::size_t at = source.find("(?"); at != std::string::npos; at = source.find("(?", at + 1)) {
+    const std::string_view flags = std::string_view(source).substr(at + 2, 2);
+    if (flags.substr(0, 1) != ":" && flags != "i)" && flags != "i:" && flags.substr(0, 1) != "P")
+      return nullptr;
+  }
+  auto expression = std::make_unique<RE2>("(?m:" + source + ")", options_of(any_case));
+  return expression->ok() ? std::move(expression) : nullptr;
+}
+
 }  // namespace
 
 struct Pattern::State {
   PatternKind kind = PatternKind::kSubstring;
   std::string literal;                   ///< kSubstring and kWord, if the case counts
   std::unique_ptr<re2::RE2> expression;  ///< otherwise
-  bool over_lines = false;  ///< `expression` finds in many lines at once what it finds in one of them
+  std::unique_ptr<re2::RE2>
+      over_lines;  ///< finds in many lines at once what `expression` finds in one of them
   std::string query;
 
   [[nodiscard]] std::optional<Match> next(std::string_view line, std::size_t from) const {
@@ -123,8 +138,7 @@ Result<Pattern> Pattern::compile(PatternKind kind, const std::string& text, bool
   state->expression = std::make_unique<RE2>(source, options_of(any_case));
   if (!state->expression->ok())
     return Error{Code::kInvalid, "the pattern is no regular expression: " + state->expression->error(), 0};
-  // Anchors and escapes may look at where a line ends; never_nl sees to the rest.
-  state->over_lines = kind != PatternKind::kRegex || source.find_first_of("^$\\(") == std::string::npos;
+  state->over_lines = over_lines(source, any_case);
   state->query = kind == PatternKind::kRegex ? query_of(source, any_case) : trigram_query(text, true);
   return Pattern(std::move(state));
 }
@@ -147,7 +161,7 @@ std::optional<Match> Pattern::find(std::string_view line, std::size_t from) cons
 bool Pattern::may_match(std::string_view text) const {
   if (!state_->expression) return text.find(state_->literal) != std::string_view::npos;
   if (!state_->over_lines) return true;
-  return state_->expression->Match({text.data(), text.size()}, 0, text.size(), RE2::UNANCHORED, nullptr, 0);
+  return state_->over_lines->Match({text.data(), text.size()}, 0, text.size(), RE2::UNANCHORED, nullptr, 0);
 }
 
 const std::string& Pattern::query() const noexcept {

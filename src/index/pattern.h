@@ -35,7 +35,7 @@ class Pattern {
 
   /// First match in one line, at or behind `from`.
   [[nodiscard]] std::optional<Match> find(std::string_view line, std::size_t from = 0) const;
-  /// false: no line of `text` matches. A quick look at many lines at once.
+  /// false: no line of `text` matches. A quick look at many lines at once, from any thread.
   [[nodiscard]] bool may_match(std::string_view text) const;
   /// A full text query for trigrams.h's words, "" if every text may match.
   [[nodiscard]] const std::string& query() const noexcept;

@@ -1,6 +1,8 @@
 #include "index/search_io.h"
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
@@ -140,6 +142,50 @@ class ScanSink final : public SessionSink {
   SessionHits& hits_;
 };
 
+/// Blocks that are unpacked and looked through together, by two threads. Two megabytes of text.
+constexpr std::size_t kBlocksAtOnce = 128;
+/// Fewer are not worth a thread.
+constexpr std::size_t kBlocksOfAThread = 8;
+
+/// Packed blocks, until there are enough of them to look through.
+class PackedBlocks {
+ public:
+  void add(std::string_view packed) { packed_.emplace_back(packed); }
+  [[nodiscard]] bool full() const { return packed_.size() >= kBlocksAtOnce; }
+
+  /// In their order those with lines that may match; the others are nullopt. Code::kInvalid if one is
+  /// damaged. Empties this.
+  Result<std::vector<std::optional<LineBlock>>> take(const Pattern& pattern) {
+    const std::vector<std::string> packed = std::exchange(packed_, {});
+    std::vector<std::optional<LineBlock>> found(packed.size());
+    std::atomic<std::size_t> next = 0;
+    const auto look = [&] {
+      BlockReader reader;
+      for (std::size_t i = next++; i < packed.size(); i = next++) {
+        const auto text = reader.text(packed[i]);
+        if (!text) return false;
+        if (!pattern.may_match(*text)) continue;
+        found[i] = reader.block();
+        if (!found[i]) return false;
+      }
+      return true;
+    };
+    bool good = false;
+    if (packed.size() < kBlocksOfAThread) {
+      good = look();
+    } else {
+      auto other = std::async(std::launch::async, look);
+      good = look();
+      good = other.get() && good;
+    }
+    if (!good) return Error{Code::kInvalid, "the index: a block is damaged", 0};
+    return found;
+  }
+
+ private:
+  std::vector<std::string> packed_;
+};
+
 }  // namespace
 
 struct Search::State {
@@ -150,6 +196,8 @@ struct Search::State {
   Statement block, command, blocks_of, commands_of;
   using Rows = std::vector<std::pair<std::int64_t, std::int64_t>>;  ///< session, row
   std::optional<Rows> blocks, commands;  ///< that may match, sorted; nullopt: any of the session may
+
+  PackedBlocks looked;  ///< of the session that is searched now
 
   State(SearchRequest r, Pattern p) : request(std::move(r)), pattern(std::move(p)) {}
 
@@ -266,8 +314,18 @@ struct Search::State {
     return true;
   }
 
+  Result<bool> look(SessionHits& hits) {
+    auto found = looked.take(pattern);
+    if (!found) return std::move(found).error();
+    for (const auto& one : *found)
+      for (std::size_t i = 0; one && i < one->lines(); ++i)
+        if (!hits.line(one->line(i))) return false;
+    return true;
+  }
+
   Result<bool> from_index(const IndexedSession& session, const HitSink& sink) {
     SessionHits hits(request, pattern, session, sink);
+    looked = {};  // of one that was broken off
     if (request.commands) {
       auto more = rows(session.row, commands, command, commands_of,
                        [&](const Statement& row) -> Result<bool> { return hits.command(command_row(row)); });
@@ -275,13 +333,10 @@ struct Search::State {
     }
     if (request.text) {
       auto more = rows(session.row, blocks, block, blocks_of, [&](const Statement& row) -> Result<bool> {
-        const auto unpacked = LineBlock::unpack(row.text(0));
-        if (!unpacked) return Error{Code::kInvalid, "the index: a block is damaged", 0};
-        if (!pattern.may_match(unpacked->text())) return true;
-        for (std::size_t i = 0; i < unpacked->lines(); ++i)
-          if (!hits.line(unpacked->line(i))) return false;
-        return true;
+        looked.add(row.text(0));
+        return looked.full() ? look(hits) : true;
       });
+      if (more && *more) more = look(hits);
       if (!more || !*more) return more;
     }
     return hits.flush();

@@ -3,7 +3,8 @@
 //
 // Nothing is written. plan() says which sessions there are; session() gives one session's hits in order of
 // time. An index that turns out to be damaged is left (problem() says so) and the recordings are read.
-// Memory: 16 bytes for each block that may match, and the hits of one session up to kMaxKeptHits. What an
+// Memory: 16 bytes for each block that may match, some MiB of blocks, and the hits of one session up to
+// kMaxKeptHits. Blocks are looked through by two threads, never more than one session's at once. What an
 // operator typed stands on his screen too, and its process was executed: they are no second hits.
 #pragma once
 

@@ -69,11 +69,11 @@ struct Write {
     json.text("dl", to_base64(e.log)).text("dt", to_base64(e.time)).text("di", to_base64(e.in));
   }
   void operator()(const PrunedEntry& e) const {
-    json.number_u("no", e.no).text("recording", e.recording).text("why", e.why);
+    json.text("recording", e.recording).text("why", e.why);
     put_sizes(json, e.sizes);
   }
   void operator()(const CompressedEntry& e) const {
-    json.number_u("no", e.no).text("recording", e.recording);
+    json.text("recording", e.recording);
     put_sizes(json, e.sizes);
   }
   void operator()(const ThawedEntry& e) const { json.number("files", e.files).number("seconds", e.seconds); }
@@ -190,14 +190,14 @@ std::optional<EntryBody> read_pruned(const JsonValue& j) {
   PrunedEntry e;
   e.recording = j.text_or("recording", "");
   e.why = j.text_or("why", "");
-  if (!take(j, "no", e.no) || !take_sizes(j, e.sizes)) return std::nullopt;
+  if (!take_sizes(j, e.sizes)) return std::nullopt;
   return e;
 }
 
 std::optional<EntryBody> read_compressed(const JsonValue& j) {
   CompressedEntry e;
   e.recording = j.text_or("recording", "");
-  if (!take(j, "no", e.no) || !take_sizes(j, e.sizes)) return std::nullopt;
+  if (!take_sizes(j, e.sizes)) return std::nullopt;
   return e;
 }
 

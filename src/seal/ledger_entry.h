@@ -62,12 +62,10 @@ struct CrashedEntry {
   Digest log{}, time{}, in{};
 };
 struct PrunedEntry {
-  std::uint64_t no = 0;  ///< 0: recorded before there was a ledger
   std::string recording, why;
   FileSizes sizes;
 };
 struct CompressedEntry {
-  std::uint64_t no = 0;
   std::string recording;
   FileSizes sizes;
 };

@@ -77,7 +77,7 @@ void take_entry(LedgerState& state, std::string_view line) {
   } else if (const auto* crashed = std::get_if<CrashedEntry>(&entry->body)) {
     state.open.erase(crashed->no);
   } else if (const auto* pruned = std::get_if<PrunedEntry>(&entry->body)) {
-    state.open.erase(pruned->no);
+    std::erase_if(state.open, [&](const auto& session) { return session.second == pruned->recording; });
   } else if (const auto* key = std::get_if<KeyEntry>(&entry->body)) {
     if (index == 0) state.first = key->next;
   }

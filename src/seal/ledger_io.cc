@@ -102,6 +102,15 @@ void Ledger::add(EntryBody body) {
   add_line(encode_entry({tree_.size(), wall_now(), std::move(body)}));
 }
 
+Status Ledger::add_now(EntryBody body) {
+  if (auto put = put_owed(); !put) {
+    failed(put.error());
+    return put;
+  }
+  add(std::move(body));
+  return {};
+}
+
 void Ledger::add_line(const std::string& line) {
   owed_ += line + "\n";
   tree_.append(leaf_hash(line));

@@ -47,6 +47,9 @@ class Ledger {
 
   /// Never fails for good: what the file does not take now is owed to it, and counted where that is too much.
   void add(EntryBody body);
+  /// The same for what must not happen without its entry: an error, and nothing entered, if the file takes
+  /// nothing.
+  Status add_now(EntryBody body);
   /// For RecordingWriter's `opened`. An error: the file takes nothing.
   Result<format::Sealing> open_session(const format::SessionInfo& info, const std::string& recording);
 

@@ -185,7 +185,8 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
     }
   } else if (const auto* pruned = std::get_if<PrunedEntry>(&entry.body)) {
     const std::string why = pruned->why.empty() ? "policy" : pruned->why;
-    if (LedgerSession* s = session_of(pruned->no))
+    const auto no = verdict_.by_recording.find(pruned->recording);
+    if (LedgerSession* s = no != verdict_.by_recording.end() ? session_of(no->second) : nullptr)
       s->pruned = why;
     else
       verdict_.pruned_unsealed[pruned->recording] = why;

@@ -29,6 +29,26 @@ TEST(LineBlock, ComesBackAsItWas) {
   EXPECT_EQ(back->text(), block.text());
 }
 
+TEST(LineBlock, AReaderTellsTheTextOfOneAfterTheOther) {
+  BlockReader reader;
+  LineBlock many;
+  for (int i = 0; i < 300; ++i) many.add(i * kUsPerS, static_cast<std::uint64_t>(i) << 40, "line");
+  for (const LineBlock& block : {many, sample_block(), many, LineBlock()}) {
+    const auto text = reader.text(block.pack());
+    ASSERT_TRUE(text);
+    EXPECT_EQ(*text, block.text());
+    const auto whole = reader.block();
+    ASSERT_TRUE(whole);
+    EXPECT_EQ(whole->text(), block.text());
+    ASSERT_EQ(whole->lines(), block.lines());
+    if (!block.empty()) {
+      EXPECT_EQ(whole->line(block.lines() - 1).offset, block.line(block.lines() - 1).offset);
+    }
+  }
+  EXPECT_FALSE(reader.text("damaged"));
+  EXPECT_FALSE(reader.block()) << "nothing is left of the one before";
+}
+
 TEST(LineBlock, ALineFeedWithinALineIsABlank) {
   LineBlock block;
   block.add(0, 0, "a\nb");
@@ -44,6 +64,7 @@ TEST(LineBlock, NoDamageIsMoreThanAnAnswerOfNone) {
     std::string damaged = packed;
     for (int bit = 0; bit < 8; ++bit) {
       damaged[i] = static_cast<char>(packed[i] ^ (1 << bit));
+      (void)BlockReader().text(damaged);
       if (const auto block = LineBlock::unpack(damaged)) {
         for (std::size_t k = 0; k < block->lines(); ++k) (void)block->line(k);
       }

@@ -53,12 +53,16 @@ TEST(Pattern, WhatIsNoPatternIsRefusedWithAReason) {
 
 TEST(Pattern, AQuickLookAtManyLinesMissesNone) {
   const std::string text = "first\nsecond one\nthird\n";
-  for (const char* pattern : {"d o", "[a-z]+$", "^second", "t.?$", "first", "d[^x]*one", "(?:^third)"}) {
+  for (const char* pattern : {"d o", "[a-z]+$", "^second", "t.?$", "first", "d[^x]*one", "(?:^third)",
+                              "\\w{5} one$", "^$|^second one$", "(?i)^THIRD$", "\\Asecond", "third\\z",
+                              "(?-m)^third", "\\Qthird", "(^f|d$)", "[^x]$"}) {
     const auto compiled = Pattern::compile(PatternKind::kRegex, pattern, false);
     ASSERT_TRUE(compiled);
     EXPECT_TRUE(compiled->may_match(text)) << pattern;
   }
-  EXPECT_FALSE(Pattern::compile(PatternKind::kRegex, "one[0-9]", false)->may_match(text));
+  for (const char* pattern :
+       {"one[0-9]", "^one", "second$", "(first|one)\\s(second|third)", "\\d", "first[^x]second"})
+    EXPECT_FALSE(Pattern::compile(PatternKind::kRegex, pattern, false)->may_match(text)) << pattern;
   EXPECT_FALSE(Pattern::compile(PatternKind::kSubstring, "FOURTH", true)->may_match(text));
   EXPECT_TRUE(Pattern::compile(PatternKind::kSubstring, "SECOND", true)->may_match(text));
 }

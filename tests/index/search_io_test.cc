@@ -113,7 +113,8 @@ TEST(Search, TheIndexAndTheRecordingsSayTheSame) {
                                       {PatternKind::kSubstring, "e 1"},
                                       {PatternKind::kWord, "date"},
                                       {PatternKind::kRegex, "day [13].*(77|88)$"},
-                                      {PatternKind::kRegex, "[5-6]{3}"}}) {
+                                      {PatternKind::kRegex, "[5-6]{3}"},
+                                      {PatternKind::kRegex, "^\\w{3} \\d line 6.0$"}}) {
     const auto indexed = archive.find(pattern, true, kind);
     EXPECT_FALSE(indexed.empty()) << pattern;
     EXPECT_EQ(indexed, archive.find(pattern, false, kind)) << pattern;

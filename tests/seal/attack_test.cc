@@ -217,7 +217,7 @@ TEST_F(Attack, ASessionDeletedIsMissing) {
   EXPECT_EQ(gone->completeness(), Completeness::kGone);
   EXPECT_EQ(gone->integrity(), Integrity::kAltered);
 
-  host_.add(PrunedEntry{gone->no, name_, "age", {}});
+  host_.add(PrunedEntry{name_, "age", {}});
   host_.checkpoint();
   const auto pruned = host_.all();
   const auto now =
