@@ -13,9 +13,11 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
 
 from second_crypto import (BASE, ORDER, base_multiply, consistency_proof, from_base64, inclusion_proof, leaf_hash, note_signed_by,
-                           point_equal, point_multiply, public_key, read_note, read_verifier_key, root_by_inclusion,
-                           roots_by_consistency, sign, sign_note, to_base64, tree_root, verify_signature, write_verifier_key)
+                           point_equal, point_multiply, public_key, read_json_object, read_note, read_verifier_key, root_by_inclusion,
+                           roots_by_consistency, sign, sign_note, to_base64, tree_root, verify_signature, write_json,
+                           write_verifier_key)
 from second_damage import KINDS, damage
+from second_format import digest, read_seal, split_lines
 from second_host import LedgerWriter, Secrets, make
 from second_vectors import CONSISTENCY, ED25519, INCLUSION, LEAVES, NOTES, PETERNEUMANN_SECRET, ROOTS, vectors
 from second_verdict import Ledger, Recording, recordings_of, verify
@@ -224,6 +226,62 @@ class EveryAttackIsNamed(unittest.TestCase):
                 flipped = data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1:]
                 found = {finding.what for finding in Recording(name, {**files, file: flipped}, ledger).findings}
                 self.assertIn("altered", found, (file, at))
+
+
+class Positions(unittest.TestCase):
+    """What is named by the page's steps and needs a recording of a certain shape."""
+
+    def found(self, host, name, files):
+        """The names of the findings of a recording with other files."""
+        return {finding.what for finding in Recording(name, files, Ledger(host)).findings}
+
+    def test_behind_the_last_seal_of_a_crash_the_entry_proves(self):
+        host = make(3)
+        name, files = next((name, files) for name, files in recordings_of(host).items()
+                           if "crash" in self.found(host, name, files))
+        last = [seal for seal in (read_seal(line, start) for start, line in split_lines(files["time"])) if seal][-1]
+        for file, start in (("time", last.end), ("log", last.sizes["log"])):
+            data = files[file]
+            self.assertLess(start, len(data))
+            for at in range(start, len(data)):
+                self.assertIn("cut-tail", self.found(host, name, {**files, file: data[:at]}))
+                flipped = data[:at] + bytes([data[at] ^ 2]) + data[at + 1:]
+                self.assertIn("altered", self.found(host, name, {**files, file: flipped}))
+            self.assertIn("inserted-bytes", self.found(host, name, {**files, file: data + b"x"}))
+
+    def test_the_head_of_a_log_is_told_from_its_middle(self):
+        host, seen = make(1), 0
+        for name, files in recordings_of(host).items():
+            seals = [seal for seal in (read_seal(line, start) for start, line in split_lines(files["time"])) if seal]
+            sizes = [0] + [seal.sizes["log"] for seal in seals]
+            if len(set(sizes)) < 3 or not seals[-1].final:
+                continue
+            seen += 1
+            data = files["log"]
+            self.assertEqual(self.found(host, name, {**files, "log": data[5:]}) - STATED, {"cut-head"})
+            self.assertEqual(self.found(host, name, {**files, "log": data[:30] + data[33:]}) - STATED, {"missing-bytes"})
+            self.assertEqual(self.found(host, name, {**files, "log": data[:30] + b"xx" + data[30:]}) - STATED, {"inserted-bytes"})
+        self.assertGreater(seen, 0)
+
+    def test_a_seal_is_written_in_one_way(self):
+        files = next(files for name, files in recordings_of(make(1)).items() if b" OPELOG_SEAL " in files["time"])
+        seals = [line for start, line in split_lines(files["time"]) if read_seal(line, start)]
+        for line, final in ((seals[0], False), (seals[-1], True)):
+            self.assertEqual(read_seal(line, 0).final, final)
+            others = [line.replace(b'"n":', b'"n": '), line.replace(b'"n":', b'"n":0'), line + b" ", line.replace(b"{", b'{"x":1,'),
+                      line.replace(b'"n":', b'"\\u006e":'), line.replace(b'"in":', b'"in":-'), line.replace(b"OPELOG_SEAL", b"OPELOG_SEA"),
+                      line.replace(b'"sig"', b'"sag"'), line.replace(b'"dt"', b'"di":"%s","dt"' % to_base64(digest("in", b"")).encode())]
+            # a digest of no bytes makes the same message as none: it must not be a second spelling
+            named = read_json_object(line.split(b" ", 3)[3])
+            members = {}
+            for key, value in named.items():
+                if key in ("next", "final") and "di" not in named:
+                    members["di"] = to_base64(digest("in", b""))
+                members[key] = value
+            others.append(b" ".join(line.split(b" ", 3)[:3]) + b" " + write_json(members))
+            self.assertNotEqual(others[-1], line)
+            for other in others:
+                self.assertIsNone(read_seal(other, 0), other)
 
 
 class Readings(unittest.TestCase):
