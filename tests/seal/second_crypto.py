@@ -333,13 +333,18 @@ def note_signed_by(note, name, public):
 
 
 def split_notes(data):
-    """The notes of a file of notes: one ends where a line that is no signature follows a signature."""
+    """The notes of a file of notes: one ends where a line that is no signature follows a signature. What `~torn` closes is passed
+    over; PAGE: likewise the end of a file without an LF, which nobody closed yet."""
     notes, current, signed = [], b"", False
     for line in re.findall(rb"[^\n]*\n|[^\n]+", data):
         is_signature = line.startswith("\u2014 ".encode())
-        if signed and not is_signature:
+        # PAGE: a line that is `~torn` alone closes a note that was torn between two of its lines.
+        if signed and not is_signature and line != b"~torn\n":
             notes.append(current)
             current, signed = b"", False
+        if line.endswith(b"~torn\n") or not line.endswith(b"\n"):
+            current, signed = b"", False
+            continue
         current += line
         signed = signed or is_signature
     return notes + ([current] if current else [])

@@ -508,7 +508,8 @@ def flipped_checkpoint_bit(host, rng):
     """One bit of a checkpoint's text or of its epoch's signature. The log key's signature proves nothing and is not read."""
     def flip(notes, at):
         first, second = [len(line) + 1 for line in notes[at].split(b"\n")[7:9]]
-        offset = rng.choice([place for place in range(len(notes[at])) if not -first - second <= place - len(notes[at]) < -second])
+        # Without the LF behind it, the last one counts as torn.
+        offset = rng.choice([place for place in range(len(notes[at]) - (at == len(notes) - 1)) if not -first - second <= place - len(notes[at]) < -second])
         data = bytearray(notes[at])
         data[offset] ^= 1 << rng.randrange(8)
         notes[at] = bytes(data)

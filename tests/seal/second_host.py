@@ -7,7 +7,7 @@ Part of the second implementation (second.py). Pure: the same seed makes the sam
 import random
 import time
 
-from second_crypto import public_key, sha256, sign, sign_note, to_base64, tree_root, write_json, write_verifier_key
+from second_crypto import leaf_hash, public_key, sha256, sign, sign_note, to_base64, tree_root, write_json, write_verifier_key
 from second_format import (DIGEST_MEMBERS, FILES, Seal, digest_or_none, leaves_of, seal_message, write_checkpoint_text, write_seal)
 
 SPLIT = 990
@@ -89,7 +89,8 @@ class SessionWriter:
                           host_id=facts["host_id"], boot_id=facts["boot_id"], user=facts["user"], uid=rng.randrange(1000, 1010),
                           client="192.0.2.7", how=rng.choice(["login", "command"]), rule=rule, policy=facts["policy"],
                           key=to_base64(public_key(self.key)))
-        self.leaf = self.prev = sha256(b"\x00" + line)
+        self.leaf = self.prev = leaf_hash(line)
+        self.sealed_at = []
         first = b'Script started on 2026-11-22 14:05:09+00:00 [TERM="xterm" TTY="/dev/pts/4" COLUMNS="80" LINES="24"]\n'
         for file in ("log", "in"):
             if file in self.data:
@@ -148,6 +149,7 @@ class SessionWriter:
         message = seal_message(seal, self.n, self.leaf, self.prev)
         seal = Seal(self.number, self.n, self.at, sizes, digests, seal.next, final, sign(self.key, message))
         self.covered, self.prev, self.key = sizes, sha256(message), following
+        self.sealed_at.append(len(self.data["time"]))
         self.data["time"] += write_note("OPELOG_SEAL", write_seal(seal), delay)
 
     def sizes(self):
@@ -179,6 +181,14 @@ class SessionWriter:
         """The notes of an end."""
         self.note("DURATION", f"{self.at // 1_000_000}.{self.at % 1_000_000:06d}".encode(), 0)
         self.note("OPELOG_END", write_json({"reason": reason, "bytes_out": len(self.data["log"]), "duration_us": self.at}), 0)
+
+    def lose_power(self):
+        """A power cut takes the end of a file that was not on the disk yet."""
+        if self.rng.random() < 0.5:
+            self.data["log"] = self.data["log"][:-self.rng.randrange(1, 60)]
+            self.note("OPELOG_GAP", write_json({"what": "output", "why": "the file is shorter", "bytes": 0}), 0)
+        else:
+            self.data["time"] = self.data["time"][:self.sealed_at[-1]]
 
     def complete(self):
         """What the next start makes of it after a crash."""
@@ -218,6 +228,13 @@ def make(seed, plain=False):
         ledger.add("closed", no=number, n=2, seal=to_base64(rng.randbytes(32)), log=100, time=900, reason="exit", **{"in": 0})
         ledger.add("pruned", no=number, recording=gone, why="keep_for", log=100, time=900, **{"in": 0})
 
+    if rng.random() < 0.5:
+        number += 1
+        line = ledger.add("opened", no=number, session=f"{rng.getrandbits(64):016x}", recording=name_of(number), host="web1",
+                          host_id=facts["host_id"], boot_id=facts["boot_id"], user="bob", uid=1001, client="", how="login",
+                          rule="operators", policy=facts["policy"], key=to_base64(public_key(secrets.new())))
+        ledger.add("closed", no=number, n=0, seal=to_base64(leaf_hash(line)), log=0, time=0, reason="abandoned", **{"in": 0})
+
     def run(count, ending):
         """Runs sessions side by side; `ending(k)` says whether the k-th ends by itself. Returns those that do not."""
         nonlocal number
@@ -246,8 +263,13 @@ def make(seed, plain=False):
     if kind == "stop":
         ledger.add("shutdown")
     if kind != "live":
-        ledger.add("boot", boot_id=f"{rng.getrandbits(128):032x}", version="0.4.0", clean=kind == "stop")
+        new_boot = rng.random() < 0.7
+        if new_boot:
+            facts = {**facts, "boot_id": f"{rng.getrandbits(128):032x}"}
+        ledger.add("boot", boot_id=facts["boot_id"], version="0.4.0", clean=kind == "stop")
         for session in interrupted:
+            if new_boot and rng.random() < 0.6:
+                session.lose_power()
             session.complete()
     run(2, lambda which: which == 0 or kind != "live")
     ledger.add("viewed", recording=rng.choice(list(host)), uid=1003, what="play")

@@ -22,7 +22,7 @@ from second_host import LedgerWriter, Secrets, make
 from second_vectors import CONSISTENCY, ED25519, INCLUSION, LEAVES, NOTES, PETERNEUMANN_SECRET, ROOTS, vectors
 from second_verdict import Ledger, Recording, recordings_of, verify
 
-STATED = {"gap", "crash", "tail-unsealed", "no-end", "unsealed", "pruned"}
+STATED = {"lost", "gap", "crash", "tail-unsealed", "no-end", "unsealed", "pruned"}
 STATED_OF_LEDGER = {"unclean-boot", "off", "clock-set", "unsigned-tail"}
 
 # What must be found: at least one of the first set in each recording concerned, and nothing new beside the second. What the files state
@@ -49,7 +49,7 @@ RECORDING = {
     "renamed-recording": ({"renamed", "missing-session"}, set()),
     "swapped-logs": ({"altered", "cut-tail", "inserted-bytes", "missing-bytes"}, set()),
     "unsealed-offered": ({"altered"}, {"cut-tail", "file-missing"}),
-    "checkpoints-cut": ({"unsigned-tail"}, set()),
+    "checkpoints-cut": ({"unsigned"}, set()),
 }
 LEDGER = {
     "flipped-entry-bit": ({"ledger-altered"}, {"ledger-forked", "numbers-not-dense", "key-chain-broken", "unpinned", "torn-entry",
@@ -165,7 +165,7 @@ class HostsAreIntact(unittest.TestCase):
 
 
 class EveryAttackIsNamed(unittest.TestCase):
-    SEEDS = (1, 3, 9, 14)  # a stop, a crash, two that live
+    SEEDS = (1, 3, 7, 9)  # a stop, one that lives, a power cut, a crash
 
     @classmethod
     def setUpClass(cls):
@@ -236,7 +236,7 @@ class Positions(unittest.TestCase):
         return {finding.what for finding in Recording(name, files, Ledger(host)).findings}
 
     def test_behind_the_last_seal_of_a_crash_the_entry_proves(self):
-        host = make(3)
+        host = make(9)
         name, files = next((name, files) for name, files in recordings_of(host).items()
                            if "crash" in self.found(host, name, files))
         last = [seal for seal in (read_seal(line, start) for start, line in split_lines(files["time"])) if seal][-1]
@@ -299,6 +299,42 @@ class Readings(unittest.TestCase):
             told = verify({"ledger/entries": b"".join(line + b"\n" for line in ledger.lines),
                            "ledger/checkpoints": b"".join(ledger.notes), "pins": pin.encode()})
             self.assertEqual(told["ledger"]["integrity"], wanted, told)
+
+    def test_what_is_written_later_excuses_nothing(self):
+        host = make(1)
+        name, files = next((name, files) for name, files in recordings_of(host).items() if b'"final":true' in files["time"])
+        number, lines = Ledger(host).opened_as(name)[1]["no"], list(Ledger(host).lines)
+        sizes = {file: len(files.get(file, b"")) for file in ("log", "time", "in")}
+        for later in ([("boot", {"boot_id": "x"}), ("crashed", {"no": number, **sizes, "log": sizes["log"] - 1})],
+                      [("closed", {"no": number, "n": 0, "log": 0, "time": 0, "in": 0, "reason": "abandoned"})]):
+            entries = lines + [write_json({"i": len(lines) + at, "t": 1, "k": kind, **members}) for at, (kind, members) in enumerate(later)]
+            told = by_name(verify({**host, "ledger/entries": b"".join(line + b"\n" for line in entries),
+                                   f"recordings/{name}.log": files["log"][:-1]}))
+            self.assertEqual(words(told[name]), {"cut-tail"})
+            kept = {path: data for path, data in host.items() if not path.startswith(f"recordings/{name}.")}
+            told = by_name(verify({**kept, "ledger/entries": b"".join(line + b"\n" for line in entries)}))
+            self.assertIn("missing-session", words(told[name]))
+
+    def test_a_torn_checkpoint_is_passed_over(self):
+        host = make(2)
+        notes = host["ledger/checkpoints"]
+        first = notes.index("\n\u2014 ".encode()) + 1
+        for cut in (1, 20, 200, 300, 400, notes.index(b"\n", first) + 1):
+            self.assertEqual(verify({**host, "ledger/checkpoints": notes + notes[:cut] + b"~torn\n"}), verify(host), cut)
+            self.assertEqual(verify({**host, "ledger/checkpoints": notes[:cut] + b"~torn\n" + notes}), verify(host), cut)
+
+    def test_a_power_cut_is_told_from_a_crash_by_the_boot(self):
+        host = make(7)
+        name, files = next((name, files) for name, files in recordings_of(host).items() if name.startswith("alice"))
+        ledger = Ledger(host)
+        opening = ledger.opened_as(name)[1]
+        self.assertIn("lost", {finding.what for finding in Recording(name, files, ledger).findings})
+        for entry in ledger.entries:
+            if entry["k"] == "boot":
+                entry["boot_id"] = opening["boot_id"]
+        found = {finding.what for finding in Recording(name, files, ledger).findings}
+        self.assertIn("cut-tail", found)
+        self.assertNotIn("lost", found)
 
     def test_bytes_at_random_never_raise(self):
         rng, host = random.Random(11), make(6)

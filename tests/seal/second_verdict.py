@@ -29,9 +29,9 @@ EFFECTS = {
     "no-ledger": ("unproven", None),
     "unpinned": ("unproven", None),
     "ledger-damaged": ("unproven", None),
-    # PAGE: has no row for a recording. Entries that no checkpoint covers are anybody's writing: what rests on them is unproven.
-    "unsigned-tail": ("unproven", None),
+    "unsigned": ("unproven", None),
     "tail-unsealed": (None, "incomplete"),
+    "lost": (None, "incomplete"),
     "crash": (None, "incomplete"),
     "live": (None, "incomplete"),
     "no-end": (None, "incomplete"),
@@ -41,6 +41,7 @@ EFFECTS = {
 }
 INTEGRITY = ("intact", "unproven", "altered")
 COMPLETENESS = ("complete", "incomplete", "cut", "gone")
+POWER_CUT_SEALS = 10  # what a power cut can take of what was sealed
 LEDGER_DAMAGE = ("ledger-altered", "ledger-cut", "ledger-forked", "ledger-rolled-back", "key-chain-broken", "numbers-not-dense")
 
 TEXTS = {
@@ -60,13 +61,15 @@ TEXTS = {
     "no-ledger": "no ledger to prove it by",
     "unpinned": "the ledger's first key is not pinned",
     "ledger-damaged": "the ledger is not whole",
-    "unsigned-tail": "no checkpoint covers the entries",
+    "unsigned": "no checkpoint counts its entry yet",
     "tail-unsealed": "bytes behind the last seal",
+    "lost": "a power cut took sealed bytes",
     "crash": "it ended by a crash",
     "no-end": "it has no end",
     "gap": "the recording states a gap",
     "missing-session": "the ledger opened it, and it is not there",
     "pruned": "removed by policy",
+    "unsigned-tail": "no checkpoint counts the last entries",
     "ledger-altered": "the ledger's bytes were changed",
     "ledger-cut": "fewer entries than a checkpoint counts",
     "ledger-forked": "the ledger tells two stories",
@@ -194,7 +197,7 @@ class Ledger:
         wrong_root = cut = False
         for number, checkpoint in enumerate(self.checkpoints):
             if checkpoint is None:
-                # PAGE: what is no checkpoint at all; also one that a power cut tore.
+                # PAGE: what is no checkpoint at all, and not closed by `~torn`.
                 self.find("ledger-altered", "checkpoints", number)
                 continue
             if checkpoint.epoch in epochs:
@@ -249,6 +252,25 @@ class Ledger:
         """The entries of these kinds that concern a session."""
         return [entry for _, entry in self.of_kind(*kinds) if entry.get("no") == number]
 
+    def crash_of(self, opening):
+        """(entry, whether another boot than the session's came before it) of a session's `crashed` entry, else None.
+
+        PAGE: the first of them, and none behind a `closed`: what has ended, or was completed, does not crash later. Otherwise root
+        could cut an old recording today, write such an entry, and call it a power cut.
+        """
+        boot = None
+        for _, entry in self.of_kind("boot", "closed", "crashed"):
+            if entry["k"] == "boot":
+                boot = entry.get("boot_id")
+            elif entry.get("no") == opening["no"]:
+                return (entry, boot != opening.get("boot_id")) if entry["k"] == "crashed" else None
+        return None
+
+    def is_abandoned(self, number):
+        """Whether a session could not be begun. PAGE: only if that is all the ledger says of it; it cannot be said of one that ran."""
+        entries = self.of_session(number, "sealed", "closed", "crashed")
+        return len(entries) == 1 and entries[0]["k"] == "closed" and (entries[0].get("n"), entries[0].get("reason")) == (0, "abandoned")
+
     def trust(self, indexes):
         """What the ledger's own state takes from a verdict that rests on these entries."""
         if not self.there:
@@ -257,7 +279,7 @@ class Ledger:
         # PAGE: `unpinned` is a finding of its own for a recording; the other six of "the first seven" are `ledger-damaged`.
         found = ["unpinned"] if "unpinned" in words else []
         found += ["ledger-damaged"] if words & set(LEDGER_DAMAGE) else []
-        found += ["unsigned-tail"] if any(index >= self.covered for index in indexes) else []
+        found += ["unsigned"] if any(index >= self.covered for index in indexes) else []
         return found
 
     def integrity(self):
@@ -290,6 +312,7 @@ class Recording:
         self.findings, self.walked, self.number, self.final = [], [], 0, None
         self.unsealed_tail = False
         self.crashed = False
+        self.crash = None  # the ledger's `crashed` entry, and whether the host was started anew before it
         self.session = []  # the ledger's entries on this session; none where the ledger does not hold its opening entry
         self.judge()
 
@@ -310,6 +333,7 @@ class Recording:
         entry, line, index = self.in_ledger(entry, line)
         if index is not None:
             self.session = self.ledger.of_session(entry["no"], "sealed", "closed", "crashed")
+            self.crash = self.ledger.crash_of(entry)
         for what in self.ledger.trust([] if index is None else [index]):
             self.find(what)
         leaf = leaf_hash(line)
@@ -440,6 +464,8 @@ class Recording:
 
         def equal(segment, earlier):
             begin, end, wanted = segment[0] - earlier, segment[1] - earlier, segment[2]
+            if begin == end:
+                return wanted in (None, digest(file, b""))
             return wanted is None or (0 <= begin <= end <= len(data) and digest(file, data[begin:end]) == wanted)
 
         whole = [at for at, segment in enumerate(segments) if max(segment[:2]) <= len(data)]
@@ -456,7 +482,19 @@ class Recording:
             for at in differing:
                 self.find("altered", file, segments[at][0], segments[at][1])
         if lacking > 0:
-            self.find("cut-tail", file, len(data), last)
+            filled = [at for at, (begin, end, _) in enumerate(segments) if begin != end]
+            if (not differing and self.final and data and not data.startswith(LOG_BEGINS[:len(data)])
+                    # PAGE: "the first" is the first that has bytes, as in the sentence behind it.
+                    and all(equal(segment, lacking) for segment in segments[filled[0] + 1:])):
+                self.find("cut-head", file, 0, segments[filled[0]][1])
+            else:
+                old_enough = len(self.walked) <= POWER_CUT_SEALS or self.walked[-1 - POWER_CUT_SEALS].seal.sizes[file] <= len(data)
+                self.find("lost" if old_enough and self.by_power_cut(file) else "cut-tail", file, len(data), last)
+
+    def by_power_cut(self, file):
+        """Step 8, the end: whether the next start found a file as short as it is."""
+        entry, other_boot = self.crash or (None, False)
+        return other_boot and not entry.get("missing") and entry.get(file) == len(self.files.get(file, b""))
 
     def behind(self):
         """Step 7."""
@@ -484,14 +522,14 @@ class Recording:
                 if entry["k"] == "closed" and len(self.time) >= entry["time"]:
                     self.find("altered", "time", begin, len(self.time))
                 else:
-                    self.find("cut-tail", "time", len(self.time), max(len(self.time), entry["time"]))
+                    few = entry["n"] - (last.n if last else 0) <= POWER_CUT_SEALS
+                    lost = entry["k"] == "sealed" and few and self.by_power_cut("time")
+                    self.find("lost" if lost else "cut-tail", "time", len(self.time), max(len(self.time), entry["time"]))
             for walked in self.walked:
                 if walked.n == entry["n"] and walked.hash and walked.hash != from_base64(entry.get("seal"), 32):
                     self.find("altered", "time", walked.seal.start, walked.seal.end)
-        for entry in self.session:
-            if entry["k"] != "crashed":
-                continue
-            self.crashed = True
+        if self.crash:
+            entry, self.crashed = self.crash[0], True
             for file in FILES:
                 # PAGE: an entry with `missing` has no sizes to compare.
                 if file not in self.files or not is_number(entry.get(file)):
@@ -552,6 +590,9 @@ def verify(host):
         # PAGE: of two sessions of one name, the files are those of the last.
         if entry["recording"] in names and ledger.opened_as(entry["recording"])[0] == index:
             continue
+        if ledger.is_abandoned(entry["no"]):
+            continue
+        # PAGE: such a row is `unsigned` too where no checkpoint counts the `pruned` entry: anybody can have written that.
         pruned = [at for at, other in ledger.of_kind("pruned") if other.get("no") == entry["no"]]
         findings = [Finding("pruned" if pruned else "missing-session")]
         findings += [Finding(what) for what in ledger.trust([index] + pruned[-1:])]
