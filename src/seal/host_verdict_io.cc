@@ -115,13 +115,19 @@ std::vector<SessionVerdict> absent_sessions(const LedgerVerdict& ledger,
   };
   for (const auto& [no, session] : ledger.sessions) {
     if (std::binary_search(present.begin(), present.end(), session.recording)) continue;
-    if (session.closed && session.closed->n == 0) continue;  // abandoned
-    if (!session.pruned.empty())
-      add(session.recording, no, "pruned", "removed by policy: " + session.pruned);
-    else
+    if (session.closed && session.closed->n == 0 && !session.sealed) continue;  // abandoned
+    if (session.pruned.empty()) {
       add(session.recording, no, "missing-session",
           "session " + std::to_string(no) + " was recorded at " + format_utc(session.at, 0) +
               ", and none of its files are there");
+      continue;
+    }
+    add(session.recording, no, "pruned", "removed by policy: " + session.pruned);
+    if (session.pruned_index < ledger.signed_entries) continue;
+    Finding finding;
+    finding.what = "unsigned";
+    finding.text = "no checkpoint counts the entry that says so yet";
+    absent.back().findings.push_back(std::move(finding));
   }
   for (const auto& [recording, why] : ledger.pruned_unsealed) {
     if (!std::binary_search(present.begin(), present.end(), recording))

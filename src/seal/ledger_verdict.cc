@@ -175,21 +175,25 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
     verdict_.by_recording[opened->recording] = opened->no;
     verdict_.sessions.insert_or_assign(opened->no, std::move(session));
   } else if (const auto* sealed = std::get_if<SealedEntry>(&entry.body)) {
-    if (LedgerSession* s = session_of(sealed->no)) s->sealed = *sealed;
+    if (LedgerSession* s = session_of(sealed->no); s != nullptr && !s->closed) s->sealed = *sealed;
   } else if (const auto* closed = std::get_if<ClosedEntry>(&entry.body)) {
-    if (LedgerSession* s = session_of(closed->no)) s->closed = *closed;
+    // The first one counts: whoever can have entries signed today cannot change what was said of the past.
+    if (LedgerSession* s = session_of(closed->no); s != nullptr && !s->closed && !s->crashed)
+      s->closed = *closed;
   } else if (const auto* crashed = std::get_if<CrashedEntry>(&entry.body)) {
-    if (LedgerSession* s = session_of(crashed->no)) {
+    if (LedgerSession* s = session_of(crashed->no); s != nullptr && !s->closed && !s->crashed) {
       s->crashed = *crashed;
       s->power_cut = s->boot != boot_;
     }
   } else if (const auto* pruned = std::get_if<PrunedEntry>(&entry.body)) {
     const std::string why = pruned->why.empty() ? "policy" : pruned->why;
     const auto no = verdict_.by_recording.find(pruned->recording);
-    if (LedgerSession* s = no != verdict_.by_recording.end() ? session_of(no->second) : nullptr)
+    if (LedgerSession* s = no != verdict_.by_recording.end() ? session_of(no->second) : nullptr) {
       s->pruned = why;
-    else
+      s->pruned_index = entry.index;
+    } else {
       verdict_.pruned_unsealed[pruned->recording] = why;
+    }
   } else if (const auto* boot = std::get_if<BootEntry>(&entry.body)) {
     if (booted_ && !shut_down_)
       found("unclean-boot",

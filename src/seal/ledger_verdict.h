@@ -32,8 +32,9 @@ struct LedgerSession {
   std::optional<SealedEntry> sealed;  ///< the last
   std::optional<ClosedEntry> closed;
   std::optional<CrashedEntry> crashed;
-  bool power_cut = false;  ///< another boot lay between the session and its crashed entry
-  std::string pruned;      ///< why; "" if it was not
+  bool power_cut = false;          ///< another boot lay between the session and its crashed entry
+  std::string pruned;              ///< why; "" if it was not
+  std::uint64_t pruned_index = 0;  ///< of that entry
 };
 
 struct LedgerVerdict {
