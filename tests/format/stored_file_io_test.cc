@@ -130,7 +130,7 @@ TEST(StoredFile, EveryTruncationIsNamedAfterWhatCouldBeUnpacked) {
       const Unpacked cut = unpack(dir, name);
       EXPECT_EQ(cut.problem,
                 name + ": byte " + std::to_string(size) + ": the compressed file ends before its data do")
-          << p.program[2] << size;
+          << p.program[0] << size;
       EXPECT_EQ(cut.code, Code::kInvalid);
       EXPECT_EQ(cut.bytes, plain.substr(0, cut.bytes.size()));
     }
