@@ -168,6 +168,15 @@ std::string candidate_text(const std::string& directory, const std::string& name
   return summary && !summary->info.id.empty() ? summary->info.id + " (" + name + ")" : name;
 }
 
+/// From the header alone; "" of what has none.
+std::string id_of(const std::string& directory, const std::string& name, const RecordingList& list) {
+  auto files = open_recording(directory + "/" + name + std::string(kTimeSuffix), &list);
+  if (!files) return "";
+  HeaderDecoder header;
+  auto problem = read_header(*files, kHeadBytes, header);
+  return problem ? header.info.id : "";
+}
+
 bool may_be_id(const std::string& prefix) {
   return !prefix.empty() && prefix.size() <= 16 &&
          prefix.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -211,8 +220,7 @@ Result<std::string> find_recording(const std::string& directory, const std::stri
   }
   if (found.empty() && may_be_id(prefix)) {
     for (const std::string& name : list->names) {
-      auto summary = summarise(directory, name, &*list);
-      if (summary && summary->info.id.compare(0, prefix.size(), prefix) == 0) found.push_back(name);
+      if (id_of(directory, name, *list).compare(0, prefix.size(), prefix) == 0) found.push_back(name);
     }
   }
   if (found.size() == 1) return directory + "/" + found.front();

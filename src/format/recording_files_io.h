@@ -1,5 +1,5 @@
 // What writer, repair, reader and directory share about a recording's files: opening them without following
-// anything, and the lock that says a writer lives. Internal to format/.
+// anything, and the lock that says a writer lives. For format/, and for what removes recordings.
 #pragma once
 
 #include <cstdint>

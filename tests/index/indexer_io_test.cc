@@ -112,6 +112,27 @@ TEST(Indexer, VanishedRecordingsLeaveAndReplacedOnesAreReadAnew) {
             0);
 }
 
+TEST(Indexer, CompressedRecordingsAreReadOnceMoreAndRenamedOnesNot) {
+  Archive archive;
+  const std::string packed = archive.make("alice", 0, "packed words\r\n");
+  const std::string rotated = archive.make("bob", 1, "rotated words\r\n");
+  archive.update();
+  for (const char* suffix : {".log", ".time"}) {
+    const std::string plain = archive.file(packed) + suffix;
+    ASSERT_EQ(format::testing::run({"zstd", "-q", "--rm", plain}).status, 0);
+    const std::string old = archive.file(rotated) + suffix;
+    ASSERT_EQ(::rename(old.c_str(), (old + "-20261126").c_str()), 0);
+  }
+  for (const char* words : {"packed words", "rotated words"})
+    EXPECT_EQ(archive.find(words).size(), 1U) << words << " by the index as it is";
+  EXPECT_EQ(archive.update().indexed, 1U);
+  const auto report = archive.update();
+  EXPECT_EQ(report.unchanged, 2U);
+  EXPECT_EQ(report.failed, 0U);
+  for (const char* words : {"packed words", "rotated words"})
+    EXPECT_EQ(archive.find(words).size(), 1U) << words;
+}
+
 TEST(Indexer, RecordingsOfPlainScriptAreIndexed) {
   Archive archive;
   spill(archive.file("plain.log"), "Script started on 2026-11-22 14:05:09+00:00\nplain words\r\n");
