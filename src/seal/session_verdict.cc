@@ -114,9 +114,11 @@ class SessionVerifier {
     const auto opened = parse_opened(timing_.opened, index);
     const LedgerSession* known = ledger != nullptr ? ledger->find(question_.recording) : nullptr;
     if (opened) {
-      opening_ = {
-          index, leaf_hash(timing_.opened), opened->no, opened->recording, opened->key, 0, {}, {}, {}, {},
-          {}};
+      opening_.index = index;
+      opening_.leaf = leaf_hash(timing_.opened);
+      opening_.no = opened->no;
+      opening_.recording = opened->recording;
+      opening_.key = opened->key;
       if (ledger != nullptr) {
         const auto own = ledger->sessions.find(opened->no);
         if (own != ledger->sessions.end() && own->second.index == index &&
