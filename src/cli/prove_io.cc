@@ -77,6 +77,8 @@ ExitCode run_prove(const ProveArguments& arguments, const Context& context) {
     remark("an evidence file is no text for a terminal: use -o FILE, or a pipe");
     return kUsage;
   }
+  auto output = EvidenceOutput::open(file, arguments.force);
+  if (!output) return complain(output.error());
   auto place = find_ledger(context, arguments.ledger, arguments.pins);
   if (!place) return complain(place.error());
   auto ledger = seal::verify_ledger(place->directory, std::move(place->pins));
@@ -93,8 +95,6 @@ ExitCode run_prove(const ProveArguments& arguments, const Context& context) {
 
   auto proof = seal::prove_by_ledger(place->directory, *ledger, found->name, session_of(*ledger, *verdict));
   if (!proof) return complain(proof.error());
-  auto output = EvidenceOutput::open(file, arguments.force);
-  if (!output) return complain(output.error());
   {
     Progress progress(::isatty(STDERR_FILENO) == 1, seal::evidence_bytes(*proof, recording),
                       "writing the evidence");
