@@ -33,6 +33,16 @@ std::string why_not(const seal::SessionVerdict& verdict) {
   return "";
 }
 
+// What was written, and what it lacks.
+std::string written_text(const std::string& name, std::uint64_t bytes, const seal::SessionVerdict& verdict) {
+  std::string text = name + ": " + format_size(bytes) + ", " + completeness_word(verdict.completeness());
+  for (const seal::Finding& f : verdict.findings) {
+    if (seal::completeness_of(f.what) != seal::Completeness::kComplete) text += "; " + f.what + ": " + f.text;
+    if (f.what == "unpinned") text += "; not pinned here: whoever verifies it needs the host's key";
+  }
+  return text;
+}
+
 // The opening entry by which the verdict was found.
 const seal::LedgerSession* session_of(const seal::LedgerVerdict& ledger,
                                       const seal::SessionVerdict& verdict) {
@@ -106,9 +116,7 @@ ExitCode run_prove(const ProveArguments& arguments, const Context& context) {
     if (!written) return complain(written.error());
   }
   if (auto kept = output->keep(); !kept) return complain(kept.error());
-  remark((file == "-" ? found->name : file) + ": " + format_size(output->written()) + ", " +
-         seal::integrity_word(verdict->integrity()) + ", " +
-         seal::completeness_word(verdict->completeness()));
+  remark(written_text(file == "-" ? found->name : file, output->written(), *verdict));
   if (problem.empty()) return kOk;
   remark(found->name + ": " + problem);
   return kNo;

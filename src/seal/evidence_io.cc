@@ -92,6 +92,11 @@ Error no_evidence(const std::string& why) {
   return Error{Code::kInvalid, "no evidence file, or damaged: " + why, 0};
 }
 
+// What is wrong with the archive; what kept it from being read stays what it is.
+Error of_archive(const Error& error) {
+  return error.code == Code::kInvalid ? no_evidence(error.message) : error;
+}
+
 Result<EvidenceProof> read_proof(EvidenceFile& file, const format::TarMember& member) {
   if (member.name != kProofMember || member.size > kMaxProofBytes)
     return no_evidence("it does not begin with a " + std::string(kProofMember));
@@ -110,7 +115,7 @@ Status place_members(format::TarReader& tar, const std::string& recording, Evide
                      std::optional<format::TarMember>& checkpoints) {
   for (;;) {
     auto member = tar.next();
-    if (!member) return std::move(member).error();
+    if (!member) return of_archive(member.error());
     if (!*member) break;
     const std::string& name = (*member)->name;
     if (name == kCheckpointsMember && !checkpoints) {
@@ -130,9 +135,9 @@ Status place_members(format::TarReader& tar, const std::string& recording, Evide
 Result<EvidenceVerdict> verify_evidence_file(EvidenceFile& file, std::vector<Pin> pins) {
   const format::ReadAt reading = file.reading();
   auto tar = format::TarReader::open(reading, file.size());
-  if (!tar) return no_evidence(tar.error().message);
+  if (!tar) return of_archive(tar.error());
   auto first = tar->next();
-  if (!first) return no_evidence(first.error().message);
+  if (!first) return of_archive(first.error());
   if (!*first) return no_evidence("it is empty");
   auto proof = read_proof(file, **first);
   if (!proof) return std::move(proof).error();

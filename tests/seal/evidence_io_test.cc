@@ -417,7 +417,7 @@ TEST(Evidence, HostileArchivesAreNamed) {
   EXPECT_TRUE(refused(first)) << "the proof is the first";
   for (const std::string& text :
        {std::string(), std::string("{}\n"), std::string("[") + std::string(100000, '['),
-        parts[0].second + " ", std::string(2 << 20, ' ')}) {
+        parts[0].second + " ", "{ " + parts[0].second.substr(1), std::string(2 << 20, ' ')}) {
     auto changed = parts;
     changed[0].second = text;
     EXPECT_TRUE(refused(changed)) << text.substr(0, 20);
