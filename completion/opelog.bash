@@ -21,16 +21,16 @@ _opelog() {
         esac
     done
     case $prev in
-        --config|--control|--index|-o|--output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --config|--control|--index|--pins|-o|--output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --format) COMPREPLY=($(compgen -W "asciicast2 asciicast3 html text tlog typescript" -- "$cur")); return ;;
-        --directory|--root) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+        --directory|--root|--ledger) COMPREPLY=($(compgen -d -- "$cur")); return ;;
         -u|--user) COMPREPLY=($(compgen -u -- "$cur")); return ;;
         --group) COMPREPLY=($(compgen -g -- "$cur")); return ;;
         --parent) COMPREPLY=($(compgen -W "sshd sshd-session login su sudo" -- "$cur")); return ;;
         --since|--until) COMPREPLY=($(compgen -W "today yesterday" -- "$cur")); return ;;
         -s|--speed|-i|--max-idle|--at|-n|--limit|--lines|--seconds|--client|--uid|--from|--to) return ;;
     esac
-    local commands="ls play show commands report tail search index retain export status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
+    local commands="ls play show commands report tail search index retain export prove verify key status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
     local shared="--config --directory --control --help" options=""
     case $command in
         "") COMPREPLY=($(compgen -W "$commands $shared --version" -- "$cur")); return ;;
@@ -40,6 +40,7 @@ _opelog() {
         commands) options="--all --failed --json --csv" ;;
         report) options="--all --user --since --until --client --command --failed --status --by --json --csv" ;;
         tail) options="--follow --lines --raw" ;;
+        prove) options="--output --force --ledger --pins" ;;
         export) options="--format --output --force --from --to --input" ;;
         search) options="--word --regex --ignore-case --commands --text --user --since --until --client --limit --index --scan --all --json" ;;
         index) options="--index --rebuild --quiet --json" ;;
@@ -61,7 +62,7 @@ _opelog() {
     fi
     case $command in
         kill) COMPREPLY=($(compgen -W "$(_opelog_sessions "$directory" --live)" -- "$cur")) ;;
-        play|show|commands|tail|export)
+        play|show|commands|tail|export|prove|verify)
             if [[ $cur == */* ]]; then COMPREPLY=($(compgen -f -- "$cur"))
             else COMPREPLY=($(compgen -W "$(_opelog_sessions "$directory")" -- "$cur")); fi ;;
         enroll|unenroll) COMPREPLY=($(compgen -u -- "$cur")) ;;

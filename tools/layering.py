@@ -51,6 +51,8 @@ LIBRARIES = {
     "re2/": ["index/pattern.cc"],
     "zstd.h": ["format/zstd_bytes.cc"],
     "zlib.h": ["format/gzip_bytes.cc"],
+    "archive.h": ["format/tar_bytes.cc"],
+    "archive_entry.h": ["format/tar_bytes.cc"],
 }
 
 # Headers that a file whose name does not end in _io must not include …

@@ -10,6 +10,7 @@
 #include "cli/find_io.h"
 #include "cli/local_time_io.h"
 #include "cli/new_file_io.h"
+#include "cli/progress_io.h"
 #include "cli/session_text.h"
 #include "cli/time_text.h"
 #include "core/clock_io.h"
@@ -21,8 +22,6 @@ namespace {
 
 // Bytes that are collected before they are written.
 constexpr std::size_t kExportWriteBytes = 256 * 1024;
-// Progress is told when work takes longer than the first, and then not more often than the second.
-constexpr MonoUs kQuietUs = kUsPerS, kProgressUs = 200 * kUsPerMs;
 constexpr std::size_t kGapsTold = 8;
 
 const std::map<std::string, replay::ExportFormat>& formats() {
@@ -92,35 +91,6 @@ class Destination {
 
  private:
   std::optional<NewFile> main_, timing_;
-};
-
-// One line on a terminal's descriptor 2 that is written anew, and gone at the end.
-class Progress {
- public:
-  Progress(bool on, std::uint64_t whole, const char* doing)
-      : on_(on && whole > 0), whole_(whole), doing_(doing), next_(mono_now() + kQuietUs) {}
-  ~Progress() {
-    if (told_) (void)write_all(STDERR_FILENO, "\r\x1B[K").ok();
-  }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-  void at(std::uint64_t done) {
-    if (!on_ || mono_now() < next_) return;
-    next_ = mono_now() + kProgressUs;
-    told_ = true;
-    const auto percent = static_cast<unsigned>(100.0 * static_cast<double>(std::min(done, whole_)) /
-                                               static_cast<double>(whole_));
-    (void)write_all(STDERR_FILENO,
-                    "\ropelog: " + std::string(doing_) + ", " + std::to_string(percent) + " %\x1B[K")
-        .ok();
-  }
-
- private:
-  bool on_;
-  std::uint64_t whole_;
-  const char* doing_;
-  MonoUs next_;
-  bool told_ = false;
 };
 
 ExitCode bad_use(const std::string& message) {

@@ -30,6 +30,19 @@ Result<std::string> own_pins_file() {
   return std::string(user->pw_dir) + "/" + kOwnPins;
 }
 
+Result<std::vector<seal::Pin>> find_pins(const std::string& file) {
+  std::vector<seal::Pin> pins;
+  if (!file.empty()) {
+    if (auto added = add_pins(file, true, pins); !added) return std::move(added).error();
+    return pins;
+  }
+  if (auto own = own_pins_file()) {
+    if (auto added = add_pins(*own, false, pins); !added) return std::move(added).error();
+  }
+  if (auto added = add_pins(kHostPins, false, pins); !added) return std::move(added).error();
+  return pins;
+}
+
 Result<LedgerOnDisk> find_ledger(const Context& context, const std::string& ledger, const std::string& pins) {
   LedgerOnDisk place;
   place.directory = ledger;
@@ -38,14 +51,9 @@ Result<LedgerOnDisk> find_ledger(const Context& context, const std::string& ledg
     if (!of_policy) return std::move(of_policy).error();
     place.directory = std::move(*of_policy);
   }
-  if (!pins.empty()) {
-    if (auto added = add_pins(pins, true, place.pins); !added) return std::move(added).error();
-    return place;
-  }
-  if (auto own = own_pins_file()) {
-    if (auto added = add_pins(*own, false, place.pins); !added) return std::move(added).error();
-  }
-  if (auto added = add_pins(kHostPins, false, place.pins); !added) return std::move(added).error();
+  auto pinned = find_pins(pins);
+  if (!pinned) return std::move(pinned).error();
+  place.pins = std::move(*pinned);
   return place;
 }
 

@@ -23,6 +23,9 @@ struct LedgerOnDisk {
 /// caller's own file and the host's, whichever exist.
 Result<LedgerOnDisk> find_ledger(const Context& context, const std::string& ledger, const std::string& pins);
 
+/// What is pinned, by the file given, or by the caller's own and the host's.
+Result<std::vector<seal::Pin>> find_pins(const std::string& pins);
+
 /// The caller's own file.
 Result<std::string> own_pins_file();
 

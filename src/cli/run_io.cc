@@ -95,6 +95,7 @@ int run_parsed(int argc, char** argv) {
   add_search(app, context, exit);
   add_index(app, context, exit);
   add_verify(app, context, exit);
+  add_prove(app, context, exit);
   add_key(app, context, exit);
   add_retain(app, context, exit);
   add_status(app, context, exit);

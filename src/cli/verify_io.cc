@@ -12,6 +12,7 @@
 #include "core/clock_io.h"
 #include "core/fd_io.h"
 #include "format/recording_list_io.h"
+#include "seal/evidence_io.h"
 #include "seal/host_verdict_io.h"
 
 namespace opelog::cli {
@@ -65,11 +66,13 @@ Status read_host_ledger(const VerifyArguments& arguments, const Context& context
   return {};
 }
 
-ExitCode run_verify(const VerifyArguments& arguments, const Context& context) {
+// `sessions` are those of the arguments that are no evidence files.
+ExitCode verify_host(const VerifyArguments& arguments, const std::vector<std::string>& sessions,
+                     const Context& context) {
   HostVerdict host;
   if (auto read = read_host_ledger(arguments, context, host); !read) return complain(read.error());
   const seal::LedgerVerdict* ledger = host.ledger ? &*host.ledger : nullptr;
-  const bool whole = arguments.sessions.empty();
+  const bool whole = sessions.empty();
   std::vector<Found> wanted;
   format::RecordingList list;
   if (whole) {
@@ -80,7 +83,7 @@ ExitCode run_verify(const VerifyArguments& arguments, const Context& context) {
     list = std::move(*listed);
     for (const std::string& name : list.names) wanted.push_back({*directory, name, {}});
   }
-  for (const std::string& session : arguments.sessions) {
+  for (const std::string& session : sessions) {
     auto found = find_session(context, session);
     if (!found) return complain(found.error());
     wanted.push_back(std::move(*found));
@@ -105,12 +108,48 @@ ExitCode run_verify(const VerifyArguments& arguments, const Context& context) {
   return printed != kOk ? printed : exit_code_of(host);
 }
 
+// Whether a code says what was found, and not why nothing could be looked at.
+bool is_verdict(ExitCode code) {
+  return code == kOk || code == kNo || code == kUnproven || code == kAltered;
+}
+
+ExitCode verify_evidence_files(const VerifyArguments& arguments, const std::vector<std::string>& files) {
+  auto pins = find_pins(arguments.pins);
+  if (!pins) return complain(pins.error());
+  ExitCode exit = kOk;
+  for (const std::string& file : files) {
+    auto verdict = seal::verify_evidence(file, *pins);
+    if (!verdict) return complain(verdict.error());
+    HostVerdict told;
+    told.evidence = file;
+    told.ledger = std::move(verdict->ledger);
+    told.sessions.push_back(std::move(verdict->session));
+    const ExitCode printed =
+        print(arguments.json ? verdict_json(told) : verdict_text(told, true, use_colour()));
+    if (printed != kOk) return printed;
+    exit = std::max(exit, exit_code_of(told));
+  }
+  return exit;
+}
+
+ExitCode run_verify(const VerifyArguments& arguments, const Context& context) {
+  std::vector<std::string> sessions, files;
+  for (const std::string& word : arguments.sessions)
+    (seal::is_evidence(word) ? files : sessions).push_back(word);
+  ExitCode exit = kOk;
+  if (files.empty() || !sessions.empty()) exit = verify_host(arguments, sessions, context);
+  if (files.empty() || !is_verdict(exit)) return exit;
+  const ExitCode of_files = verify_evidence_files(arguments, files);
+  return is_verdict(of_files) ? std::max(exit, of_files) : of_files;
+}
+
 }  // namespace
 
 void add_verify(CLI::App& app, const Context& context, int& exit) {
   auto arguments = std::make_shared<VerifyArguments>();
   auto* command = app.add_subcommand("verify", "Was anything changed or taken away since it was recorded?");
-  command->add_option("SESSION", arguments->sessions, "Recordings; none: the whole host, missing ones too");
+  command->add_option("SESSION", arguments->sessions,
+                      "Recordings, or evidence files; none: the whole host, missing ones too");
   command->add_option("--ledger", arguments->ledger, "Directory of the ledger instead of the policy's")
       ->type_name("DIR");
   command
@@ -118,16 +157,19 @@ void add_verify(CLI::App& app, const Context& context, int& exit) {
       ->type_name("FILE");
   command->add_flag("-a,--all", arguments->all, "Name the intact and complete ones too");
   command->add_flag("--json", arguments->json,
-                    "One object: the ledger, and every recording with its findings");
+                    "One object: the ledger, and every recording with its findings; one more for each "
+                    "evidence file");
   command->footer(
       "Two words for each recording: intact, unproven or altered; complete, incomplete (and the recording "
       "says what\n"
       "is missing), cut or gone. Nothing unsealed or unpinned ever passes.\n"
+      "What `opelog prove` wrote is checked anywhere: a FILE.evidence needs pins and nothing else.\n"
       "Exit code 0 all intact and complete, 1 incomplete or pruned, as is stated, 8 unproven, 9 altered.\n"
       "\n"
       "Examples:\n"
       "  opelog verify                                the whole host\n"
       "  opelog verify 4f2a                           one session\n"
+      "  opelog verify --pins host.pin x.evidence     what somebody else was given\n"
       "  opelog verify --directory /mnt/host/ope_log --ledger /mnt/host/ledger --pins host.pin\n");
   command->callback([arguments, &context, &exit] { exit = run_verify(*arguments, context); });
 }

@@ -67,8 +67,11 @@ std::string ledger_text(const HostVerdict& host, bool colour) {
                     "            ledger";
   if (!host.ledger) return out + ": " + printable(host.ledger_problem) + "\n";
   const seal::LedgerVerdict& l = *host.ledger;
-  out += " " + printable(l.origin) + ": " + std::to_string(l.entries) + " entries, " +
-         std::to_string(l.checkpoints) + " checkpoints, " + std::to_string(l.sessions.size()) + " sessions\n";
+  out += " " + printable(l.origin) + ": ";
+  if (l.proven) out += std::to_string(*l.proven) + " of ";
+  out += std::to_string(l.entries) + " entries, " + std::to_string(l.checkpoints) + " checkpoints";
+  if (!l.proven) out += ", " + std::to_string(l.sessions.size()) + " sessions";
+  out += "\n";
   for (const Finding& f : l.findings) out += finding_text(f);
   return out;
 }
@@ -76,7 +79,9 @@ std::string ledger_text(const HostVerdict& host, bool colour) {
 }  // namespace
 
 std::string verdict_text(const HostVerdict& host, bool all, bool colour) {
-  std::string out = ledger_text(host, colour);
+  std::string out;
+  if (!host.evidence.empty()) out += printable(host.evidence) + ":\n";
+  out += ledger_text(host, colour);
   std::map<std::string, std::size_t> counts;
   for (const seal::SessionVerdict& s : host.sessions) {
     const std::string words = padded(seal::integrity_word(s.integrity()), 9) + " " +
@@ -103,6 +108,7 @@ std::string verdict_json(const HostVerdict& host) {
         .number_u("entries", host.ledger->entries)
         .number_u("signed", host.ledger->signed_entries)
         .number_u("checkpoints", host.ledger->checkpoints);
+    if (host.ledger->proven) ledger.number_u("proven", *host.ledger->proven);
     ledger.raw("findings", findings_json(host.ledger->findings));
   } else {
     ledger.text("problem", host.ledger_problem).raw("findings", "[]");
@@ -120,6 +126,7 @@ std::string verdict_json(const HostVerdict& host) {
     sessions += (sessions.size() > 1 ? "," : "") + std::move(json).take();
   }
   format::JsonObject json;
+  if (!host.evidence.empty()) json.text("evidence", host.evidence);
   json.raw("ledger", std::move(ledger).take()).raw("sessions", sessions + "]");
   return std::move(json).take() + "\n";
 }

@@ -11,7 +11,9 @@
 
 namespace opelog::cli {
 
+/// On a host, or on an evidence file.
 struct HostVerdict {
+  std::string evidence;  ///< the file's path; "" of a host
   std::optional<seal::LedgerVerdict> ledger;
   std::string ledger_problem;  ///< why there is none
   std::vector<seal::SessionVerdict> sessions;
@@ -19,6 +21,7 @@ struct HostVerdict {
 
 /// `all`: also the recordings that nothing was found of.
 std::string verdict_text(const HostVerdict& host, bool all, bool colour);
+/// One line.
 std::string verdict_json(const HostVerdict& host);
 
 /// kOk intact and complete; kNo incomplete, as is stated; kUnproven; kAltered.

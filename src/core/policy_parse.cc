@@ -291,6 +291,7 @@ std::vector<std::string> policy_keys() {
   std::vector<std::string> keys;
   add_keys(keys, "", kTop);
   add_keys(keys, "recordings.", kRecordings);
+  add_keys(keys, "seal.", kSeal);
   add_keys(keys, "retention.", kRetention);
   add_keys(keys, "retention.hold[].", kHold);
   add_keys(keys, "rules[].", kRule);

@@ -1,94 +1,27 @@
 #include "seal/host_verdict_io.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
-#include <array>
-#include <memory>
 #include <utility>
 
-#include "core/fd_io.h"
-#include "format/recording_files_io.h"
-#include "format/stored_file_io.h"
 #include "seal/ledger_files_io.h"
+#include "seal/ledger_read_io.h"
+#include "seal/stored_recording_io.h"
 
 namespace opelog::seal {
-namespace {
-
-constexpr std::size_t kPieceBytes = 256 * 1024;
-constexpr std::array<std::string_view, 3> kSuffixes = {format::kLogSuffix, format::kTimeSuffix,
-                                                       format::kInputSuffix};
-
-// The files of a recording, wherever and however they are stored.
-class StoredRecording final : public RecordingBytes {
- public:
-  Status open(const std::string& directory, const std::string& name, const format::RecordingList* list) {
-    bool any = false;
-    for (std::size_t i = 0; i < files_.size(); ++i) {
-      auto file = format::open_stored(directory + "/", name + std::string(kSuffixes[i]), list);
-      if (!file) {
-        if (file.error().code == Code::kNotFound) continue;
-        return std::move(file).error();
-      }
-      auto size = (*file)->size();
-      if (!size) return std::move(size).error();
-      sizes_[i] = *size;
-      files_[i] = std::move(*file);
-      any = true;
-    }
-    if (!any) return Error{Code::kNotFound, directory + "/" + name + ": no such recording", 0};
-    return {};
-  }
-
-  [[nodiscard]] bool live() const {
-    return files_[1] && files_[1]->as_written() && format::is_locked(files_[1]->descriptor());
-  }
-
-  std::optional<std::uint64_t> size(std::size_t file) override { return sizes_[file]; }
-
-  Status read(std::size_t file, std::uint64_t from, std::uint64_t to,
-              const std::function<void(std::string_view)>& take) override {
-    while (from < to && files_[file]) {
-      auto got =
-          files_[file]->read_at(buffer_.data(), std::min<std::uint64_t>(buffer_.size(), to - from), from);
-      if (!got) return std::move(got).error();
-      if (*got == 0) return {};
-      take({buffer_.data(), *got});
-      from += *got;
-    }
-    return {};
-  }
-
- private:
-  std::array<std::unique_ptr<format::StoredFile>, 3> files_;
-  std::array<std::optional<std::uint64_t>, 3> sizes_;
-  std::vector<char> buffer_ = std::vector<char>(kPieceBytes);
-};
-
-Status read_ledger_file(const std::string& path, const std::function<void(std::string_view)>& take) {
-  auto fd = format::open_regular(AT_FDCWD, path, O_RDONLY);
-  if (!fd) return Error{fd.error().code, fd.error().message, fd.error().err};
-  std::vector<char> buffer(kPieceBytes);
-  for (std::uint64_t at = 0;;) {
-    auto got = format::read_at(fd->get(), buffer.data(), buffer.size(), at);
-    if (!got) return std::move(got).error();
-    if (*got == 0) return {};
-    take({buffer.data(), *got});
-    at += *got;
-  }
-}
-
-}  // namespace
 
 Result<LedgerVerdict> verify_ledger(const std::string& directory, std::vector<Pin> pins) {
   LedgerVerifier verifier(std::move(pins));
   // In this order: a checkpoint that is made meanwhile counts entries that are read afterwards.
-  auto read = read_ledger_file(directory + "/" + kCheckpointsFile,
-                               [&](std::string_view bytes) { verifier.feed_checkpoints(bytes); });
+  auto read = read_ledger_file(directory + "/" + kCheckpointsFile, [&](std::string_view bytes) {
+    verifier.feed_checkpoints(bytes);
+    return true;
+  });
   if (!read && read.error().code != Code::kNotFound) return std::move(read).error();
   verifier.end_checkpoints();
-  read = read_ledger_file(directory + "/" + kEntriesFile,
-                          [&](std::string_view bytes) { verifier.feed_entries(bytes); });
+  read = read_ledger_file(directory + "/" + kEntriesFile, [&](std::string_view bytes) {
+    verifier.feed_entries(bytes);
+    return true;
+  });
   if (!read) return std::move(read).error();
   return verifier.finish();
 }

@@ -153,13 +153,14 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
   const auto* key = std::get_if<KeyEntry>(&entry.body);
   if (entry.index == 0 && key == nullptr) found("ledger-altered", "the first entry names no key", 0);
   if (key != nullptr) {
+    verdict_.keys.push_back(entry.index);
     if (verdict_.origin.empty()) {
       // No checkpoint yet: the host's own key says whose ledger it is.
       if (const auto log = parse_verifier_key(key->log)) verdict_.origin = log->name;
     }
     check_key(*key, entry.index);
   } else if (const auto* opened = std::get_if<OpenedEntry>(&entry.body)) {
-    if (opened->no != last_no_ + 1)
+    if (!by_proofs_ && opened->no != last_no_ + 1)
       found("numbers-not-dense",
             "session " + std::to_string(opened->no) + " follows session " + std::to_string(last_no_),
             entry.index);
@@ -172,18 +173,26 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
     session.boot = opened->boot_id;
     session.key = opened->key;
     session.at = entry.at;
+    session.boot_index = boot_index_;
     verdict_.by_recording[opened->recording] = opened->no;
     verdict_.sessions.insert_or_assign(opened->no, std::move(session));
   } else if (const auto* sealed = std::get_if<SealedEntry>(&entry.body)) {
-    if (LedgerSession* s = session_of(sealed->no); s != nullptr && !s->closed) s->sealed = *sealed;
+    if (LedgerSession* s = session_of(sealed->no); s != nullptr && !s->closed) {
+      s->sealed = *sealed;
+      s->sealed_index = entry.index;
+    }
   } else if (const auto* closed = std::get_if<ClosedEntry>(&entry.body)) {
     // The first one counts: whoever can have entries signed today cannot change what was said of the past.
-    if (LedgerSession* s = session_of(closed->no); s != nullptr && !s->closed && !s->crashed)
+    if (LedgerSession* s = session_of(closed->no); s != nullptr && !s->closed && !s->crashed) {
       s->closed = *closed;
+      s->closed_index = entry.index;
+    }
   } else if (const auto* crashed = std::get_if<CrashedEntry>(&entry.body)) {
     if (LedgerSession* s = session_of(crashed->no); s != nullptr && !s->closed && !s->crashed) {
       s->crashed = *crashed;
       s->power_cut = s->boot != boot_;
+      s->crashed_index = entry.index;
+      s->crashed_boot_index = boot_index_;
     }
   } else if (const auto* pruned = std::get_if<PrunedEntry>(&entry.body)) {
     const std::string why = pruned->why.empty() ? "policy" : pruned->why;
@@ -194,7 +203,17 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
     } else {
       verdict_.pruned_unsealed[pruned->recording] = why;
     }
-  } else if (const auto* boot = std::get_if<BootEntry>(&entry.body)) {
+  }
+  if (!by_proofs_) take_host_entry(entry);
+  if (const auto* boot = std::get_if<BootEntry>(&entry.body)) {
+    boot_ = boot->boot_id;
+    boot_index_ = entry.index;
+  }
+}
+
+// What concerns the host as a whole: of few entries it would say nothing true.
+void LedgerVerifier::take_host_entry(const LedgerEntry& entry) {
+  if (std::holds_alternative<BootEntry>(entry.body)) {
     if (booted_ && !shut_down_)
       found("unclean-boot",
             "the daemon began anew without having stopped, at entry " + std::to_string(entry.index),
@@ -203,7 +222,6 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
       found("off",
             "the daemon did not run for " + seconds_text(std::max<std::int64_t>(0, entry.at - *shut_down_)),
             entry.index);
-    boot_ = boot->boot_id;
     booted_ = true;
     shut_down_.reset();
   } else if (std::holds_alternative<ShutdownEntry>(entry.body)) {
@@ -231,11 +249,9 @@ void LedgerVerifier::check_roots() {
   }
 }
 
-LedgerVerdict LedgerVerifier::finish() {
-  if (!line_.empty()) found("unsigned-tail", "the last entry is not whole yet", tree_.size());
-  verdict_.entries = tree_.size();
+// What the checkpoints alone say, once the entries have said which key begins the chain.
+void LedgerVerifier::conclude_chain() {
   verdict_.checkpoints = known_.size();
-  if (verdict_.entries == 0) found("ledger-cut", "there are no entries");
   if (!verdict_.pinned && std::none_of(verdict_.findings.begin(), verdict_.findings.end(),
                                        [](const Finding& f) { return f.what == "unpinned"; }))
     found("unpinned", "the ledger's first key is not pinned");
@@ -246,6 +262,13 @@ LedgerVerdict LedgerVerifier::finish() {
   for (const Known& k : known_)
     verdict_.signed_entries = std::max(verdict_.signed_entries, k.checkpoint.size);
   if (!known_.empty()) verdict_.last = known_.back().checkpoint;
+}
+
+LedgerVerdict LedgerVerifier::finish() {
+  if (!line_.empty()) found("unsigned-tail", "the last entry is not whole yet", tree_.size());
+  verdict_.entries = tree_.size();
+  if (verdict_.entries == 0) found("ledger-cut", "there are no entries");
+  conclude_chain();
   if (verdict_.signed_entries > verdict_.entries)
     found("ledger-cut", "a checkpoint counts " + std::to_string(verdict_.signed_entries) +
                             " entries, and there are " + std::to_string(verdict_.entries));
@@ -259,6 +282,54 @@ LedgerVerdict LedgerVerifier::finish() {
           std::to_string(verdict_.entries - verdict_.signed_entries) + " entries behind the last checkpoint",
           verdict_.signed_entries);
   verdict_.signed_entries = std::min(verdict_.signed_entries, verdict_.entries);
+  return std::move(verdict_);
+}
+
+// ---- a ledger that is known by proofs only
+
+void LedgerVerifier::feed_proven(std::string_view line, const std::vector<Digest>& path) {
+  by_proofs_ = true;
+  const auto entry = parse_entry(line);
+  if (!entry) return found("ledger-altered", "what should be an entry is none");
+  const std::string where = "entry " + std::to_string(entry->index);
+  if (entry->index < next_proven_)
+    return found("ledger-altered", where + " stands there twice, or not in its place", entry->index);
+  next_proven_ = entry->index + 1;
+  const Digest leaf = leaf_hash(line);
+  if (known_.empty() || !proves_inclusion(leaf, entry->index, known_.back().checkpoint.size, path,
+                                          known_.back().checkpoint.root))
+    return found("ledger-altered", where + " is not in the tree that the last checkpoint signed",
+                 entry->index);
+  verdict_.proven = verdict_.proven.value_or(0) + 1;
+  take_entry(*entry, leaf);
+}
+
+// A pin was made of a checkpoint, and all of them are here up to the last.
+void LedgerVerifier::check_seen_pins() {
+  for (const Pin& pin : pins_) {
+    if (!pin.seen || verdict_.origin + "/epoch" != pin.key.name || known_.empty() ||
+        pin.seen->size > known_.back().checkpoint.size)
+      continue;
+    const auto same_size = [&](const Known& k) { return k.checkpoint.size == pin.seen->size; };
+    const auto at = std::find_if(known_.begin(), known_.end(), same_size);
+    if (at == known_.end())
+      found("ledger-forked",
+            "no checkpoint counts the " + std::to_string(pin.seen->size) + " entries that a pin has seen",
+            pin.seen->size);
+    else if (at->checkpoint.root != pin.seen->root)
+      found("ledger-forked",
+            "the tree of " + std::to_string(pin.seen->size) + " entries is not the pinned one",
+            pin.seen->size);
+  }
+}
+
+LedgerVerdict LedgerVerifier::finish_proven() {
+  by_proofs_ = true;
+  conclude_chain();
+  if (known_.empty()) found("ledger-cut", "there are no checkpoints");
+  check_seen_pins();
+  verdict_.entries = verdict_.signed_entries = verdict_.last ? verdict_.last->size : 0;
+  verdict_.proven = verdict_.proven.value_or(0);
   return std::move(verdict_);
 }
 

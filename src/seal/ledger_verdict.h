@@ -1,7 +1,8 @@
 // LedgerVerifier: whether a ledger is whole and signed, and what it says of each session
 // (docs/formats/seals.md). Pure.
 //
-// Feed all of `checkpoints`, then all of `entries`, then ask. Memory: some 200 bytes for each session and
+// Feed all of `checkpoints`, then all of `entries`, then ask; or, of a ledger that is known by proofs only,
+// the entries one by one, each with the path that proves it. Memory: some 200 bytes for each session and
 // checkpoint.
 #pragma once
 
@@ -35,6 +36,8 @@ struct LedgerSession {
   bool power_cut = false;          ///< another boot lay between the session and its crashed entry
   std::string pruned;              ///< why; "" if it was not
   std::uint64_t pruned_index = 0;  ///< of that entry
+  /// Where the entries above stand, and the last boot before the opening one and before the crashed one.
+  std::optional<std::uint64_t> boot_index, sealed_index, closed_index, crashed_index, crashed_boot_index;
 };
 
 struct LedgerVerdict {
@@ -45,7 +48,10 @@ struct LedgerVerdict {
   std::map<std::uint64_t, LedgerSession> sessions;     ///< by number
   std::map<std::string, std::uint64_t> by_recording;   ///< the last of each name
   std::map<std::string, std::string> pruned_unsealed;  ///< recordings from before the ledger, and why
+  std::vector<std::uint64_t> keys;                     ///< indices of the key entries
   bool pinned = false;
+  /// Of a ledger that is known by proofs only: how many entries are proven.
+  std::optional<std::uint64_t> proven;
 
   [[nodiscard]] Integrity integrity() const noexcept;
   [[nodiscard]] const LedgerSession* find(const std::string& recording) const;
@@ -61,6 +67,12 @@ class LedgerVerifier {
   /// After the last entry.
   LedgerVerdict finish();
 
+  /// Instead of all entries: one of them, and its path to the root of the last checkpoint, in the order of
+  /// the ledger. What is not proven is a finding, and not taken.
+  void feed_proven(std::string_view line, const std::vector<Digest>& path);
+  /// After the last one. Says nothing of the entries that were not fed.
+  LedgerVerdict finish_proven();
+
  private:
   struct Known {
     Checkpoint checkpoint;
@@ -69,7 +81,10 @@ class LedgerVerifier {
   void take_note(CheckpointNote found);
   void take_line(std::string_view line);
   void take_entry(const LedgerEntry& entry, const Digest& leaf);
+  void take_host_entry(const LedgerEntry& entry);
   void check_roots();
+  void check_seen_pins();
+  void conclude_chain();
   void check_key(const KeyEntry& entry, std::uint64_t index);
   bool is_pinned(const PublicKey& key) const;
   void found(const char* what, std::string text, std::optional<std::uint64_t> index = std::nullopt);
@@ -83,10 +98,11 @@ class LedgerVerifier {
   std::size_t next_root_ = 0;
   MerkleTree tree_;
   std::string line_;
-  std::uint64_t last_no_ = 0;
+  std::uint64_t last_no_ = 0, next_proven_ = 0;
   std::string boot_;  ///< boot_id of the last boot entry
+  std::optional<std::uint64_t> boot_index_;
   std::optional<WallUs> shut_down_;
-  bool booted_ = false, altered_ = false;
+  bool booted_ = false, altered_ = false, by_proofs_ = false;
 };
 
 }  // namespace opelog::seal

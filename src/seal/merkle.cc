@@ -1,18 +1,12 @@
 #include "seal/merkle.h"
 
-#include <bit>
+#include <utility>
 
 namespace opelog::seal {
 namespace {
 
 constexpr std::string_view kLeafPrefix("\0", 1);
 constexpr std::string_view kNodePrefix("\1", 1);
-
-Digest subtree_root(const std::vector<Digest>& leaves, std::uint64_t from, std::uint64_t to) {
-  MerkleTree tree;
-  for (std::uint64_t i = from; i < to; ++i) tree.append(leaves[i]);
-  return tree.root();
-}
 
 }  // namespace
 
@@ -47,20 +41,30 @@ Digest MerkleTree::root() const {
   return root;
 }
 
-std::vector<Digest> inclusion_proof(const std::vector<Digest>& leaves, std::uint64_t index) {
-  std::vector<Digest> path;
-  std::uint64_t from = 0, to = leaves.size();
-  while (to - from > 1) {
-    const std::uint64_t half = std::bit_ceil(to - from) / 2;  // the largest power of two below
-    if (index < from + half) {
-      path.push_back(subtree_root(leaves, from + half, to));
-      to = from + half;
-    } else {
-      path.push_back(subtree_root(leaves, from, from + half));
-      from += half;
+// Level by level: where a level has an odd number of nodes, the last one is the next level's as it is, which
+// is the shape that RFC 6962 gives the tree.
+std::vector<std::vector<Digest>> inclusion_proofs(std::vector<Digest> leaves,
+                                                  const std::vector<std::uint64_t>& indices) {
+  std::vector<std::vector<Digest>> paths(indices.size());
+  std::vector<std::uint64_t> at = indices;
+  std::vector<Digest>& level = leaves;
+  while (level.size() > 1) {
+    for (std::size_t i = 0; i < at.size(); ++i) {
+      const std::uint64_t sibling = at[i] ^ 1;
+      if (sibling < level.size()) paths[i].push_back(level[sibling]);
+      at[i] /= 2;
     }
+    const std::size_t pairs = level.size() / 2;
+    const bool odd = level.size() % 2 != 0;
+    for (std::size_t i = 0; i < pairs; ++i) level[i] = node_hash(level[2 * i], level[2 * i + 1]);
+    if (odd) level[pairs] = level.back();
+    level.resize(pairs + (odd ? 1 : 0));
   }
-  return {path.rbegin(), path.rend()};
+  return paths;
+}
+
+std::vector<Digest> inclusion_proof(const std::vector<Digest>& leaves, std::uint64_t index) {
+  return std::move(inclusion_proofs(leaves, {index}).front());
 }
 
 bool proves_inclusion(const Digest& leaf, std::uint64_t index, std::uint64_t size,

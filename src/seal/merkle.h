@@ -25,7 +25,11 @@ class MerkleTree {
   std::uint64_t size_ = 0;
 };
 
-/// The audit path of leaf `index` in the tree of `leaves`, nearest first; index < leaves.size().
+/// The audit paths of the leaves `indices` in the tree of `leaves`, each nearest first; every index is below
+/// leaves.size(). Hashes each node once, whatever the number of paths.
+std::vector<std::vector<Digest>> inclusion_proofs(std::vector<Digest> leaves,
+                                                  const std::vector<std::uint64_t>& indices);
+/// The same of one leaf.
 std::vector<Digest> inclusion_proof(const std::vector<Digest>& leaves, std::uint64_t index);
 
 /// Whether `proof` leads from the leaf to the root of a tree of `size` leaves.

@@ -178,7 +178,7 @@ class NoDescriptors(AsTheShim):
     """Rows 6, 7: the daemon's descriptors are used up; it says so, goes on, and takes logins again."""
     policy = (sandbox.POLICY + "limits: { login_timeout: 5m, max_pending_logins: 400 }\n"
               "guard: { directories: [{ path: /var/log/scripts, settle: 0 }], sweep: 1s }\n")
-    daemon = ("prlimit", "--nofile=64:64", "/usr/sbin/opelogd")
+    daemon = ("prlimit", "--nofile=70:70", "/usr/sbin/opelogd")
 
     @classmethod
     def prepare(cls):
