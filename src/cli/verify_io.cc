@@ -66,22 +66,36 @@ Status read_host_ledger(const VerifyArguments& arguments, const Context& context
   return {};
 }
 
+Status list_again(const std::string& directory, format::RecordingList& list) {
+  auto listed = format::list_recordings(directory);
+  if (!listed) return std::move(listed).error();
+  list = std::move(*listed);
+  return {};
+}
+
 // `sessions` are those of the arguments that are no evidence files.
 ExitCode verify_host(const VerifyArguments& arguments, const std::vector<std::string>& sessions,
                      const Context& context) {
   HostVerdict host;
+  const bool whole = sessions.empty();
+  std::string directory;
+  format::RecordingList list, before;
+  if (whole) {
+    auto place = context.recordings();
+    if (!place) return complain(place.error());
+    directory = std::move(*place);
+    if (auto listed = list_again(directory, before); !listed) return complain(listed.error());
+  }
   if (auto read = read_host_ledger(arguments, context, host); !read) return complain(read.error());
   const seal::LedgerVerdict* ledger = host.ledger ? &*host.ledger : nullptr;
-  const bool whole = sessions.empty();
   std::vector<Found> wanted;
-  format::RecordingList list;
   if (whole) {
-    auto directory = context.recordings();
-    if (!directory) return complain(directory.error());
-    auto listed = format::list_recordings(*directory);
-    if (!listed) return complain(listed.error());
-    list = std::move(*listed);
-    for (const std::string& name : list.names) wanted.push_back({*directory, name, {}});
+    // What was begun while the ledger was read is none of it yet; what it knows of by then is there now.
+    if (auto listed = list_again(directory, list); !listed) return complain(listed.error());
+    for (const std::string& name : list.names) {
+      const bool old = std::binary_search(before.names.begin(), before.names.end(), name);
+      if (old || (ledger != nullptr && ledger->find(name) != nullptr)) wanted.push_back({directory, name, {}});
+    }
   }
   for (const std::string& session : sessions) {
     auto found = find_session(context, session);
