@@ -17,7 +17,7 @@ _opelog() {
             --config|--control) ((i++)) ;;
             --) [[ $command == rec ]] && { COMPREPLY=($(compgen -c -- "$cur")); return; } ;;
             -*) ;;
-            *) if [[ -z $command ]]; then command=${COMP_WORDS[i]}; elif [[ $command == policy && -z $sub ]]; then sub=${COMP_WORDS[i]}; fi ;;
+            *) if [[ -z $command ]]; then command=${COMP_WORDS[i]}; elif [[ ($command == policy || $command == key) && -z $sub ]]; then sub=${COMP_WORDS[i]}; fi ;;
         esac
     done
     case $prev in
@@ -45,6 +45,14 @@ _opelog() {
         search) options="--word --regex --ignore-case --commands --text --user --since --until --client --limit --index --scan --all --json" ;;
         index) options="--index --rebuild --quiet --json" ;;
         retain) options="--dry-run --quiet --json" ;;
+        verify) options="--ledger --pins --all --json" ;;
+        key)
+            case $sub in
+                "") COMPREPLY=($(compgen -W "init show pin" -- "$cur")); return ;;
+                show) options="--ledger --json" ;;
+                init) options="--ledger --key-file" ;;
+                pin) options="--file" ;;
+            esac ;;
         status) options="--json" ;;
         thaw) options="--seconds" ;;
         enroll|unenroll) options="--dry-run --root" ;;

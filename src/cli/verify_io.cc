@@ -94,7 +94,8 @@ ExitCode verify_host(const VerifyArguments& arguments, const std::vector<std::st
     if (auto listed = list_again(directory, list); !listed) return complain(listed.error());
     for (const std::string& name : list.names) {
       const bool old = std::binary_search(before.names.begin(), before.names.end(), name);
-      if (old || (ledger != nullptr && ledger->find(name) != nullptr)) wanted.push_back({directory, name, {}});
+      if (old || (ledger != nullptr && ledger->find(name) != nullptr))
+        wanted.push_back({directory, name, {}});
     }
   }
   for (const std::string& session : sessions) {

@@ -64,7 +64,7 @@ void SealedTiming::take_line(std::string_view line) {
       return;
     }
     const std::uint64_t end = line_begin_ + line.size() + 1;
-    seals.push_back({std::move(*seal), line_begin_, end, at_us, command_});
+    seals.push_back({*seal, line_begin_, end, at_us, command_});
     return;
   }
   for (bool taken = false; !taken;) {

@@ -314,9 +314,12 @@ TEST(Evidence, IsComparedWithWhatAPinHasSeen) {
   const auto good = host.check(bytes, host.pins());
   ASSERT_TRUE(good.ok() && good->ledger.last);
   EXPECT_TRUE(passes(with(proof.size, good->ledger.last->root)));
-  EXPECT_EQ(finding_words(with(proof.size, Digest{})->ledger.findings), std::set<std::string>{"ledger-forked"});
-  EXPECT_EQ(finding_words(with(proof.size, Digest{})->session.findings), std::set<std::string>{"ledger-damaged"});
-  EXPECT_EQ(finding_words(with(proof.size - 1, Digest{})->ledger.findings), std::set<std::string>{"ledger-forked"});
+  EXPECT_EQ(finding_words(with(proof.size, Digest{})->ledger.findings),
+            std::set<std::string>{"ledger-forked"});
+  EXPECT_EQ(finding_words(with(proof.size, Digest{})->session.findings),
+            std::set<std::string>{"ledger-damaged"});
+  EXPECT_EQ(finding_words(with(proof.size - 1, Digest{})->ledger.findings),
+            std::set<std::string>{"ledger-forked"});
   EXPECT_TRUE(passes(with(proof.size + 1, Digest{}))) << "what is behind the proof it cannot tell";
 }
 
