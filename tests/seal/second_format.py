@@ -136,6 +136,23 @@ def read_opening(line):
 
 # ----------------------------------------------------------------- the ledger
 
+NEEDED = {  # members without which a line is no entry of its kind; 32: base64 of so many bytes
+    "key": {"epoch": 0, "next": 32},
+    "opened": {"no": 0, "key": 32},
+    "sealed": {"no": 0, "n": 0, "seal": 32, "log": 0, "time": 0, "in": 0},
+    "closed": {"no": 0, "n": 0, "seal": 32, "log": 0, "time": 0, "in": 0},
+    "crashed": {"no": 0, "log": 0, "time": 0, "in": 0, "dl": 32, "dt": 32, "di": 32},
+    "pruned": {"log": 0, "time": 0, "in": 0},
+    "compressed": {"log": 0, "time": 0, "in": 0},
+}
+
+
+def is_whole(entry):
+    """Whether an entry has the numbers, keys and digests of its kind."""
+    needed = {"no": 0} if entry["k"] == "crashed" and entry.get("missing") is True else NEEDED.get(entry["k"], {})
+    return all(from_base64(entry.get(name), 32) is not None if size else is_number(entry.get(name)) for name, size in needed.items())
+
+
 def read_entry(line, index):
     """The members of a line of `entries`, else None. A torn line has only its kind."""
     entry = read_json_object(line)
@@ -144,7 +161,7 @@ def read_entry(line, index):
     if list(entry)[:3] != ["i", "t", "k"] or entry["i"] != index or not is_number(entry["i"]) or not is_number(entry["t"]):
         return None
     flat = not any(isinstance(value, (dict, list)) for value in entry.values())
-    return entry if flat and isinstance(entry["k"], str) else None
+    return entry if flat and isinstance(entry["k"], str) and is_whole(entry) else None
 
 
 @dataclass(frozen=True)
