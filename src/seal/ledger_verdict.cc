@@ -66,10 +66,11 @@ void LedgerVerifier::take_note(CheckpointNote note) {
   if (verdict_.origin.empty()) verdict_.origin = c.origin;
   if (c.origin != verdict_.origin) return found("ledger-altered", where + " is of another host: " + c.origin);
   const std::uint64_t number = known_.size();
+  const bool again = !epochs_.insert(c.epoch).second;
   if (!known_.empty()) {
     const Checkpoint& before = known_.back().checkpoint;
-    if (c.epoch == before.epoch || (c.size == before.size && c.root != before.root)) {
-      found("ledger-forked", where + " contradicts the one before it (epoch " + std::to_string(c.epoch) + ")",
+    if (again || (c.size == before.size && c.root != before.root)) {
+      found("ledger-forked", where + " contradicts one before it (epoch " + std::to_string(c.epoch) + ")",
             number);
     } else if (c.size < before.size) {
       found("ledger-forked", where + " counts fewer entries than the one before it", number);
@@ -150,6 +151,13 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
     const auto it = verdict_.sessions.find(no);
     return it == verdict_.sessions.end() ? nullptr : &it->second;
   };
+  // Null for one that has ended, as the ledger says.
+  const auto session_that_runs = [&session_of](std::uint64_t no) -> LedgerSession* {
+    LedgerSession* s = session_of(no);
+    if (s == nullptr || (!s->closed && !s->crashed)) return s;
+    s->contradicted = true;
+    return nullptr;
+  };
   const auto* key = std::get_if<KeyEntry>(&entry.body);
   if (entry.index == 0 && key == nullptr) found("ledger-altered", "the first entry names no key", 0);
   if (key != nullptr) {
@@ -175,13 +183,12 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
     verdict_.by_recording[opened->recording] = opened->no;
     verdict_.sessions.insert_or_assign(opened->no, std::move(session));
   } else if (const auto* sealed = std::get_if<SealedEntry>(&entry.body)) {
-    if (LedgerSession* s = session_of(sealed->no); s != nullptr && !s->closed) s->sealed = *sealed;
+    if (LedgerSession* s = session_that_runs(sealed->no)) s->sealed = *sealed;
   } else if (const auto* closed = std::get_if<ClosedEntry>(&entry.body)) {
     // The first one counts: whoever can have entries signed today cannot change what was said of the past.
-    if (LedgerSession* s = session_of(closed->no); s != nullptr && !s->closed && !s->crashed)
-      s->closed = *closed;
+    if (LedgerSession* s = session_that_runs(closed->no)) s->closed = *closed;
   } else if (const auto* crashed = std::get_if<CrashedEntry>(&entry.body)) {
-    if (LedgerSession* s = session_of(crashed->no); s != nullptr && !s->closed && !s->crashed) {
+    if (LedgerSession* s = session_that_runs(crashed->no)) {
       s->crashed = *crashed;
       s->power_cut = s->boot != boot_;
     }
@@ -192,7 +199,7 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
       s->pruned = why;
       s->pruned_index = entry.index;
     } else {
-      verdict_.pruned_unsealed[pruned->recording] = why;
+      verdict_.pruned_unsealed[pruned->recording] = {why, entry.index};
     }
   } else if (const auto* boot = std::get_if<BootEntry>(&entry.body)) {
     if (booted_ && !shut_down_)

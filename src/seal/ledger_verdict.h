@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,9 +33,16 @@ struct LedgerSession {
   std::optional<SealedEntry> sealed;  ///< the last
   std::optional<ClosedEntry> closed;
   std::optional<CrashedEntry> crashed;
+  bool contradicted = false;       ///< something was said of it behind the first of these two, which counts
   bool power_cut = false;          ///< another boot lay between the session and its crashed entry
   std::string pruned;              ///< why; "" if it was not
   std::uint64_t pruned_index = 0;  ///< of that entry
+};
+
+/// Why a recording was removed, and the entry that says so.
+struct Pruned {
+  std::string why;
+  std::uint64_t index = 0;
 };
 
 struct LedgerVerdict {
@@ -44,7 +52,7 @@ struct LedgerVerdict {
   std::optional<Checkpoint> last;
   std::map<std::uint64_t, LedgerSession> sessions;     ///< by number
   std::map<std::string, std::uint64_t> by_recording;   ///< the last of each name
-  std::map<std::string, std::string> pruned_unsealed;  ///< recordings from before the ledger, and why
+  std::map<std::string, Pruned> pruned_unsealed;  ///< recordings from before the ledger
   bool pinned = false;
 
   [[nodiscard]] Integrity integrity() const noexcept;
@@ -80,6 +88,7 @@ class LedgerVerifier {
   std::vector<Known> known_;
   std::vector<SignedNote> unlinked_;  ///< the first, and those that the chain does not reach
   std::vector<Checkpoint> unlinked_at_;
+  std::set<std::uint64_t> epochs_;
   std::size_t next_root_ = 0;
   MerkleTree tree_;
   std::string line_;

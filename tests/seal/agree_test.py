@@ -5,7 +5,8 @@
 Compared are the ledger's integrity and the set of its finding words; for each recording integrity, completeness and the set of finding
 words, and for each word that both place in bytes of files that some place of the one overlaps one of the other. What differs is
 printed with its seeds: `second.py make DIR --seed S`, then `damage DIR --seed D` for each D. Without HOSTS the number is that of
-OPELOG_AGREE_HOSTS, or one for the suite; a damage is one attack, every fourth host suffers two at once.
+OPELOG_AGREE_HOSTS, or a small one for the suite. A damage is one attack; every fourth host suffers two at once. The host among the
+vectors comes first.
 """
 
 import json
