@@ -9,6 +9,10 @@ namespace {
 // Of the same kind so many are named; a ledger that is not one would fill the memory.
 constexpr std::size_t kMaxFindings = 1000;
 
+bool is_ascii(std::string_view line) {
+  return std::all_of(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
 std::string seconds_text(std::int64_t us) {
   return std::to_string(us / kUsPerS) + " s";
 }
@@ -55,7 +59,10 @@ void LedgerVerifier::feed_checkpoints(std::string_view bytes) {
 void LedgerVerifier::end_checkpoints() {
   notes_.finish();
   while (auto note = notes_.next()) take_note(std::move(*note));
-  if (!notes_.rest().empty())
+  if (notes_.rest().empty()) return;
+  if (notes_.rest().back() != '\n')
+    found("unsigned-tail", "the last checkpoint is not whole yet");
+  else
     found("ledger-altered", "checkpoints: no note at byte " + std::to_string(notes_.offset()));
 }
 
@@ -114,7 +121,7 @@ void LedgerVerifier::take_line(std::string_view line) {
       line.size() >= kTornEntry.size() && line.substr(line.size() - kTornEntry.size()) == kTornEntry;
   if (torn) {
     found("torn-entry", "entry " + std::to_string(index) + " was torn by a power cut", index);
-  } else if (const auto entry = parse_entry(line); !entry) {
+  } else if (const auto entry = is_ascii(line) ? parse_entry(line) : std::nullopt; !entry) {
     found("ledger-altered", "entry " + std::to_string(index) + " is none", index);
   } else if (entry->index != index) {
     found("ledger-altered", "entry " + std::to_string(index) + " says it is " + std::to_string(entry->index),

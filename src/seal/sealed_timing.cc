@@ -38,6 +38,8 @@ void SealedTiming::feed(std::string_view bytes) {
 }
 
 void SealedTiming::finish() {
+  // Cut within its first line.
+  if (first_) begins_whole = line_.substr(0, kFirstLine.size()) == kFirstLine;
   if (auto note = joiner_.drain()) take_note(*note);
 }
 

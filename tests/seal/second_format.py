@@ -186,13 +186,13 @@ def write_checkpoint_text(host_id, size, root, epoch, next_key, at):
             f"opelog-epoch {epoch}\nopelog-next {to_base64(next_key)}\nopelog-time {at}\n")
 
 
-CHECKPOINT = re.compile(r"opelog/([^\s+/]+)\n(\d+)\n(\S+)\nopelog-epoch (\d+)\nopelog-next (\S+)\nopelog-time (\d+)\n", re.ASCII)
+CHECKPOINT = re.compile(r"opelog/([^\n]*)\n(\d+)\n(\S+)\nopelog-epoch (\d+)\nopelog-next (\S+)\nopelog-time (\d+)\n", re.ASCII)
 
 
 def read_checkpoint(data):
     """The checkpoint of a note's bytes, else None."""
     note = read_note(data)
-    found = CHECKPOINT.fullmatch(note[0]) if note else None
+    found = CHECKPOINT.match(note[0]) if note else None
     if not found:
         return None
     root, key = from_base64(found[3], 32), from_base64(found[5], 32)
@@ -201,12 +201,17 @@ def read_checkpoint(data):
         return None
     checkpoint = Checkpoint(found[1], numbers[0], root, numbers[1], key, numbers[2], note)
     text = write_checkpoint_text(found[1], numbers[0], root, numbers[1], key, numbers[2])
-    return checkpoint if text == note[0] else None
+    return checkpoint if note[0].startswith(text) else None
 
 
 def read_checkpoints(data):
-    """Each note of the file `checkpoints`: a Checkpoint, or None where it is none."""
-    return [read_checkpoint(note) for note in split_notes(data)]
+    """Each note of the file `checkpoints`: a Checkpoint, or None where it is none. Behind bytes that are no note nothing is read."""
+    checkpoints = []
+    for note in split_notes(data):
+        checkpoints.append(read_checkpoint(note))
+        if read_note(note) is None:
+            break
+    return checkpoints
 
 
 def read_pins(data):

@@ -131,7 +131,8 @@ class Ledger:
         self.lines = [line for _, line in split_lines(data)]
         self.entries = [read_entry(line, index) for index, line in enumerate(self.lines)]
         self.leaves = leaves_of(self.lines)
-        self.checkpoints = read_checkpoints(host.get("ledger/checkpoints", b""))
+        notes = host.get("ledger/checkpoints", b"")
+        self.checkpoints = read_checkpoints(notes)
         self.host_id = next((checkpoint.host_id for checkpoint in self.checkpoints if checkpoint), None) or self.first_key()[0]
         self.covered = max([checkpoint.size for checkpoint in self.checkpoints if checkpoint and checkpoint.host_id == self.host_id] or [0])
         if self.there:
@@ -142,6 +143,8 @@ class Ledger:
                 self.find("ledger-cut", "entries", 0)
             self.judge_checkpoints()
             self.judge_pins()
+            if notes and not notes.endswith(b"\n"):
+                self.find("unsigned-tail", "checkpoints", len(self.checkpoints))
             if self.covered < len(self.lines):
                 self.find("unsigned-tail", "entries", self.covered)
 
