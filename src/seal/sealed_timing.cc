@@ -77,8 +77,9 @@ void SealedTiming::take_line(std::string_view line) {
 void SealedTiming::take_note(const format::Note& note) {
   if (note.name == format::kOpelogOpened) {
     if (opened.empty()) opened = note.value;
-  } else if (auto gap = format::decode_gap(note)) {
-    if (gaps++ == 0) first_gap = gap->what + ": " + gap->why;
+  } else if (note.name == format::kOpelogGap) {
+    const auto gap = format::decode_gap(note);
+    if (gaps++ == 0) first_gap = gap ? gap->what + ": " + gap->why : "it cannot be read";
   } else if (note.name == format::kOpelogExec) {
     if (auto exec = format::decode_exec(note)) {
       command_ = exec->info.exe;

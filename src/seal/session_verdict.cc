@@ -128,9 +128,11 @@ class SessionVerifier {
         if (own != ledger->sessions.end() && own->second.index == index &&
             own->second.leaf == opening_.leaf) {
           opening_ = own->second;
+          in_ledger_ = true;
         } else if (known != nullptr) {
           found_in("altered", kTime, 0, first_seal_begin(), "the opening entry is not the one in the ledger");
           opening_ = *known;
+          in_ledger_ = true;
         } else {
           found("not-in-ledger", "the ledger does not hold its opening entry");
           if (index >= ledger->entries) verdict_.beyond_ledger = index;
@@ -148,6 +150,7 @@ class SessionVerifier {
       if (known == nullptr) {
         found_in("altered", kTime, 0, first_seal_begin(),
                  "the opening entry is missing or damaged, so no seal can be checked");
+        verdict_.no = timing_.seals.front().seal.no;
         trust();
         state_ends();
         return false;
@@ -163,7 +166,7 @@ class SessionVerifier {
         head_altered_told_ = true;
       }
       opening_ = *known;
-      head_told_ = true;
+      in_ledger_ = head_told_ = true;
     }
     verdict_.no = opening_.no;
     if (opening_.recording != question_.recording)
@@ -184,7 +187,7 @@ class SessionVerifier {
     if (!ledger->pinned) found("unpinned", "the ledger's first key is not pinned");
     if (ledger->integrity() == Integrity::kAltered)
       found("ledger-damaged", "the ledger that should prove it is damaged");
-    if (opening_.no != 0 && opening_.index >= ledger->signed_entries && opening_.index < ledger->entries)
+    if (in_ledger_ && opening_.index >= ledger->signed_entries)
       found("unsigned", "no checkpoint counts its opening entry yet");
   }
 
@@ -493,7 +496,7 @@ class SessionVerifier {
     if (crashed.missing) return;
     for (std::size_t file = 0; file < kFiles; ++file) {
       const std::uint64_t then = size_of(crashed.sizes, file), now = sizes_[file].value_or(0);
-      if (shift_told_[file]) continue;
+      if (shift_told_[file] || !sizes_[file]) continue;
       if (now < then)
         found_in("cut-tail", file, now, then,
                  std::to_string(then - now) + " bytes are missing that were there after the crash");
@@ -541,7 +544,7 @@ class SessionVerifier {
   LedgerSession opening_;
   std::vector<Walked> walked_;
   std::array<bool, kFiles> shift_told_{};
-  bool head_told_ = false, head_altered_told_ = false, tail_unsealed_ = false, crash_told_ = false;
+  bool in_ledger_ = false, head_told_ = false, head_altered_told_ = false, tail_unsealed_ = false, crash_told_ = false;
 };
 
 }  // namespace

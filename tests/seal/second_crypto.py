@@ -306,6 +306,8 @@ def sign_note(text, signers):
 
 def read_note(data):
     """(text, [(name, id, signature)]) of the bytes of one note, else None."""
+    if note_end(data, 0) != len(data):
+        return None
     whole = data.decode("utf-8", "surrogateescape")
     cut = whole.rfind("\n\n")
     if cut < 0:

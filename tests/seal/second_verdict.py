@@ -201,7 +201,8 @@ class Ledger:
         key, pinned = self.first_key()[1], [pin[1] for pin in self.pins()]
         lost = {entry.get("epoch"): (index, from_base64(entry.get("next"), 32))
                 for index, entry in self.of_kind("key") if entry.get("why") == "lost"}
-        epoch, epochs, roots, before = 1, set(), {}, 0
+        epoch = self.entries[0]["epoch"] if key else 1
+        epochs, roots, before = set(), {}, 0
         wrong_root = cut = False
         for number, checkpoint in enumerate(self.checkpoints):
             if checkpoint is None:
