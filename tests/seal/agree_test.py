@@ -24,7 +24,7 @@ from second_damage import damage
 from second_host import make
 from second_verdict import verify
 
-HOSTS, DAMAGES = 14, 8
+HOSTS, DAMAGES = 22, 8
 
 
 def opelog(directory):

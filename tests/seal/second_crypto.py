@@ -278,7 +278,7 @@ NOTE_SIGNATURE = re.compile("\u2014 ([^\\s+]+) ([A-Za-z0-9+/]+=*)\n")
 
 def key_id(name, public):
     """The 4 bytes that name an Ed25519 key in a note."""
-    return sha256(name.encode() + b"\n\x01" + public)[:4]
+    return sha256(name.encode("utf-8", "surrogateescape") + b"\n\x01" + public)[:4]
 
 
 def write_verifier_key(name, public):

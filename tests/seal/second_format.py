@@ -129,9 +129,9 @@ def read_opening(line):
     entry = read_json_object(line) if line is not None else None
     if entry is None or entry.get("k") != "opened" or not is_number(entry.get("i")) or not is_number(entry.get("no")):
         return None
-    if not isinstance(entry.get("recording"), str) or from_base64(entry.get("key"), 32) is None:
+    if from_base64(entry.get("key"), 32) is None:
         return None
-    return entry
+    return entry if isinstance(entry.get("recording"), str) else {**entry, "recording": ""}
 
 
 # ----------------------------------------------------------------- the ledger

@@ -247,7 +247,8 @@ class Ledger:
 
     def opened(self):
         """[(index, opening entry)] that can be read."""
-        return [(index, entry) for index, entry in self.of_kind("opened") if read_opening(self.lines[index])]
+        found = [(index, read_opening(self.lines[index])) for index, _ in self.of_kind("opened")]
+        return [(index, entry) for index, entry in found if entry]
 
     def opened_as(self, recording):
         """(index, entry) of the last session of this name, else None."""
