@@ -510,9 +510,8 @@ class SessionVerifier {
   }
 
   [[nodiscard]] bool told_altered(std::size_t file) const {
-    return std::any_of(verdict_.findings.begin(), verdict_.findings.end(), [&](const Finding& f) {
-      return f.file == file && f.what == "altered";
-    });
+    return std::any_of(verdict_.findings.begin(), verdict_.findings.end(),
+                       [&](const Finding& f) { return f.file == file && f.what == "altered"; });
   }
 
   [[nodiscard]] std::uint64_t sealed_end(std::size_t file) const {
@@ -544,7 +543,8 @@ class SessionVerifier {
   LedgerSession opening_;
   std::vector<Walked> walked_;
   std::array<bool, kFiles> shift_told_{};
-  bool in_ledger_ = false, head_told_ = false, head_altered_told_ = false, tail_unsealed_ = false, crash_told_ = false;
+  bool in_ledger_ = false, head_told_ = false, head_altered_told_ = false, tail_unsealed_ = false,
+       crash_told_ = false;
 };
 
 }  // namespace
