@@ -23,14 +23,17 @@ std::optional<CheckpointNote> CheckpointReader::next() {
     const std::string_view left = rest();
     std::size_t used = 0;
     auto note = parse_signed_note(left, used);
-    const std::size_t torn = left.substr(0, note ? used : kMaxNoteFileBytes).find(kTornLine);
+    // Behind a whole signature line too: the note lacks the next one then.
+    if (note && left.size() < used + kTornLine.size() && !finished_) return std::nullopt;
+    const std::size_t torn =
+        left.substr(0, note ? used + kTornLine.size() : kMaxNoteFileBytes).find(kTornLine);
     if (torn != std::string_view::npos) {
       from_ += torn + kTornLine.size();
       offset_ += torn + kTornLine.size();
       ++torn_;
       continue;
     }
-    if (!note || (used == left.size() && !finished_)) return std::nullopt;
+    if (!note) return std::nullopt;
     CheckpointNote found{std::move(*note), std::nullopt, offset_};
     found.checkpoint = parse_checkpoint(found.note.text);
     from_ += used;

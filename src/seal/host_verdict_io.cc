@@ -36,42 +36,47 @@ Result<SessionVerdict> verify_recording(const std::string& directory, const std:
 std::vector<SessionVerdict> absent_sessions(const LedgerVerdict& ledger,
                                             const std::vector<std::string>& present) {
   std::vector<SessionVerdict> absent;
-  const auto add = [&](const std::string& recording, std::uint64_t no, const char* what, std::string text) {
+  // What is said of it rests on entry `index` of the ledger.
+  const auto add = [&](const std::string& recording, std::uint64_t no, const char* what, std::string text,
+                       std::uint64_t index) {
     SessionVerdict verdict;
     verdict.recording = recording;
     verdict.no = no;
-    Finding finding;
-    finding.what = what;
-    finding.text = std::move(text);
-    verdict.findings.push_back(std::move(finding));
+    add_finding(verdict, what, std::move(text));
+    if (!ledger.pinned) add_finding(verdict, "unpinned", "the ledger's first key is not pinned");
+    if (ledger.integrity() == Integrity::kAltered) add_finding(verdict, "ledger-damaged", kLedgerDamaged);
+    if (index >= ledger.signed_entries)
+      add_finding(verdict, "unsigned", "no checkpoint counts the entry that says so yet");
     absent.push_back(std::move(verdict));
   };
+  const auto is_present = [&present](const std::string& recording) {
+    return std::binary_search(present.begin(), present.end(), recording);
+  };
   for (const auto& [no, session] : ledger.sessions) {
-    if (std::binary_search(present.begin(), present.end(), session.recording)) continue;
-    if (session.closed && session.closed->n == 0 && !session.sealed) continue;  // abandoned
-    if (session.pruned.empty()) {
+    // Of several sessions of one name the files are those of the last.
+    const LedgerSession* last = ledger.find(session.recording);
+    if (last == &session && is_present(session.recording)) continue;
+    const bool abandoned =
+        session.closed && session.closed->n == 0 && !session.sealed && !session.contradicted;
+    if (abandoned) continue;
+    if (session.pruned.empty())
       add(session.recording, no, "missing-session",
           "session " + std::to_string(no) + " was recorded at " + format_utc(session.at, 0) +
-              ", and none of its files are there");
-      continue;
-    }
-    add(session.recording, no, "pruned", "removed by policy: " + session.pruned);
-    if (session.pruned_index < ledger.signed_entries) continue;
-    Finding finding;
-    finding.what = "unsigned";
-    finding.text = "no checkpoint counts the entry that says so yet";
-    absent.back().findings.push_back(std::move(finding));
+              ", and none of its files are there",
+          session.index);
+    else
+      add(session.recording, no, "pruned", "removed by policy: " + session.pruned, session.pruned_index);
   }
-  for (const auto& [recording, why] : ledger.pruned_unsealed) {
-    if (!std::binary_search(present.begin(), present.end(), recording))
-      add(recording, 0, "pruned", "removed by policy: " + why);
+  for (const auto& [recording, pruned] : ledger.pruned_unsealed) {
+    if (!is_present(recording)) add(recording, 0, "pruned", "removed by policy: " + pruned.why, pruned.index);
   }
   std::sort(absent.begin(), absent.end(),
             [](const auto& a, const auto& b) { return a.recording < b.recording; });
   return absent;
 }
 
-void compare_with_recordings(LedgerVerdict& ledger, const std::vector<SessionVerdict>& sessions) {
+void compare_with_recordings(LedgerVerdict& ledger, std::vector<SessionVerdict>& sessions) {
+  const bool was_altered = ledger.integrity() == Integrity::kAltered;
   for (const SessionVerdict& s : sessions) {
     if (!s.beyond_ledger) continue;
     Finding finding;
@@ -79,6 +84,12 @@ void compare_with_recordings(LedgerVerdict& ledger, const std::vector<SessionVer
     finding.text = s.recording + " names entry " + std::to_string(*s.beyond_ledger) + ", and there are " +
                    std::to_string(ledger.entries);
     ledger.findings.push_back(std::move(finding));
+  }
+  if (was_altered || ledger.integrity() != Integrity::kAltered) return;
+  for (SessionVerdict& s : sessions) {
+    const bool unsealed = std::any_of(s.findings.begin(), s.findings.end(),
+                                      [](const Finding& f) { return f.what == "unsealed"; });
+    if (!unsealed) add_finding(s, "ledger-damaged", kLedgerDamaged);
   }
 }
 

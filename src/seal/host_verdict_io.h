@@ -29,6 +29,6 @@ std::vector<SessionVerdict> absent_sessions(const LedgerVerdict& ledger,
                                             const std::vector<std::string>& present);
 
 /// Adds to the ledger's findings what only the recordings show.
-void compare_with_recordings(LedgerVerdict& ledger, const std::vector<SessionVerdict>& sessions);
+void compare_with_recordings(LedgerVerdict& ledger, std::vector<SessionVerdict>& sessions);
 
 }  // namespace opelog::seal

@@ -9,6 +9,10 @@ namespace {
 // Of the same kind so many are named; a ledger that is not one would fill the memory.
 constexpr std::size_t kMaxFindings = 1000;
 
+bool is_ascii(std::string_view line) {
+  return std::all_of(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
 std::string seconds_text(std::int64_t us) {
   return std::to_string(us / kUsPerS) + " s";
 }
@@ -55,7 +59,10 @@ void LedgerVerifier::feed_checkpoints(std::string_view bytes) {
 void LedgerVerifier::end_checkpoints() {
   notes_.finish();
   while (auto note = notes_.next()) take_note(std::move(*note));
-  if (!notes_.rest().empty())
+  if (notes_.rest().empty()) return;
+  if (notes_.rest().back() != '\n')
+    found("unsigned-tail", "the last checkpoint is not whole yet");
+  else
     found("ledger-altered", "checkpoints: no note at byte " + std::to_string(notes_.offset()));
 }
 
@@ -66,10 +73,11 @@ void LedgerVerifier::take_note(CheckpointNote note) {
   if (verdict_.origin.empty()) verdict_.origin = c.origin;
   if (c.origin != verdict_.origin) return found("ledger-altered", where + " is of another host: " + c.origin);
   const std::uint64_t number = known_.size();
+  const bool again = !epochs_.insert(c.epoch).second;
   if (!known_.empty()) {
     const Checkpoint& before = known_.back().checkpoint;
-    if (c.epoch == before.epoch || (c.size == before.size && c.root != before.root)) {
-      found("ledger-forked", where + " contradicts the one before it (epoch " + std::to_string(c.epoch) + ")",
+    if (again || (c.size == before.size && c.root != before.root)) {
+      found("ledger-forked", where + " contradicts one before it (epoch " + std::to_string(c.epoch) + ")",
             number);
     } else if (c.size < before.size) {
       found("ledger-forked", where + " counts fewer entries than the one before it", number);
@@ -113,7 +121,7 @@ void LedgerVerifier::take_line(std::string_view line) {
       line.size() >= kTornEntry.size() && line.substr(line.size() - kTornEntry.size()) == kTornEntry;
   if (torn) {
     found("torn-entry", "entry " + std::to_string(index) + " was torn by a power cut", index);
-  } else if (const auto entry = parse_entry(line); !entry) {
+  } else if (const auto entry = is_ascii(line) ? parse_entry(line) : std::nullopt; !entry) {
     found("ledger-altered", "entry " + std::to_string(index) + " is none", index);
   } else if (entry->index != index) {
     found("ledger-altered", "entry " + std::to_string(index) + " says it is " + std::to_string(entry->index),
@@ -150,6 +158,13 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
     const auto it = verdict_.sessions.find(no);
     return it == verdict_.sessions.end() ? nullptr : &it->second;
   };
+  // Null for one that has ended, as the ledger says.
+  const auto session_that_runs = [&session_of](std::uint64_t no) -> LedgerSession* {
+    LedgerSession* s = session_of(no);
+    if (s == nullptr || (!s->closed && !s->crashed)) return s;
+    s->contradicted = true;
+    return nullptr;
+  };
   const auto* key = std::get_if<KeyEntry>(&entry.body);
   if (entry.index == 0 && key == nullptr) found("ledger-altered", "the first entry names no key", 0);
   if (key != nullptr) {
@@ -177,18 +192,18 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
     verdict_.by_recording[opened->recording] = opened->no;
     verdict_.sessions.insert_or_assign(opened->no, std::move(session));
   } else if (const auto* sealed = std::get_if<SealedEntry>(&entry.body)) {
-    if (LedgerSession* s = session_of(sealed->no); s != nullptr && !s->closed) {
+    if (LedgerSession* s = session_that_runs(sealed->no)) {
       s->sealed = *sealed;
       s->sealed_index = entry.index;
     }
   } else if (const auto* closed = std::get_if<ClosedEntry>(&entry.body)) {
     // The first one counts: whoever can have entries signed today cannot change what was said of the past.
-    if (LedgerSession* s = session_of(closed->no); s != nullptr && !s->closed && !s->crashed) {
+    if (LedgerSession* s = session_that_runs(closed->no)) {
       s->closed = *closed;
       s->closed_index = entry.index;
     }
   } else if (const auto* crashed = std::get_if<CrashedEntry>(&entry.body)) {
-    if (LedgerSession* s = session_of(crashed->no); s != nullptr && !s->closed && !s->crashed) {
+    if (LedgerSession* s = session_that_runs(crashed->no)) {
       s->crashed = *crashed;
       s->power_cut = s->boot != boot_;
       s->crashed_index = entry.index;
@@ -201,7 +216,7 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
       s->pruned = why;
       s->pruned_index = entry.index;
     } else {
-      verdict_.pruned_unsealed[pruned->recording] = why;
+      verdict_.pruned_unsealed[pruned->recording] = {why, entry.index};
     }
   }
   if (!by_proofs_) take_host_entry(entry);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,7 @@ struct LedgerSession {
   std::optional<SealedEntry> sealed;  ///< the last
   std::optional<ClosedEntry> closed;
   std::optional<CrashedEntry> crashed;
+  bool contradicted = false;       ///< something was said of it behind the first of these two, which counts
   bool power_cut = false;          ///< another boot lay between the session and its crashed entry
   std::string pruned;              ///< why; "" if it was not
   std::uint64_t pruned_index = 0;  ///< of that entry
@@ -40,15 +42,21 @@ struct LedgerSession {
   std::optional<std::uint64_t> boot_index, sealed_index, closed_index, crashed_index, crashed_boot_index;
 };
 
+/// Why a recording was removed, and the entry that says so.
+struct Pruned {
+  std::string why;
+  std::uint64_t index = 0;
+};
+
 struct LedgerVerdict {
   std::string origin;
   std::vector<Finding> findings;
   std::uint64_t entries = 0, signed_entries = 0, checkpoints = 0;
   std::optional<Checkpoint> last;
-  std::map<std::uint64_t, LedgerSession> sessions;     ///< by number
-  std::map<std::string, std::uint64_t> by_recording;   ///< the last of each name
-  std::map<std::string, std::string> pruned_unsealed;  ///< recordings from before the ledger, and why
-  std::vector<std::uint64_t> keys;                     ///< indices of the key entries
+  std::map<std::uint64_t, LedgerSession> sessions;    ///< by number
+  std::map<std::string, std::uint64_t> by_recording;  ///< the last of each name
+  std::map<std::string, Pruned> pruned_unsealed;      ///< recordings from before the ledger
+  std::vector<std::uint64_t> keys;                    ///< indices of the key entries
   bool pinned = false;
   /// Of a ledger that is known by proofs only: how many entries are proven.
   std::optional<std::uint64_t> proven;
@@ -95,6 +103,7 @@ class LedgerVerifier {
   std::vector<Known> known_;
   std::vector<SignedNote> unlinked_;  ///< the first, and those that the chain does not reach
   std::vector<Checkpoint> unlinked_at_;
+  std::set<std::uint64_t> epochs_;
   std::size_t next_root_ = 0;
   MerkleTree tree_;
   std::string line_;

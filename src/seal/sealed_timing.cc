@@ -38,6 +38,8 @@ void SealedTiming::feed(std::string_view bytes) {
 }
 
 void SealedTiming::finish() {
+  // Cut within its first line.
+  if (first_) begins_whole = line_.substr(0, kFirstLine.size()) == kFirstLine;
   if (auto note = joiner_.drain()) take_note(*note);
 }
 
@@ -75,8 +77,9 @@ void SealedTiming::take_line(std::string_view line) {
 void SealedTiming::take_note(const format::Note& note) {
   if (note.name == format::kOpelogOpened) {
     if (opened.empty()) opened = note.value;
-  } else if (auto gap = format::decode_gap(note)) {
-    if (gaps++ == 0) first_gap = gap->what + ": " + gap->why;
+  } else if (note.name == format::kOpelogGap) {
+    const auto gap = format::decode_gap(note);
+    if (gaps++ == 0) first_gap = gap ? gap->what + ": " + gap->why : "it cannot be read";
   } else if (note.name == format::kOpelogExec) {
     if (auto exec = format::decode_exec(note)) {
       command_ = exec->info.exe;

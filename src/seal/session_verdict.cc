@@ -29,6 +29,7 @@ std::string range_text(std::uint64_t from, std::uint64_t to) {
 // A seal whose turn it was, and the seal line it was found in.
 struct Walked {
   const SealLine* line = nullptr;
+  std::uint64_t n = 0;  ///< whose turn it was, whatever its line says
   Digest message{};
   bool compare = true;  ///< false: what it covers begins at an unknown place
   bool adopted = false;
@@ -127,9 +128,11 @@ class SessionVerifier {
         if (own != ledger->sessions.end() && own->second.index == index &&
             own->second.leaf == opening_.leaf) {
           opening_ = own->second;
+          in_ledger_ = true;
         } else if (known != nullptr) {
           found_in("altered", kTime, 0, first_seal_begin(), "the opening entry is not the one in the ledger");
           opening_ = *known;
+          in_ledger_ = true;
         } else {
           found("not-in-ledger", "the ledger does not hold its opening entry");
           if (index >= ledger->entries) verdict_.beyond_ledger = index;
@@ -147,7 +150,9 @@ class SessionVerifier {
       if (known == nullptr) {
         found_in("altered", kTime, 0, first_seal_begin(),
                  "the opening entry is missing or damaged, so no seal can be checked");
-        if (ledger == nullptr) found("no-ledger", "there is no ledger to prove it by");
+        verdict_.no = timing_.seals.front().seal.no;
+        trust();
+        state_ends();
         return false;
       }
       if (!sizes_[kTime])
@@ -156,10 +161,12 @@ class SessionVerifier {
         found_in("cut-head", kTime, 0, first_seal_begin(), "the beginning is missing");
       else if (opening_ = *known; was_short_after_power_cut(kTime, timing_.size))
         found_in("lost", kTime, 0, timing_.size, "the opening entry was lost in a power cut");
-      else
+      else {
         found_in("altered", kTime, 0, first_seal_begin(), "the opening entry is missing or damaged");
+        head_altered_told_ = true;
+      }
       opening_ = *known;
-      head_told_ = true;
+      in_ledger_ = head_told_ = true;
     }
     verdict_.no = opening_.no;
     if (opening_.recording != question_.recording)
@@ -180,7 +187,7 @@ class SessionVerifier {
     if (!ledger->pinned) found("unpinned", "the ledger's first key is not pinned");
     if (ledger->integrity() == Integrity::kAltered)
       found("ledger-damaged", "the ledger that should prove it is damaged");
-    if (opening_.index >= ledger->signed_entries && opening_.index < ledger->entries)
+    if (in_ledger_ && opening_.index >= ledger->signed_entries)
       found("unsigned", "no checkpoint counts its opening entry yet");
   }
 
@@ -212,12 +219,12 @@ class SessionVerifier {
     // Behind a seal that is not what was signed the next one's `prev` is not known.
     bool known = true;
     for (const SealLine& line : timing_.seals) {
-      if (!walked_.empty() && walked_.back().line->seal.final) break;
       const Seal& seal = line.seal;
-      Walked walked{&line, {}, true, false};
-      if (!known && seal.no == opening_.no && seal.n == expected) {
+      const bool behind_final = final_walked();
+      Walked walked{&line, expected, {}, true, false};
+      if (!behind_final && !known && seal.no == opening_.no && seal.n == expected) {
         walked.adopted = true;
-      } else if (known && is_signed(line, expected, key, prev, walked.message)) {
+      } else if (!behind_final && known && is_signed(line, expected, key, prev, walked.message)) {
         if (seal.no != opening_.no || seal.n != expected)
           found_in("altered", kTime, line.begin, line.end,
                    "the numbers of seal " + std::to_string(expected) + " were changed");
@@ -227,6 +234,8 @@ class SessionVerifier {
       } else if (seal.n < expected) {
         found_in("repeated", kTime, line.begin, line.end,
                  "seal " + std::to_string(seal.n) + " stands there again");
+        continue;
+      } else if (behind_final) {
         continue;
       } else if (seal.n == expected) {
         if (fits_another_key(line, prev)) {
@@ -249,7 +258,7 @@ class SessionVerifier {
           found_in("seals-missing", kTime, from, line.begin, numbers + " are missing");
         walked.compare = false;
         walked.adopted = true;
-        expected = seal.n;
+        walked.n = expected = seal.n;
         known = false;
       }
       walked_.push_back(walked);
@@ -294,7 +303,7 @@ class SessionVerifier {
                      std::to_string(held - claimed) + " bytes too many there"),
             i);
     } else if (digest(kTime, begin, end) != walked_[i].line->seal.digests[kTime]) {
-      if (i == 0 && head_told_) return;
+      if (i == 0 && head_altered_told_) return;
       place(found_in("altered", kTime, begin, end, range_text(begin, end) + " are not what was sealed"), i);
     } else {
       verdict_.sealed += end - begin;
@@ -322,11 +331,14 @@ class SessionVerifier {
       if (sized(i) && to > last) segments.push_back({i, last, to});
       if (!walked_[i].bad) last = to;
     }
-    if (last == 0) return;
     if (!sizes_[file]) {
-      found_in("file-missing", file, 0, last, "the file is not there");
+      if (const std::uint64_t then = std::max(last, size_in_ledger(file)); then > 0) {
+        found_in("file-missing", file, 0, then, "the file is not there");
+        shift_told_[file] = true;
+      }
       return;
     }
+    if (last == 0) return;
     const std::uint64_t size = *sizes_[file];
     std::vector<bool> equal(segments.size());
     std::size_t first_bad = segments.size();
@@ -351,6 +363,16 @@ class SessionVerifier {
               s.walked);
     }
     if (shift > 0) cut_tail(file, size, last);
+  }
+
+  // What the ledger says a file had at the most; 0 for one that it says nothing of.
+  [[nodiscard]] std::uint64_t size_in_ledger(std::size_t file) const {
+    std::uint64_t size = 0;
+    if (opening_.sealed) size = std::max(size, size_of(opening_.sealed->sizes, file));
+    if (opening_.closed) size = std::max(size, size_of(opening_.closed->sizes, file));
+    if (opening_.crashed && !opening_.crashed->missing)
+      size = std::max(size, size_of(opening_.crashed->sizes, file));
+    return size;
   }
 
   // Whether all behind segment `bad` is there, `shift` bytes earlier (or later): then it lies in that one.
@@ -410,7 +432,7 @@ class SessionVerifier {
       if (size <= sealed[file] || shift_told_[file]) continue;
       if (!final_walked())
         unsealed += size - sealed[file];
-      else if (!has_shifted_altered(file))
+      else
         found_in("inserted-bytes", file, sealed[file], size,
                  std::to_string(size - sealed[file]) + " bytes behind the final seal");
     }
@@ -424,18 +446,11 @@ class SessionVerifier {
     tail_unsealed_ = true;
   }
 
-  // Altered segments of a file that grew: the bytes too many are among them.
-  [[nodiscard]] bool has_shifted_altered(std::size_t file) const {
-    return file != kTime &&
-           std::any_of(verdict_.findings.begin(), verdict_.findings.end(),
-                       [&](const Finding& f) { return f.what == "altered" && f.file == file; });
-  }
-
   // ---- step 8: the ledger
 
   void compare_ledger() {
     if (question_.ledger == nullptr) return;
-    const std::uint64_t last = walked_.empty() ? 0 : walked_.back().line->seal.n;
+    const std::uint64_t last = walked_.empty() ? 0 : walked_.back().n;
     const auto& closed = opening_.closed;
     const auto& sealed = opening_.sealed;
     const std::uint64_t behind = walked_.empty() ? 0 : walked_.back().line->end;
@@ -467,7 +482,7 @@ class SessionVerifier {
 
   void same_seal(std::uint64_t n, const Digest& message) {
     for (const Walked& w : walked_) {
-      if (w.line->seal.n == n && !w.adopted && w.message != message)
+      if (w.n == n && !w.adopted && !w.bad && w.message != message)
         found_in("altered", kTime, w.line->begin, w.line->end,
                  "seal " + std::to_string(n) + " is not the one that the ledger knows");
     }
@@ -481,7 +496,7 @@ class SessionVerifier {
     if (crashed.missing) return;
     for (std::size_t file = 0; file < kFiles; ++file) {
       const std::uint64_t then = size_of(crashed.sizes, file), now = sizes_[file].value_or(0);
-      if (shift_told_[file]) continue;
+      if (shift_told_[file] || !sizes_[file]) continue;
       if (now < then)
         found_in("cut-tail", file, now, then,
                  std::to_string(then - now) + " bytes are missing that were there after the crash");
@@ -495,9 +510,8 @@ class SessionVerifier {
   }
 
   [[nodiscard]] bool told_altered(std::size_t file) const {
-    return std::any_of(verdict_.findings.begin(), verdict_.findings.end(), [&](const Finding& f) {
-      return f.file == file && integrity_of(f.what) == Integrity::kAltered;
-    });
+    return std::any_of(verdict_.findings.begin(), verdict_.findings.end(),
+                       [&](const Finding& f) { return f.file == file && f.what == "altered"; });
   }
 
   [[nodiscard]] std::uint64_t sealed_end(std::size_t file) const {
@@ -529,7 +543,8 @@ class SessionVerifier {
   LedgerSession opening_;
   std::vector<Walked> walked_;
   std::array<bool, kFiles> shift_told_{};
-  bool head_told_ = false, tail_unsealed_ = false, crash_told_ = false;
+  bool in_ledger_ = false, head_told_ = false, head_altered_told_ = false, tail_unsealed_ = false,
+       crash_told_ = false;
 };
 
 }  // namespace

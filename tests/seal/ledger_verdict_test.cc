@@ -116,6 +116,7 @@ TEST_F(LedgerAttack, CutAndRolledBack) {
   EXPECT_TRUE(has(sessions[0].findings, "not-in-ledger"));
   compare_with_recordings(l, sessions);
   EXPECT_TRUE(has(l.findings, "ledger-rolled-back"));
+  EXPECT_TRUE(has(sessions[0].findings, "ledger-damaged"));
   EXPECT_EQ(l.integrity(), Integrity::kAltered);
   host_.pins[0].seen = Pin::Seen{seen->size, seen->root};
   expect("ledger-rolled-back");

@@ -272,12 +272,13 @@ def roots_by_consistency(old, new, old_root, proof):
 
 # ----------------------------------------------------------------- C2SP signed notes
 
+MAX_NOTE, MAX_SIGNATURES = 65536, 64  # PAGE: what a reader takes at the most
 NOTE_SIGNATURE = re.compile("\u2014 ([^\\s+]+) ([A-Za-z0-9+/]+=*)\n")
 
 
 def key_id(name, public):
     """The 4 bytes that name an Ed25519 key in a note."""
-    return sha256(name.encode() + b"\n\x01" + public)[:4]
+    return sha256(name.encode("utf-8", "surrogateescape") + b"\n\x01" + public)[:4]
 
 
 def write_verifier_key(name, public):
@@ -305,12 +306,9 @@ def sign_note(text, signers):
 
 def read_note(data):
     """(text, [(name, id, signature)]) of the bytes of one note, else None."""
-    try:
-        whole = data.decode("utf-8")
-    except UnicodeDecodeError:
+    if note_end(data, 0) != len(data):
         return None
-    if re.search("[\x00-\x09\x0b-\x1f]", whole):
-        return None
+    whole = data.decode("utf-8", "surrogateescape")
     cut = whole.rfind("\n\n")
     if cut < 0:
         return None
@@ -328,23 +326,41 @@ def read_note(data):
 def note_signed_by(note, name, public):
     """Whether the note has this key's signature."""
     return public is not None and any(
-        (who, ident) == (name, key_id(name, public)) and verify_signature(public, note[0].encode(), signature)
+        (who, ident) == (name, key_id(name, public)) and verify_signature(public, note[0].encode("utf-8", "surrogateescape"), signature)
         for who, ident, signature in note[1])
 
 
+def note_end(data, start):
+    """Where the note that begins there ends: behind the last of the signature lines that follow its first empty line. None: it is none."""
+    data = data[:start + MAX_NOTE]
+    at = data.find(b"\n\n", start) + 2
+    if at < 2:
+        return None
+    signatures = 0
+    while at < len(data) and data[at] == 0xe2:
+        end = data.find(b"\n", at) + 1
+        line = NOTE_SIGNATURE.fullmatch(data[at:end].decode("utf-8", "surrogateescape")) if end else None
+        blob = from_base64(line[2]) if line else None
+        signatures += 1
+        if blob is None or len(blob) < 5 or signatures > MAX_SIGNATURES:
+            return None
+        at = end
+    return at if signatures else None
+
+
 def split_notes(data):
-    """The notes of a file of notes: one ends where a line that is no signature follows a signature. What `~torn` closes is passed
-    over; PAGE: likewise the end of a file without an LF, which nobody closed yet."""
-    notes, current, signed = [], b"", False
-    for line in re.findall(rb"[^\n]*\n|[^\n]+", data):
-        is_signature = line.startswith("\u2014 ".encode())
-        # PAGE: a line that is `~torn` alone closes a note that was torn between two of its lines.
-        if signed and not is_signature and line != b"~torn\n":
-            notes.append(current)
-            current, signed = b"", False
-        if line.endswith(b"~torn\n") or not line.endswith(b"\n"):
-            current, signed = b"", False
-            continue
-        current += line
-        signed = signed or is_signature
-    return notes + ([current] if current else [])
+    """The notes of a file of notes, one after the other. What `~torn` closes is passed over, and so is a torn one at the end of the file,
+    which nobody closed yet; other bytes that are no note are the last that is returned."""
+    notes, at = [], 0
+    while at < len(data):
+        end = note_end(data, at)
+        # Behind a whole signature line too: the note's last one is missing then.
+        torn = data.find(b"~torn\n", at, end + len(b"~torn\n") if end else at + MAX_NOTE)
+        if torn >= 0:
+            at = torn + len(b"~torn\n")
+        elif end:
+            notes.append(data[at:end])
+            at = end
+        else:
+            return notes + ([data[at:]] if data.endswith(b"\n") else [])
+    return notes

@@ -569,7 +569,7 @@ def removed_ledger(host, rng):
 @kind
 def wrong_pin(host, rng):
     """The pin is of another key."""
-    name = host["pins"].decode().split("\n")[1].split("+")[0]
+    name = next(line for line in host["pins"].decode().split("\n") if "+" in line).split("+")[0]
     host["pins"] = f"{write_verifier_key(name, public_key(rng.randbytes(32)))}\n".encode()
     return did("pins", 0, *everything_before(host), ledger=True)
 

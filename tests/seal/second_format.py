@@ -129,12 +129,29 @@ def read_opening(line):
     entry = read_json_object(line) if line is not None else None
     if entry is None or entry.get("k") != "opened" or not is_number(entry.get("i")) or not is_number(entry.get("no")):
         return None
-    if not isinstance(entry.get("recording"), str) or from_base64(entry.get("key"), 32) is None:
+    if from_base64(entry.get("key"), 32) is None:
         return None
-    return entry
+    return entry if isinstance(entry.get("recording"), str) else {**entry, "recording": ""}
 
 
 # ----------------------------------------------------------------- the ledger
+
+NEEDED = {  # members without which a line is no entry of its kind; 32: base64 of so many bytes
+    "key": {"epoch": 0, "next": 32},
+    "opened": {"no": 0, "key": 32},
+    "sealed": {"no": 0, "n": 0, "seal": 32, "log": 0, "time": 0, "in": 0},
+    "closed": {"no": 0, "n": 0, "seal": 32, "log": 0, "time": 0, "in": 0},
+    "crashed": {"no": 0, "log": 0, "time": 0, "in": 0, "dl": 32, "dt": 32, "di": 32},
+    "pruned": {"log": 0, "time": 0, "in": 0},
+    "compressed": {"log": 0, "time": 0, "in": 0},
+}
+
+
+def is_whole(entry):
+    """Whether an entry has the numbers, keys and digests of its kind."""
+    needed = {"no": 0} if entry["k"] == "crashed" and entry.get("missing") is True else NEEDED.get(entry["k"], {})
+    return all(from_base64(entry.get(name), 32) is not None if size else is_number(entry.get(name)) for name, size in needed.items())
+
 
 def read_entry(line, index):
     """The members of a line of `entries`, else None. A torn line has only its kind."""
@@ -144,7 +161,7 @@ def read_entry(line, index):
     if list(entry)[:3] != ["i", "t", "k"] or entry["i"] != index or not is_number(entry["i"]) or not is_number(entry["t"]):
         return None
     flat = not any(isinstance(value, (dict, list)) for value in entry.values())
-    return entry if flat and isinstance(entry["k"], str) else None
+    return entry if flat and isinstance(entry["k"], str) and is_whole(entry) else None
 
 
 @dataclass(frozen=True)
@@ -169,13 +186,13 @@ def write_checkpoint_text(host_id, size, root, epoch, next_key, at):
             f"opelog-epoch {epoch}\nopelog-next {to_base64(next_key)}\nopelog-time {at}\n")
 
 
-CHECKPOINT = re.compile(r"opelog/([^\s+/]+)\n(\d+)\n(\S+)\nopelog-epoch (\d+)\nopelog-next (\S+)\nopelog-time (\d+)\n", re.ASCII)
+CHECKPOINT = re.compile(r"opelog/([^\n]*)\n(\d+)\n(\S+)\nopelog-epoch (\d+)\nopelog-next (\S+)\nopelog-time (\d+)\n", re.ASCII)
 
 
 def read_checkpoint(data):
     """The checkpoint of a note's bytes, else None."""
     note = read_note(data)
-    found = CHECKPOINT.fullmatch(note[0]) if note else None
+    found = CHECKPOINT.match(note[0]) if note else None
     if not found:
         return None
     root, key = from_base64(found[3], 32), from_base64(found[5], 32)
@@ -184,12 +201,17 @@ def read_checkpoint(data):
         return None
     checkpoint = Checkpoint(found[1], numbers[0], root, numbers[1], key, numbers[2], note)
     text = write_checkpoint_text(found[1], numbers[0], root, numbers[1], key, numbers[2])
-    return checkpoint if text == note[0] else None
+    return checkpoint if note[0].startswith(text) else None
 
 
 def read_checkpoints(data):
-    """Each note of the file `checkpoints`: a Checkpoint, or None where it is none."""
-    return [read_checkpoint(note) for note in split_notes(data)]
+    """Each note of the file `checkpoints`: a Checkpoint, or None where it is none. Behind bytes that are no note nothing is read."""
+    checkpoints = []
+    for note in split_notes(data):
+        checkpoints.append(read_checkpoint(note))
+        if read_note(note) is None:
+            break
+    return checkpoints
 
 
 def read_pins(data):

@@ -8,7 +8,7 @@ import random
 import time
 
 from second_crypto import leaf_hash, public_key, sha256, sign, sign_note, to_base64, tree_root, write_json, write_verifier_key
-from second_format import (DIGEST_MEMBERS, FILES, Seal, digest_or_none, leaves_of, seal_message, write_checkpoint_text, write_seal)
+from second_format import (DIGEST_MEMBERS, FILES, Seal, digest, digest_or_none, leaves_of, seal_message, write_checkpoint_text, write_seal)
 
 SPLIT = 990
 BEGAN_US = 1795356309123456
@@ -198,9 +198,8 @@ class SessionWriter:
             self.data["time"] += b"O 0.000000 14\n"
         self.note("OPELOG_REPAIR", write_json({"at_us": self.ledger.now, "did": "completed a torn recording"}), 0)
         self.end("crash")
-        digests = {DIGEST_MEMBERS[file]: digest_or_none(file, self.data.get(file, b"")) for file in FILES}
         self.ledger.add("crashed", no=self.number, **self.sizes(),
-                        **{name: to_base64(value) for name, value in digests.items() if value is not None})
+                        **{DIGEST_MEMBERS[file]: to_base64(digest(file, self.data.get(file, b""))) for file in FILES})
 
 
 def make(seed, plain=False):
@@ -226,7 +225,7 @@ def make(seed, plain=False):
                    boot_id=facts["boot_id"], user="bob", uid=1001, client="", how="login", rule="operators", policy=facts["policy"],
                    key=to_base64(public_key(secrets.new())))
         ledger.add("closed", no=number, n=2, seal=to_base64(rng.randbytes(32)), log=100, time=900, reason="exit", **{"in": 0})
-        ledger.add("pruned", no=number, recording=gone, why="keep_for", log=100, time=900, **{"in": 0})
+        ledger.add("pruned", recording=gone, why="keep_for", log=100, time=900, **{"in": 0})
 
     if rng.random() < 0.5:
         number += 1

@@ -62,10 +62,10 @@ LEDGER = {
     "ledger-cut": ({"ledger-rolled-back"}, set()),
     "restored-snapshot": ({"ledger-rolled-back"}, set()),
     "removed-checkpoint": ({"key-chain-broken"}, set()),
-    "repeated-checkpoint": ({"ledger-forked"}, set()),
-    "swapped-checkpoints": ({"key-chain-broken"}, set()),
+    "repeated-checkpoint": ({"ledger-forked"}, {"key-chain-broken"}),
+    "swapped-checkpoints": ({"key-chain-broken"}, {"ledger-forked"}),
     "flipped-checkpoint-bit": ({"key-chain-broken", "ledger-altered"}, {"ledger-cut", "ledger-forked"}),
-    "forked-ledger": ({"ledger-forked"}, set()),
+    "forked-ledger": ({"ledger-forked"}, {"key-chain-broken", "ledger-altered"}),
     "resigned-ledger": ({"key-chain-broken"}, {"ledger-forked"}),
     "removed-ledger": (set(), set()),
     "wrong-pin": ({"unpinned"}, set()),
@@ -288,14 +288,15 @@ class Readings(unittest.TestCase):
     def test_after_lost_keys_the_chain_begins_anew_and_is_stated(self):
         rng = random.Random(7)
         secrets = Secrets(rng)
-        for why, wanted in (("lost", "intact"), ("rotated", "altered")):
+        for why, pinned, wanted in (("lost", True, "intact"), ("lost", False, "altered"), ("rotated", False, "altered")):
             ledger = LedgerWriter(rng, secrets, "0f" * 16)
             ledger.checkpoint()
             ledger.epoch_key = secrets.new()
             ledger.add("key", log=write_verifier_key("opelog/" + "0f" * 16, public_key(ledger.log_key)), epoch=ledger.epoch,
                        next=to_base64(public_key(ledger.epoch_key)), why=why)
             ledger.checkpoint()
-            pin = write_verifier_key("opelog/" + "0f" * 16 + "/epoch", ledger.first_key)
+            keys = [ledger.first_key] + [from_base64(read_json_object(ledger.lines[-1])["next"])] * pinned
+            pin = "\n".join(write_verifier_key("opelog/" + "0f" * 16 + "/epoch", key) for key in keys)
             told = verify({"ledger/entries": b"".join(line + b"\n" for line in ledger.lines),
                            "ledger/checkpoints": b"".join(ledger.notes), "pins": pin.encode()})
             self.assertEqual(told["ledger"]["integrity"], wanted, told)
@@ -305,8 +306,9 @@ class Readings(unittest.TestCase):
         name, files = next((name, files) for name, files in recordings_of(host).items() if b'"final":true' in files["time"])
         number, lines = Ledger(host).opened_as(name)[1]["no"], list(Ledger(host).lines)
         sizes = {file: len(files.get(file, b"")) for file in ("log", "time", "in")}
-        for later in ([("boot", {"boot_id": "x"}), ("crashed", {"no": number, **sizes, "log": sizes["log"] - 1})],
-                      [("closed", {"no": number, "n": 0, "log": 0, "time": 0, "in": 0, "reason": "abandoned"})]):
+        some = to_base64(bytes(32))
+        for later in ([("boot", {"boot_id": "x"}), ("crashed", {"no": number, **sizes, "log": sizes["log"] - 1, "dl": some, "dt": some, "di": some})],
+                      [("closed", {"no": number, "n": 0, "seal": some, "log": 0, "time": 0, "in": 0, "reason": "abandoned"})]):
             entries = lines + [write_json({"i": len(lines) + at, "t": 1, "k": kind, **members}) for at, (kind, members) in enumerate(later)]
             told = by_name(verify({**host, "ledger/entries": b"".join(line + b"\n" for line in entries),
                                    f"recordings/{name}.log": files["log"][:-1]}))

@@ -125,20 +125,26 @@ class Ledger:
 
     def __init__(self, host):
         self.there = "ledger/entries" in host
+        self.all_pins = read_pins(host.get("pins", b""))
         self.findings = []
         data = host.get("ledger/entries", b"")
         self.lines = [line for _, line in split_lines(data)]
         self.entries = [read_entry(line, index) for index, line in enumerate(self.lines)]
         self.leaves = leaves_of(self.lines)
-        self.checkpoints = read_checkpoints(host.get("ledger/checkpoints", b""))
-        self.covered = max([checkpoint.size for checkpoint in self.checkpoints if checkpoint] or [0])
+        notes = host.get("ledger/checkpoints", b"")
+        self.checkpoints = read_checkpoints(notes)
+        self.host_id = next((checkpoint.host_id for checkpoint in self.checkpoints if checkpoint), None) or self.first_key()[0]
+        self.covered = max([checkpoint.size for checkpoint in self.checkpoints if checkpoint and checkpoint.host_id == self.host_id] or [0])
         if self.there:
             self.judge_entries()
             if not data.endswith(b"\n") and data:
-                # PAGE: the bytes behind the last LF of `entries` are no line; a power cut tears the last one.
-                self.find("torn-entry", "entries", len(self.lines))
+                self.find("unsigned-tail", "entries", len(self.lines))
+            if not self.lines:
+                self.find("ledger-cut", "entries", 0)
             self.judge_checkpoints()
-            self.judge_pins(read_pins(host.get("pins", b"")))
+            self.judge_pins()
+            if notes and not notes.endswith(b"\n"):
+                self.find("unsigned-tail", "checkpoints", len(self.checkpoints))
             if self.covered < len(self.lines):
                 self.find("unsigned-tail", "entries", self.covered)
 
@@ -159,16 +165,18 @@ class Ledger:
             kind = entry["k"] if entry else None
             if entry is None:
                 self.find("ledger-altered", "entries", index)
+            elif index == 0 and kind != "key":
+                self.find("ledger-altered", "entries", index)
             elif kind == "torn":
                 self.find("torn-entry", "entries", index)
             elif kind == "clock":
                 self.find("clock-set", "entries", index)
-            elif kind == "key" and entry.get("why") == "lost":
+            elif kind == "key" and index > 0 and entry.get("why") != "rotated":
                 self.find("keys-lost", "entries", index)
             elif kind == "opened":
                 if entry.get("no") != number + 1:
                     self.find("numbers-not-dense", "entries", index)
-                number = entry["no"] if is_number(entry.get("no")) else number + 1
+                number = max(number, entry["no"])
             elif kind == "boot":
                 # PAGE: before the first start of all there is no stop to miss.
                 if stopped is not None:
@@ -190,28 +198,28 @@ class Ledger:
 
     def judge_checkpoints(self):
         """The chain of keys, and each checkpoint against the tree."""
-        host_id, key = self.first_key()
+        key, pinned = self.first_key()[1], [pin[1] for pin in self.pins()]
         lost = {entry.get("epoch"): (index, from_base64(entry.get("next"), 32))
                 for index, entry in self.of_kind("key") if entry.get("why") == "lost"}
-        epoch, epochs, roots = 1, set(), {}
+        epoch = self.entries[0]["epoch"] if key else 1
+        epochs, roots, before = set(), {}, 0
         wrong_root = cut = False
         for number, checkpoint in enumerate(self.checkpoints):
             if checkpoint is None:
                 # PAGE: what is no checkpoint at all, and not closed by `~torn`.
                 self.find("ledger-altered", "checkpoints", number)
                 continue
-            if checkpoint.epoch in epochs:
-                # Passed over: which of the two is right nobody can tell.
-                self.find("ledger-forked", "checkpoints", number)
+            if checkpoint.host_id != self.host_id:
+                self.find("ledger-altered", "checkpoints", number)
                 continue
-            if checkpoint.epoch in lost and lost[checkpoint.epoch][0] < checkpoint.size:
-                # PAGE: after `lost` the chain begins anew with the entry's key; after `rotated` it goes on as ever.
-                epoch, key = checkpoint.epoch, lost[checkpoint.epoch][1]
-            if checkpoint.epoch != epoch or checkpoint.host_id != host_id or not checkpoint.signed_by(key):
-                self.find("key-chain-broken", "checkpoints", number)
-            if roots.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
+            if (checkpoint.epoch in epochs or checkpoint.size < before
+                    or roots.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root):
                 self.find("ledger-forked", "checkpoints", number)
-            elif checkpoint.size > len(self.leaves):
+            index, other = lost.get(checkpoint.epoch, (checkpoint.size, None))
+            by_lost = index < checkpoint.size and other in pinned and checkpoint.signed_by(other)
+            if not by_lost and (checkpoint.epoch != epoch or not checkpoint.signed_by(key)):
+                self.find("key-chain-broken", "checkpoints", number)
+            if checkpoint.size > len(self.leaves):
                 if not cut:  # PAGE: the first tells all
                     self.find("ledger-cut", "checkpoints", number)
                 cut = True
@@ -220,15 +228,18 @@ class Ledger:
                     self.find("ledger-altered", "checkpoints", number)
                 wrong_root = True
             epochs.add(checkpoint.epoch)
-            epoch, key = checkpoint.epoch + 1, checkpoint.next
+            epoch, key, before = checkpoint.epoch + 1, checkpoint.next, checkpoint.size
 
-    def judge_pins(self, pins):
+    def pins(self):
+        """The pins of this host."""
+        return [pin for pin in self.all_pins if pin[0] == f"opelog/{self.host_id}/epoch"]
+
+    def judge_pins(self):
         """The first key, and what was seen once."""
-        host_id, key = self.first_key()
-        ours = [pin for pin in pins if key and pin[:2] == (f"opelog/{host_id}/epoch", key)]
-        if not ours:
+        key = self.first_key()[1]
+        if key is None or key not in [pin[1] for pin in self.pins()]:
             self.find("unpinned", "entries", 0)
-        for _, _, size, root in ours:
+        for _, _, size, root in self.pins():
             if size is not None and size > len(self.leaves):
                 self.find("ledger-rolled-back", "entries", len(self.leaves))
             elif size is not None and tree_root(self.leaves[:size]) != root:
@@ -236,7 +247,8 @@ class Ledger:
 
     def opened(self):
         """[(index, opening entry)] that can be read."""
-        return [(index, entry) for index, entry in self.of_kind("opened") if read_opening(self.lines[index])]
+        found = [(index, read_opening(self.lines[index])) for index, _ in self.of_kind("opened")]
+        return [(index, entry) for index, entry in found if entry]
 
     def opened_as(self, recording):
         """(index, entry) of the last session of this name, else None."""
@@ -252,12 +264,18 @@ class Ledger:
         """The entries of these kinds that concern a session."""
         return [entry for _, entry in self.of_kind(*kinds) if entry.get("no") == number]
 
-    def crash_of(self, opening):
-        """(entry, whether another boot than the session's came before it) of a session's `crashed` entry, else None.
+    def told_of(self, number):
+        """The entries that count of a session: nothing behind the first `closed` or `crashed`."""
+        told = []
+        for entry in self.of_session(number, "sealed", "closed", "crashed"):
+            told.append(entry)
+            if entry["k"] != "sealed":
+                break
+        return told
 
-        PAGE: the first of them, and none behind a `closed`: what has ended, or was completed, does not crash later. Otherwise root
-        could cut an old recording today, write such an entry, and call it a power cut.
-        """
+    def crash_of(self, opening):
+        """(entry, whether another boot than the session's came before it) of a session's `crashed` entry, else None: the first of them,
+        and none behind a `closed`."""
         boot = None
         for _, entry in self.of_kind("boot", "closed", "crashed"):
             if entry["k"] == "boot":
@@ -267,23 +285,31 @@ class Ledger:
         return None
 
     def is_abandoned(self, number):
-        """Whether a session could not be begun. PAGE: only if that is all the ledger says of it; it cannot be said of one that ran."""
+        """Whether a session could not be begun: that is all the ledger says of it."""
         entries = self.of_session(number, "sealed", "closed", "crashed")
-        return len(entries) == 1 and entries[0]["k"] == "closed" and (entries[0].get("n"), entries[0].get("reason")) == (0, "abandoned")
+        return len(entries) == 1 and entries[0]["k"] == "closed" and entries[0].get("n") == 0
+
+    def pruned(self):
+        """{(recording, index of its opening entry or None): index of the `pruned` entry}: each concerns the last session of its name
+        so far, or one from before the ledger."""
+        found = {}
+        for index, entry in self.of_kind("pruned"):
+            opened = [at for at, opening in self.opened() if at < index and opening["recording"] == entry.get("recording")]
+            found[entry.get("recording", ""), opened[-1] if opened else None] = index
+        return found
 
     def trust(self, indexes):
         """What the ledger's own state takes from a verdict that rests on these entries."""
         if not self.there:
             return ["no-ledger"]
         words = {finding.what for finding in self.findings}
-        # PAGE: `unpinned` is a finding of its own for a recording; the other six of "the first seven" are `ledger-damaged`.
         found = ["unpinned"] if "unpinned" in words else []
         found += ["ledger-damaged"] if words & set(LEDGER_DAMAGE) else []
         found += ["unsigned"] if any(index >= self.covered for index in indexes) else []
         return found
 
     def integrity(self):
-        """PAGE: one word for the ledger: `altered` for damage, `unproven` without a pin or a ledger."""
+        """One word for the ledger."""
         words = {finding.what for finding in self.findings}
         if words & set(LEDGER_DAMAGE):
             return "altered"
@@ -294,10 +320,12 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Walked:
-    """A seal that was walked: under which number, whether its digests count, and the hash of its message if its signature fitted."""
+    """A seal that was walked: under which number, whether its digests are checked, whether its sizes count (its signature fits, or could
+    not be checked), and the hash of its message if that is known."""
     seal: object
     n: int
     compared: bool
+    counts: bool
     hash: bytes
 
 
@@ -310,6 +338,7 @@ class Recording:
         self.lines = split_lines(self.time)
         self.seals = [seal for seal in (read_seal(line, start) for start, line in self.lines) if seal]
         self.findings, self.walked, self.number, self.final = [], [], 0, None
+        self.told = set()  # files whose size step 6 explained
         self.unsealed_tail = False
         self.crashed = False
         self.crash = None  # the ledger's `crashed` entry, and whether the host was started anew before it
@@ -332,7 +361,7 @@ class Recording:
         self.number = entry["no"]
         entry, line, index = self.in_ledger(entry, line)
         if index is not None:
-            self.session = self.ledger.of_session(entry["no"], "sealed", "closed", "crashed")
+            self.session = self.ledger.told_of(entry["no"])
             self.crash = self.ledger.crash_of(entry)
         for what in self.ledger.trust([] if index is None else [index]):
             self.find(what)
@@ -347,21 +376,24 @@ class Recording:
 
     def opening(self):
         """Step 2: (opening entry, its line), or (None, None) where no seal can be checked."""
-        there, line = read_value(self.lines, "OPELOG_OPENED")
+        line = read_value(self.lines, "OPELOG_OPENED")[1]
         entry = read_opening(line)
         if entry is not None:
             return entry, line
         known = self.ledger.opened_as(self.name)
-        if not there and not self.seals and known is None:
+        if not self.seals and known is None:
             self.find("unsealed")
             return None, None
         if known is None and self.seals:
             known = self.ledger.opened_with(self.seals[0].s)
-        # PAGE: a `.time` that is not there at all is `file-missing`, and no head was cut.
-        if "time" in self.files:
-            self.find("altered" if known is None or self.time.startswith(TIME_BEGINS) else "cut-head", "time")
+        # `file-missing` is found in step 5.
+        if "time" in self.files and known is not None:
+            self.session, self.crash = self.ledger.told_of(known[1]["no"]), self.ledger.crash_of(known[1])
+            headless = not self.time.startswith(TIME_BEGINS)
+            what = "cut-head" if headless else "lost" if self.by_power_cut("time") else "altered"
+            self.find(what, "time", 0, self.seals[0].start if self.seals else len(self.time))
         if known is None:
-            self.find("altered", "time")
+            self.find("altered", "time", 0, self.seals[0].start if self.seals else len(self.time))
             self.number = self.seals[0].s if self.seals else 0
             for what in self.ledger.trust([]):
                 self.find(what)
@@ -376,7 +408,7 @@ class Recording:
         elif index >= len(self.ledger.lines) or self.ledger.lines[index] != line:
             known = self.ledger.opened_as(self.name)
             if known:
-                self.find("altered", "time")
+                self.find("altered", "time", 0, self.seals[0].start if self.seals else len(self.time))
                 index, entry = known
                 line, self.number = self.ledger.lines[index], entry["no"]
             else:
@@ -398,7 +430,8 @@ class Recording:
         for seal in self.seals:
             message = seal_message(seal, expected, leaf, prev) if prev else None
             fits = message is not None and self.final is None and verify_signature(key, message, seal.sig)
-            compared = True
+            compared = counts = True
+            by_other = False
             if fits:
                 if (seal.s, seal.n) != (entry["no"], expected):
                     self.find("altered", "time", seal.start, seal.end)
@@ -409,13 +442,12 @@ class Recording:
                 self.find("repeated", "time", seal.start, seal.end)
                 continue
             elif self.final is not None:
-                continue  # PAGE: nothing is walked behind the final seal; the bytes are found in step 7
+                continue
             elif seal.n == expected:
-                # PAGE: behind a seal whose signature did not fit, its message is not known, and with it `prev`: no signature
-                # behind it can be checked. Such seals are walked, and their digests compared.
                 if message is not None:
                     by_other = any(verify_signature(other, message, seal.sig) for other in chain if other != key)
                     self.find("resigned" if by_other else "altered", "time", seal.start, seal.end)
+                    counts = by_other
             else:
                 start, size = (self.walked[-1].seal.start, self.walked[-1].seal.sizes["time"]) if self.walked else (0, 0)
                 if seal.start - start == seal.sizes["time"] - size:
@@ -423,7 +455,7 @@ class Recording:
                 else:
                     self.find("seals-missing", "time", start, seal.start)
                 compared, expected = False, seal.n
-            self.walked.append(Walked(seal, expected, compared, sha256(message) if fits else None))
+            self.walked.append(Walked(seal, expected, compared, counts, sha256(message) if fits or by_other else None))
             if seal.final:
                 self.final = seal
             expected, key, prev = expected + 1, seal.next, self.walked[-1].hash
@@ -433,10 +465,11 @@ class Recording:
         if "time" not in self.files:
             self.find("file-missing", "time")
         start = size = 0
+        counted = True
         for number, walked in enumerate(self.walked):
             seal = walked.seal
             if walked.compared:
-                lacking = seal.sizes["time"] - size - (seal.start - start)
+                lacking = seal.sizes["time"] - size - (seal.start - start) if counted and walked.counts else 0
                 covered = self.time[start:seal.start]
                 if lacking > 0:
                     headless = number == 0 and not self.time.startswith(TIME_BEGINS)
@@ -445,48 +478,47 @@ class Recording:
                     self.find("inserted-bytes", "time", start, seal.start)
                 elif digest("time", covered) != (seal.digests["time"] or digest("time", b"")):
                     self.find("altered", "time", start, seal.start)
-            start, size = seal.start, seal.sizes["time"]
+            start, size, counted = seal.start, seal.sizes["time"], walked.counts
 
     def judge_data(self, file):
         """Step 6."""
         data = self.files.get(file)
-        last = self.walked[-1].seal.sizes[file] if self.walked else 0
+        last = max([0] + [walked.seal.sizes[file] for walked in self.walked if walked.counts][-1:])
         if data is None:
             promised = [entry.get(file) for entry in self.session]
             if last > 0 or any(is_number(size) and size > 0 for size in promised):
                 self.find("file-missing", file)
             return
-        segments, start = [], 0
+        segments, start, counted = [], 0, True  # those that have bytes
         for walked in self.walked:
             end = walked.seal.sizes[file]
-            segments.append((start, end, walked.seal.digests[file] or digest(file, b"") if walked.compared else None))
-            start = end
+            if counted and walked.counts:
+                if walked.compared and start < end:
+                    segments.append((start, end, walked.seal.digests[file] or digest(file, b"")))
+            start, counted = end if walked.counts else start, walked.counts
 
         def equal(segment, earlier):
             begin, end, wanted = segment[0] - earlier, segment[1] - earlier, segment[2]
-            if begin == end:
-                return wanted in (None, digest(file, b""))
-            return wanted is None or (0 <= begin <= end <= len(data) and digest(file, data[begin:end]) == wanted)
+            return 0 <= begin <= end <= len(data) and digest(file, data[begin:end]) == wanted
 
-        whole = [at for at, segment in enumerate(segments) if max(segment[:2]) <= len(data)]
+        whole = [at for at, segment in enumerate(segments) if segment[1] <= len(data)]
         differing = [at for at in whole if not equal(segments[at], 0)]
         lacking = last - len(data)
         if differing:
             j = differing[0]
             if self.final and lacking != 0 and all(equal(segment, lacking) for segment in segments[j + 1:]):
-                first = all(begin == end for begin, end, _ in segments[:j])
-                headless = first and not data.startswith(LOG_BEGINS)
+                headless = j == 0 and not data.startswith(LOG_BEGINS[:len(data)])
                 self.find("inserted-bytes" if lacking < 0 else "cut-head" if headless else "missing-bytes", file,
                           segments[j][0], max(segments[j][0], segments[j][1] - lacking))
+                self.told.add(file)
                 return
             for at in differing:
                 self.find("altered", file, segments[at][0], segments[at][1])
         if lacking > 0:
-            filled = [at for at, (begin, end, _) in enumerate(segments) if begin != end]
-            if (not differing and self.final and data and not data.startswith(LOG_BEGINS[:len(data)])
-                    # PAGE: "the first" is the first that has bytes, as in the sentence behind it.
-                    and all(equal(segment, lacking) for segment in segments[filled[0] + 1:])):
-                self.find("cut-head", file, 0, segments[filled[0]][1])
+            self.told.add(file)
+            if (not differing and segments and self.final and data and not data.startswith(LOG_BEGINS[:len(data)])
+                    and all(equal(segment, lacking) for segment in segments[1:])):
+                self.find("cut-head", file, 0, segments[0][1])
             else:
                 old_enough = len(self.walked) <= POWER_CUT_SEALS or self.walked[-1 - POWER_CUT_SEALS].seal.sizes[file] <= len(data)
                 self.find("lost" if old_enough and self.by_power_cut(file) else "cut-tail", file, len(data), last)
@@ -503,43 +535,45 @@ class Recording:
         for file in FILES:
             if len(self.files.get(file, b"")) <= sizes[file]:
                 continue
-            # PAGE: bytes that step 6 found in the middle are not found a second time at the end.
-            shifted = file != "time" and ("inserted-bytes", file) in [(finding.what, finding.file) for finding in self.findings]
+            if file in self.told:
+                continue
             if self.final is None:
                 self.unsealed_tail = True
                 self.find("tail-unsealed", file, sizes[file], len(self.files[file]))
-            elif not shifted:
+            else:
                 self.find("inserted-bytes", file, sizes[file], len(self.files[file]))
 
     def by_ledger(self):
         """Step 8."""
         last = self.walked[-1] if self.walked else None
-        for entry in self.session:
-            if entry["k"] == "crashed" or not is_number(entry.get("n")) or not is_number(entry.get("time")):
-                continue
-            if entry["n"] > (last.n if last else 0):
-                begin = last.seal.end if last else 0
-                if entry["k"] == "closed" and len(self.time) >= entry["time"]:
-                    self.find("altered", "time", begin, len(self.time))
-                else:
-                    few = entry["n"] - (last.n if last else 0) <= POWER_CUT_SEALS
-                    lost = entry["k"] == "sealed" and few and self.by_power_cut("time")
-                    self.find("lost" if lost else "cut-tail", "time", len(self.time), max(len(self.time), entry["time"]))
+        number, begin = (last.n, last.seal.end) if last else (0, 0)
+        told = [entry for kind in ("closed", "sealed") for entry in [one for one in self.session if one["k"] == kind][-1:]]
+        above = [entry for entry in told if entry["n"] > number]
+        if above:
+            entry = above[0]
+            lost = entry["k"] == "sealed" and entry["n"] - number <= POWER_CUT_SEALS and self.by_power_cut("time")
+            if lost:
+                self.find("lost", "time", begin, len(self.time))
+            elif len(self.time) >= entry["time"] + (entry["k"] == "sealed"):
+                self.find("altered", "time", begin, len(self.time))
+            else:
+                self.find("cut-tail", "time", len(self.time), max(len(self.time), entry["time"]))
+        for entry in told:
             for walked in self.walked:
-                if walked.n == entry["n"] and walked.hash and walked.hash != from_base64(entry.get("seal"), 32):
+                if walked.n == entry["n"] and walked.hash and walked.hash != from_base64(entry["seal"], 32):
                     self.find("altered", "time", walked.seal.start, walked.seal.end)
         if self.crash:
             entry, self.crashed = self.crash[0], True
             for file in FILES:
-                # PAGE: an entry with `missing` has no sizes to compare.
-                if file not in self.files or not is_number(entry.get(file)):
+                if entry.get("missing") is True or file in self.told:
                     continue
-                data, size = self.files[file], entry[file]
+                data, size = self.files.get(file, b""), entry[file]
+                if file not in self.files and ("file-missing", file) in [(finding.what, finding.file) for finding in self.findings]:
+                    continue
                 if len(data) < size:
                     self.find("cut-tail", file, len(data), size)
                 elif len(data) > size:
                     self.find("inserted-bytes", file, size, len(data))
-                # PAGE: the digests are of whole files; as in a seal, left out where there are no bytes.
                 elif self.unsealed_tail and data and digest(file, data) != from_base64(entry.get(DIGEST_MEMBERS[file]), 32):
                     self.find("altered", file, 0, size)
 
@@ -586,16 +620,19 @@ def verify(host):
     for _ in range(2):
         judged = [Recording(name, files, ledger) for name, files in names.items()]
     rows = [describe(recording.name, recording.number, recording.findings) for recording in judged]
+    pruned = ledger.pruned()
     for index, entry in ledger.opened():
-        # PAGE: of two sessions of one name, the files are those of the last.
+        # Of two sessions of one name, the files are those of the last.
         if entry["recording"] in names and ledger.opened_as(entry["recording"])[0] == index:
             continue
         if ledger.is_abandoned(entry["no"]):
             continue
-        # PAGE: such a row is `unsigned` too where no checkpoint counts the `pruned` entry: anybody can have written that.
-        pruned = [at for at, other in ledger.of_kind("pruned") if other.get("no") == entry["no"]]
-        findings = [Finding("pruned" if pruned else "missing-session")]
-        findings += [Finding(what) for what in ledger.trust([index] + pruned[-1:])]
+        by = pruned.pop((entry["recording"], index), None)
+        findings = [Finding("missing-session" if by is None else "pruned")]
+        findings += [Finding(what) for what in ledger.trust([index if by is None else by])]
         rows.append(describe(entry["recording"], entry["no"], findings))
+    for (name, index), by in pruned.items():
+        if index is None and name not in names:
+            rows.append(describe(name, 0, [Finding(what) for what in ["pruned"] + ledger.trust([by])]))
     return {"ledger": {"integrity": ledger.integrity(), "findings": [finding.as_json() for finding in ledger.findings]},
             "sessions": sorted(rows, key=lambda row: (row["recording"], row["no"]))}
