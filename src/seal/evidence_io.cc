@@ -155,8 +155,9 @@ Result<EvidenceVerdict> verify_evidence_file(EvidenceFile& file, std::vector<Pin
   EvidenceVerdict verdict{verifier.finish_proven(), {}};
   auto session = verify_session(files, SessionQuestion{proof->recording, false, &verdict.ledger});
   if (!session) return std::move(session).error();
-  verdict.session = std::move(*session);
-  compare_with_recordings(verdict.ledger, {verdict.session});
+  std::vector<SessionVerdict> sessions = {std::move(*session)};
+  compare_with_recordings(verdict.ledger, sessions);
+  verdict.session = std::move(sessions.front());
   return verdict;
 }
 

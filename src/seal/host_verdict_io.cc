@@ -8,6 +8,18 @@
 #include "seal/stored_recording_io.h"
 
 namespace opelog::seal {
+namespace {
+
+constexpr const char* kLedgerDamaged = "the ledger that should prove it is damaged";
+
+void add_finding(SessionVerdict& verdict, const char* what, std::string text) {
+  Finding finding;
+  finding.what = what;
+  finding.text = std::move(text);
+  verdict.findings.push_back(std::move(finding));
+}
+
+}  // namespace
 
 Result<LedgerVerdict> verify_ledger(const std::string& directory, std::vector<Pin> pins) {
   LedgerVerifier verifier(std::move(pins));
