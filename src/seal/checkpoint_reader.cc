@@ -25,7 +25,8 @@ std::optional<CheckpointNote> CheckpointReader::next() {
     auto note = parse_signed_note(left, used);
     // Behind a whole signature line too: the note lacks the next one then.
     if (note && left.size() < used + kTornLine.size() && !finished_) return std::nullopt;
-    const std::size_t torn = left.substr(0, note ? used + kTornLine.size() : kMaxNoteFileBytes).find(kTornLine);
+    const std::size_t torn =
+        left.substr(0, note ? used + kTornLine.size() : kMaxNoteFileBytes).find(kTornLine);
     if (torn != std::string_view::npos) {
       from_ += torn + kTornLine.size();
       offset_ += torn + kTornLine.size();

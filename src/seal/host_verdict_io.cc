@@ -144,8 +144,7 @@ std::vector<SessionVerdict> absent_sessions(const LedgerVerdict& ledger,
       add(session.recording, no, "pruned", "removed by policy: " + session.pruned, session.pruned_index);
   }
   for (const auto& [recording, pruned] : ledger.pruned_unsealed) {
-    if (!is_present(recording))
-      add(recording, 0, "pruned", "removed by policy: " + pruned.why, pruned.index);
+    if (!is_present(recording)) add(recording, 0, "pruned", "removed by policy: " + pruned.why, pruned.index);
   }
   std::sort(absent.begin(), absent.end(),
             [](const auto& a, const auto& b) { return a.recording < b.recording; });

@@ -50,9 +50,9 @@ struct LedgerVerdict {
   std::vector<Finding> findings;
   std::uint64_t entries = 0, signed_entries = 0, checkpoints = 0;
   std::optional<Checkpoint> last;
-  std::map<std::uint64_t, LedgerSession> sessions;     ///< by number
-  std::map<std::string, std::uint64_t> by_recording;   ///< the last of each name
-  std::map<std::string, Pruned> pruned_unsealed;  ///< recordings from before the ledger
+  std::map<std::uint64_t, LedgerSession> sessions;    ///< by number
+  std::map<std::string, std::uint64_t> by_recording;  ///< the last of each name
+  std::map<std::string, Pruned> pruned_unsealed;      ///< recordings from before the ledger
   bool pinned = false;
 
   [[nodiscard]] Integrity integrity() const noexcept;
