@@ -92,6 +92,12 @@ def show_recording(host, seen):
     replayed = command(host, "And so does plain scriptreplay of util-linux: no opelog is needed to read the files.",
                        f"cd {sandbox.LOG_DIR} && scriptreplay -d 1000 -m 0.1 --timing {recording.name}.time "
                        f"--log-out {recording.name}.log", lambda d: d.rc == 0 and d.out, "scriptreplay")
+    command(host, "The auditor pins the host's key (in earnest: on another machine), and asks whether anything was changed since.",
+            "opelog key pin --file /etc/opelog/pins \"$(opelog key show --json | sed 's/.*\"pin\":\"\\([^\"]*\\)\".*/\\1/')\" && sleep 1.5 && opelog verify -a",
+            lambda d: d.rc == 0 and "intact" in d.text, "intact and complete")
+    command(host, "Root takes the flags off, and puts one letter into what the screen said.",
+            f"opelog thaw && sed -i '2s/^/X/' {log}; opelog freeze && opelog verify",
+            lambda d: d.rc == 9 and "altered" in d.text, "opelog verify names it")
     if seen is not None:
         must(b"THIS WILL BE IN THE RECORD" in played.out, "opelog play shows the output")
         must(replayed.out[:-1] == seen, f"scriptreplay's {len(seen)} bytes are exactly those the operator's terminal got")

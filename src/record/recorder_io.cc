@@ -15,6 +15,7 @@ namespace {
 
 // Of an ambiguous prefix: what a person reads.
 constexpr std::size_t kCandidatesNamed = 5;
+constexpr std::uint64_t kSealTickMs = 500;  // a seal is due a second after what it covers
 
 // A session's id as exec events have it.
 std::uint64_t number_of(const std::string& id) {
@@ -50,6 +51,7 @@ Recorder::Recorder(Loop& loop, UserWork& work, FactSink facts, RecordingHooks ho
       facts_(std::move(facts)),
       hooks_(std::move(hooks)),
       sweep_(loop, [this] { leaving_.clear(); }),
+      seals_(loop, [this] { seal_exec_only(); }),
       sync_(loop, facts_, [this](const RecordingSync::Visit& visit) {
         for (auto& [id, session] : sessions_) visit(session->writer());
         for (ExecOnlyRecording* recording : exec_only_) visit(recording->writer());
@@ -88,6 +90,7 @@ Result<std::unique_ptr<ExecOnlyRecording>> Recorder::open_exec_only(format::Sess
   if (hooks_.opened) hooks_.opened(**writer);
   auto recording = std::make_unique<ExecOnlyRecording>(std::move(info), std::move(*writer));
   exec_only_.insert(recording.get());
+  if (!seals_.active()) seals_.start(kSealTickMs, kSealTickMs);
   return recording;
 }
 
@@ -98,6 +101,7 @@ void Recorder::close_exec_only(ExecOnlyRecording& recording, const format::EndIn
             "the end could not be recorded: " + written.error().message,
             {{"session", recording.info().id}, {"recording", recording.writer().name()}}});
   exec_only_.erase(&recording);
+  if (exec_only_.empty()) seals_.stop();
   if (hooks_.closed) hooks_.closed(recording.writer());
   sync_.closed(recording.writer());
 }
@@ -109,6 +113,11 @@ void Recorder::precede(StartedSession& session, const HeldEvents& before) {
   for (const ProcessEvent& event : before.events) log.take(event, now);
   if (before.missing > 0) log.lost(before.missing, kMoreBefore, now);
   session.parts.exec_missing = log.missing();
+}
+
+// What cannot be written now is tried again by the next tick.
+void Recorder::seal_exec_only() {
+  for (ExecOnlyRecording* recording : exec_only_) (void)recording->writer().flush(mono_now());
 }
 
 void Recorder::follow(const StartedSession& session, int shim_pidfd) {

@@ -93,6 +93,7 @@ class Recorder {
 
  private:
   void gone(const std::string& id);
+  void seal_exec_only();
   Session* find(std::uint64_t number);
 
   Loop& loop_;
@@ -109,6 +110,7 @@ class Recorder {
   std::unordered_map<std::uint32_t, int> by_uid_;
   std::uint64_t total_ = 0;
   Timer sweep_;
+  Timer seals_;  ///< of recordings without a session, which have no timer of their own
   RecordingSync sync_;
 };
 

@@ -113,6 +113,24 @@ class Evidence(Scene):
         entries = self.host.read("/var/log/opelog-ledger/entries").decode()
         self.assertRegex(entries, r'"k":"thawed".*\n.*"k":"frozen"')
 
+    def test_7_what_never_met_the_shim_is_sealed_too(self):
+        # Its login shell is bash itself: only what it executes is recorded.
+        self.pin()
+        self.seen = {r.name for r in self.host.recordings()}
+        self.host.sh("usermod -s /bin/bash opelogtest-b", check=True)
+        term = self.host.ssh_pty("opelogtest-b")
+        term.expect(sandbox.PROMPT)
+        time.sleep(2.5)
+        term.send("id\r")
+        term.expect("uid=")
+        [recording] = self.new_recordings(ended=False)
+        sandbox.wait_until(lambda: b" OPELOG_SEAL " in recording.time or None, "a seal while it lives")
+        self.assertEqual(self.log_out(term), 0)
+        sandbox.wait_until(lambda: recording.ended() or None, "its end")
+        self.signed()
+        _, verdict = self.verify()
+        self.assertEqual(self.words(verdict, recording.name), ("intact", "complete", []))
+
     def test_5_the_ledger_rolled_back_shows(self):
         recording = self.one_session("echo gone")
         self.pin()
