@@ -67,7 +67,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(gzip_unpacker, bytes);
   (void)zstd_claimed_size(bytes);
   (void)gzip_claimed_size(bytes);
-  (void)zstd_unpack(bytes, kMostOutput);
+  static ZstdFrames frames;
+  static std::string plain;
+  (void)frames.unpack(bytes, kMostOutput, plain);
   const StoredName stored = parse_stored_name(bytes);
   const char* suffix = stored.encoding == Encoding::kZstd   ? ".zst"
                        : stored.encoding == Encoding::kGzip ? ".gz"
