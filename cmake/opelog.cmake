@@ -74,9 +74,13 @@ function(opelog_test room)
   if(NOT OPELOG_UNITY)
     target_precompile_headers(${room}_test PRIVATE <gtest/gtest.h> <gmock/gmock.h>)
   endif()
+  set(sample 1)
+  if(OPELOG_SANITIZE)
+    set(sample 4)
+  endif()
   # Tests of thousands of like cases take samples of them under the sanitizers; all run in the release build.
   target_compile_definitions(${room}_test PRIVATE OPELOG_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
-    OPELOG_SAMPLE=$<IF:$<BOOL:${OPELOG_SANITIZE}>,4,1>)
+    OPELOG_SAMPLE=${sample})
   gtest_discover_tests(${room}_test TEST_PREFIX "${OPELOG_TEST_PREFIX}"
     DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST)
 endfunction()
