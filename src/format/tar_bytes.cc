@@ -119,8 +119,9 @@ Result<std::optional<TarMember>> TarReader::next() {
 struct TarWriter::State {
   explicit State(Sink to) : sink(std::move(to)) {}
   ~State() {
-    // What was not brought to its end is not to look as if it had been.
-    if (archive != nullptr && !closed) ::archive_write_fail(archive);
+    // What was not brought to its end is not to look as if it had been: nothing more goes out. (After
+    // archive_write_fail() the library would not free its buffer.)
+    if (!closed && !failed) failed = Error{Code::kGone, "not finished", 0};
     ::archive_write_free(archive);
   }
   State(const State&) = delete;
