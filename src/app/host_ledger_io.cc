@@ -8,6 +8,7 @@
 
 #include "core/clock_io.h"
 #include "core/fd_io.h"
+#include "core/host_id_io.h"
 #include "format/recording_files_io.h"
 #include "seal/seal_record.h"
 
@@ -16,12 +17,6 @@ namespace {
 
 // A ledger that cannot be opened is not tried at every login.
 constexpr std::int64_t kRetryUs = kUsPerS;
-constexpr std::size_t kMaxIdBytes = 256;
-
-std::string first_line_of(const std::string& path) {
-  auto text = read_file(path, kMaxIdBytes);
-  return text ? text->substr(0, text->find('\n')) : std::string();
-}
 
 // Size and digest of a whole file; nothing of one that is not there.
 bool digest_file(int directory, const std::string& name, std::size_t which, std::uint64_t& size,
@@ -48,8 +43,8 @@ bool digest_file(int directory, const std::string& name, std::size_t which, std:
 HostLedger::HostLedger(Loop& loop, FactSink facts, std::string key_file)
     : loop_(loop), facts_(std::move(facts)) {
   start_.place.key_file = std::move(key_file);
-  start_.place.host_id = first_line_of("/etc/machine-id");
-  start_.boot_id = first_line_of("/proc/sys/kernel/random/boot_id");
+  start_.place.host_id = machine_id();
+  start_.boot_id = boot_id();
   start_.version = OPELOG_VERSION;
 }
 

@@ -7,10 +7,8 @@
 #include "cli/commands_io.h"
 #include "cli/find_io.h"
 #include "cli/ledger_place_io.h"
-#include "cli/time_text.h"
+#include "cli/progress_io.h"
 #include "cli/verify_text.h"
-#include "core/clock_io.h"
-#include "core/fd_io.h"
 #include "format/recording_list_io.h"
 #include "seal/evidence_io.h"
 #include "seal/host_verdict_io.h"
@@ -18,38 +16,10 @@
 namespace opelog::cli {
 namespace {
 
-constexpr MonoUs kVerifyProgressUs = kUsPerS / 5;
-
 struct VerifyArguments {
   std::vector<std::string> sessions;
   std::string ledger, pins;
   bool all = false, json = false;
-};
-
-// Its line on a terminal, and nothing anywhere else.
-class VerifyProgress {
- public:
-  explicit VerifyProgress(std::size_t count)
-      : count_(count), shown_(::isatty(STDERR_FILENO) == 1), told_(mono_now()) {}
-  ~VerifyProgress() {
-    if (written_) (void)write_all(STDERR_FILENO, "\r\x1B[K").ok();
-  }
-  void done(const seal::SessionVerdict& verdict) {
-    ++done_;
-    bytes_ += verdict.sealed;
-    if (!shown_ || mono_now() - told_ < kVerifyProgressUs) return;
-    told_ = mono_now();
-    written_ = true;
-    (void)write_all(STDERR_FILENO, "\r" + std::to_string(done_) + " of " + std::to_string(count_) +
-                                       " recordings, " + format_size(bytes_) + "\x1B[K")
-        .ok();
-  }
-
- private:
-  std::size_t count_, done_ = 0;
-  std::uint64_t bytes_ = 0;
-  bool shown_, written_ = false;
-  MonoUs told_;
 };
 
 // A ledger that is not there proves nothing; one that cannot be read is an error.
@@ -103,13 +73,13 @@ ExitCode verify_host(const VerifyArguments& arguments, const std::vector<std::st
     if (!found) return complain(found.error());
     wanted.push_back(std::move(*found));
   }
-  VerifyProgress progress(wanted.size());
+  Progress progress(::isatty(STDERR_FILENO) == 1, wanted.size(), "verifying");
   for (const Found& w : wanted) {
     auto verdict = seal::verify_recording(w.directory.empty() ? "." : w.directory, w.name, ledger,
                                           whole ? &list : nullptr);
     if (!verdict) return complain(verdict.error());
-    progress.done(*verdict);
     host.sessions.push_back(std::move(*verdict));
+    progress.at(host.sessions.size());
   }
   if (whole && host.ledger) {
     for (seal::SessionVerdict& gone : seal::absent_sessions(*host.ledger, list.names))

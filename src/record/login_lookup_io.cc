@@ -2,23 +2,16 @@
 
 #include <unistd.h>
 
+#include "core/host_id_io.h"
+
 namespace opelog::record {
-namespace {
-
-std::string first_line(const std::string& path) {
-  auto text = read_file(path, 4096);
-  if (!text) return "";
-  return text->substr(0, text->find('\n'));
-}
-
-}  // namespace
 
 HostFacts read_host_facts() {
   HostFacts facts;
   char name[256] = {};
   if (::gethostname(name, sizeof name - 1) == 0) facts.host = name;
-  facts.host_id = first_line("/etc/machine-id");
-  facts.boot_id = first_line("/proc/sys/kernel/random/boot_id");
+  facts.host_id = machine_id();
+  facts.boot_id = boot_id();
   return facts;
 }
 

@@ -2,6 +2,7 @@
 
 #include "format/json_text.h"
 #include "seal/base64.h"
+#include "seal/json_members.h"
 
 namespace opelog::seal {
 namespace {
@@ -111,22 +112,9 @@ struct KindWord {
 
 // ---- reading
 
-// A member that must be there and be a number that is not negative.
-bool take(const JsonValue& json, std::string_view name, std::uint64_t& out) {
-  const JsonValue* value = json.find(name);
-  if (value == nullptr || value->kind != JsonValue::Kind::kInteger || value->negative) return false;
-  out = value->magnitude;
-  return true;
-}
-
-template <std::size_t N>
-bool take(const JsonValue& json, std::string_view name, std::array<std::uint8_t, N>& out) {
-  const JsonValue* value = json.find(name);
-  return value != nullptr && value->kind == JsonValue::Kind::kText && from_base64(value->string, out);
-}
-
 bool take_sizes(const JsonValue& json, FileSizes& sizes) {
-  return take(json, "log", sizes.log) && take(json, "time", sizes.time) && take(json, "in", sizes.in);
+  return take_member(json, "log", sizes.log) && take_member(json, "time", sizes.time) &&
+         take_member(json, "in", sizes.in);
 }
 
 std::optional<int> optional_number(const JsonValue& json, std::string_view name) {
@@ -138,7 +126,7 @@ std::optional<EntryBody> read_key(const JsonValue& j) {
   KeyEntry e;
   e.log = j.text_or("log", "");
   e.why = j.text_or("why", "");
-  if (!take(j, "epoch", e.epoch) || !take(j, "next", e.next)) return std::nullopt;
+  if (!take_member(j, "epoch", e.epoch) || !take_member(j, "next", e.next)) return std::nullopt;
   return e;
 }
 
@@ -155,20 +143,22 @@ std::optional<EntryBody> read_opened(const JsonValue& j) {
   e.how = j.text_or("how", "");
   e.rule = j.text_or("rule", "");
   e.policy = j.text_or("policy", "");
-  if (!take(j, "no", e.no) || !take(j, "key", e.key)) return std::nullopt;
+  if (!take_member(j, "no", e.no) || !take_member(j, "key", e.key)) return std::nullopt;
   return e;
 }
 
 std::optional<EntryBody> read_sealed(const JsonValue& j) {
   SealedEntry e;
-  if (!take(j, "no", e.no) || !take(j, "n", e.n) || !take(j, "seal", e.seal) || !take_sizes(j, e.sizes))
+  if (!take_member(j, "no", e.no) || !take_member(j, "n", e.n) || !take_member(j, "seal", e.seal) ||
+      !take_sizes(j, e.sizes))
     return std::nullopt;
   return e;
 }
 
 std::optional<EntryBody> read_closed(const JsonValue& j) {
   ClosedEntry e;
-  if (!take(j, "no", e.no) || !take(j, "n", e.n) || !take(j, "seal", e.seal) || !take_sizes(j, e.sizes))
+  if (!take_member(j, "no", e.no) || !take_member(j, "n", e.n) || !take_member(j, "seal", e.seal) ||
+      !take_sizes(j, e.sizes))
     return std::nullopt;
   e.reason = j.text_or("reason", "");
   e.exit_code = optional_number(j, "exit_code");
@@ -178,10 +168,10 @@ std::optional<EntryBody> read_closed(const JsonValue& j) {
 
 std::optional<EntryBody> read_crashed(const JsonValue& j) {
   CrashedEntry e;
-  if (!take(j, "no", e.no)) return std::nullopt;
+  if (!take_member(j, "no", e.no)) return std::nullopt;
   e.missing = j.boolean_or("missing", false);
-  if (!e.missing &&
-      (!take_sizes(j, e.sizes) || !take(j, "dl", e.log) || !take(j, "dt", e.time) || !take(j, "di", e.in)))
+  if (!e.missing && (!take_sizes(j, e.sizes) || !take_member(j, "dl", e.log) ||
+                     !take_member(j, "dt", e.time) || !take_member(j, "di", e.in)))
     return std::nullopt;
   return e;
 }
@@ -238,7 +228,8 @@ std::optional<LedgerEntry> parse_entry(std::string_view line) {
   if (line.size() > kMaxEntryBytes) return std::nullopt;
   const auto json = format::parse_json(line);
   LedgerEntry entry;
-  if (!json || json->kind != JsonValue::Kind::kObject || !take(*json, "i", entry.index)) return std::nullopt;
+  if (!json || json->kind != JsonValue::Kind::kObject || !take_member(*json, "i", entry.index))
+    return std::nullopt;
   const std::string kind = json->text_or("k", "");
   if (kind.empty()) return std::nullopt;
   entry.at = json->number_or("t", 0);

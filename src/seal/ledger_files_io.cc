@@ -94,6 +94,9 @@ Result<SigningKey> make_epoch(KeyFile& file, std::uint64_t number) {
 }  // namespace
 
 Result<LedgerFiles> open_ledger_files(const LedgerPlace& place) {
+  if (place.host_id.empty())
+    return Error{Code::kNotFound,
+                 "/etc/machine-id is empty: a ledger needs the host's id; run: systemd-machine-id-setup", 0};
   if (::mkdir(place.directory.c_str(), 0700) == 0) {
     if (::chown(place.directory.c_str(), 0, place.group) != 0 || ::chmod(place.directory.c_str(), 0750) != 0)
       return error_from_errno(errno, "set up " + place.directory);

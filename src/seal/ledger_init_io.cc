@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/fd_io.h"
+#include "core/host_id_io.h"
 #include "format/recording_files_io.h"
 #include "seal/checkpoint.h"
 #include "seal/ledger_entry.h"
@@ -33,9 +34,8 @@ Result<LedgerKeysShown> make_ledger(const std::string& directory, const std::str
   place.directory = directory;
   place.append_only = AppendOnly::kPreferred;
   place.group = group;
-  auto host = read_file("/etc/machine-id", 256);
-  if (!host) return std::move(host).error();
-  const std::string origin = origin_of(host->substr(0, host->find('\n')));
+  place.host_id = machine_id();
+  const std::string origin = origin_of(place.host_id);
   auto files = open_ledger_files(place);
   if (!files) return std::move(files).error();
   auto state = recover_ledger(*files, origin);

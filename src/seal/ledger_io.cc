@@ -18,9 +18,6 @@ constexpr std::uint64_t kSignRetryMs = 1000;
 }  // namespace
 
 Result<std::unique_ptr<Ledger>> Ledger::open(Loop& loop, FactSink facts, const LedgerStart& start) {
-  if (start.place.host_id.empty())
-    return Error{Code::kNotFound,
-                 "/etc/machine-id is empty: a ledger needs the host's id; run: systemd-machine-id-setup", 0};
   const Status locked = lock_secrets();
   if (!locked) facts({Level::kWarning, "keys-unlocked", locked.error().message, {}});
   auto files = open_ledger_files(start.place);
@@ -134,8 +131,11 @@ Result<format::Sealing> Ledger::open_session(const format::SessionInfo& info, co
   const std::string line = encode_entry({tree_.size(), wall_now(), std::move(opened)});
   add_line(line);
   ++last_no_;
-  if (!owed_.empty())
+  if (!owed_.empty()) {
+    // It will be in the file some day, and its recording never is.
+    add(ClosedEntry{last_no_, 0, leaf_hash(line), {}, kAbandoned, {}, {}});
     return Error{Code::kIo, "the session cannot be entered in the ledger: " + problem_, ENOSPC};
+  }
   return format::Sealing{std::make_unique<SessionSealer>(last_no_, leaf_hash(line), std::move(*key),
                                                          [this, alive = alive_](EntryBody body) {
                                                            if (*alive) add(std::move(body));

@@ -2,6 +2,7 @@
 
 #include "format/json_text.h"
 #include "seal/base64.h"
+#include "seal/json_members.h"
 
 namespace opelog::seal {
 namespace {
@@ -15,18 +16,10 @@ void put_number(std::string& out, std::uint64_t number) {
   for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(number >> shift & 255);
 }
 
-bool seal_number(const JsonValue& json, std::string_view name, std::uint64_t& out) {
-  const JsonValue* value = json.find(name);
-  if (value == nullptr || value->kind != JsonValue::Kind::kInteger || value->negative) return false;
-  out = value->magnitude;
-  return true;
-}
-
 // A member that may be left out; then `out` stays as it is.
 template <std::size_t N>
-bool seal_bytes(const JsonValue& json, std::string_view name, std::array<std::uint8_t, N>& out) {
-  const JsonValue* value = json.find(name);
-  return value == nullptr || (value->kind == JsonValue::Kind::kText && from_base64(value->string, out));
+bool take_optional(const JsonValue& json, std::string_view name, std::array<std::uint8_t, N>& out) {
+  return json.find(name) == nullptr || take_member(json, name, out);
 }
 
 }  // namespace
@@ -73,15 +66,14 @@ std::optional<Seal> parse_seal(std::string_view text) {
   const auto json = format::parse_json(text);
   if (!json || json->kind != JsonValue::Kind::kObject) return std::nullopt;
   Seal seal;
-  if (!seal_number(*json, "s", seal.no) || !seal_number(*json, "n", seal.n) ||
-      !seal_number(*json, "at", seal.at) || !seal_number(*json, "log", seal.sizes.log) ||
-      !seal_number(*json, "time", seal.sizes.time) || !seal_number(*json, "in", seal.sizes.in) ||
-      json->find("sig") == nullptr || !seal_bytes(*json, "sig", seal.signature) ||
-      !seal_bytes(*json, "next", seal.next))
+  if (!take_member(*json, "s", seal.no) || !take_member(*json, "n", seal.n) ||
+      !take_member(*json, "at", seal.at) || !take_member(*json, "log", seal.sizes.log) ||
+      !take_member(*json, "time", seal.sizes.time) || !take_member(*json, "in", seal.sizes.in) ||
+      !take_member(*json, "sig", seal.signature) || !take_optional(*json, "next", seal.next))
     return std::nullopt;
   for (std::size_t i = 0; i < seal.digests.size(); ++i) {
     seal.digests[i] = empty_digest(i);
-    if (!seal_bytes(*json, kDigestNames[i], seal.digests[i])) return std::nullopt;
+    if (!take_optional(*json, kDigestNames[i], seal.digests[i])) return std::nullopt;
   }
   seal.final = json->boolean_or("final", false);
   return seal;

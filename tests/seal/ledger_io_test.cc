@@ -2,9 +2,11 @@
 #include "seal/ledger_io.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -204,6 +206,33 @@ TEST_F(LedgerFile, MadeBeforehandItIsTheSame) {
   ASSERT_TRUE(made.ok() || made.error().code == Code::kNotFound);
   if (!made) GTEST_FAIL() << made.error().message;
   EXPECT_FALSE(make_ledger(dir_.file("ledger"), dir_.file("key"), 0, 1).ok());
+}
+
+// A disk that takes no more: here a limit on the size of files.
+TEST_F(LedgerFile, ASessionThatCannotBeEnteredIsNotMissedLater) {
+  Running r = run();
+  r.settle(checkpoints(), 1);
+  format::SessionInfo info;
+  info.id = "00000000000000aa";
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto old = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit full = before;
+  full.rlim_cur = slurp(entries()).size() + 20;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+  EXPECT_FALSE(r.ledger->open_session(info, "refused").ok());
+  EXPECT_FALSE(r.ledger->open_session(info, "refused too").ok());
+  EXPECT_NE(r.ledger->problem(), "");
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, old);
+  auto opened = r.ledger->open_session(info, "recorded");
+  ASSERT_TRUE(opened.ok());
+  opened->sealer->closed({});
+  opened->sealer.reset();
+  r.stop();
+  const LedgerVerdict v = verdict();
+  EXPECT_EQ(v.integrity(), Integrity::kIntact) << ::testing::PrintToString(words(v.findings));
+  EXPECT_EQ(absent_sessions(v, {"recorded"}).size(), 0U) << "the refused one was abandoned";
 }
 
 TEST_F(LedgerFile, SessionsOpenedAreKnownAgain) {
