@@ -1,6 +1,7 @@
 #include "seal/host_verdict_io.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "seal/ledger_files_io.h"
@@ -17,6 +18,20 @@ void add_finding(SessionVerdict& verdict, const char* what, std::string text) {
   finding.what = what;
   finding.text = std::move(text);
   verdict.findings.push_back(std::move(finding));
+}
+
+// What lies there is no file to be read, or damaged where it was compressed: a finding, which keeps nobody
+// from looking at the others. That we may not read it, or the disk refuses, is an error.
+Result<SessionVerdict> unreadable(const Error& error, const std::string& name, const LedgerVerdict* ledger) {
+  const bool damaged = error.code == Code::kInvalid ||
+                       (error.code == Code::kDenied && error.err != EACCES && error.err != EPERM);
+  if (!damaged) return error;
+  const LedgerSession* known = ledger != nullptr ? ledger->find(name) : nullptr;
+  SessionVerdict verdict;
+  verdict.recording = name;
+  verdict.no = known != nullptr ? known->no : 0;
+  add_finding(verdict, known != nullptr ? "altered" : "unsealed", "it cannot be read: " + error.message);
+  return verdict;
 }
 
 }  // namespace
@@ -41,8 +56,11 @@ Result<LedgerVerdict> verify_ledger(const std::string& directory, std::vector<Pi
 Result<SessionVerdict> verify_recording(const std::string& directory, const std::string& name,
                                         const LedgerVerdict* ledger, const format::RecordingList* list) {
   StoredRecording files;
-  if (auto opened = files.open(directory, name, list); !opened) return std::move(opened).error();
-  return verify_session(files, SessionQuestion{name, files.live(), ledger});
+  if (auto opened = files.open(directory, name, list); !opened)
+    return unreadable(opened.error(), name, ledger);
+  auto verdict = verify_session(files, SessionQuestion{name, files.live(), ledger});
+  if (!verdict) return unreadable(verdict.error(), name, ledger);
+  return verdict;
 }
 
 std::vector<SessionVerdict> absent_sessions(const LedgerVerdict& ledger,

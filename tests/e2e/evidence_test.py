@@ -112,6 +112,14 @@ class Evidence(Scene):
         self.assertEqual(self.words(verdict, recording.name), ("intact", "complete", []))
         entries = self.host.read("/var/log/opelog-ledger/entries").decode()
         self.assertRegex(entries, r'"k":"thawed".*\n.*"k":"frozen"')
+        # Damaged while compressed, and a link in the place of another: named, and the others are looked at all the same.
+        self.host.sh("opelog thaw --seconds 60", check=True)
+        self.host.sh(f"printf XXXX | dd of={path}.log.gz bs=1 seek=$(($(stat -c %s {path}.log.gz) - 20)) conv=notrunc status=none && ln -s /etc/passwd /var/log/ope_log/planted.time", check=True)
+        self.host.sh("opelog freeze", check=True)
+        rc, verdict = self.verify()
+        self.assertEqual((rc, self.words(verdict, recording.name)[2]), (9, ["altered"]))
+        self.assertEqual(self.words(verdict, "planted"), ("unproven", "complete", ["unsealed"]))
+        self.host.sh("rm /var/log/ope_log/planted.time", check=True)
 
     def test_7_what_never_met_the_shim_is_sealed_too(self):
         # Its login shell is bash itself: only what it executes is recorded.
