@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <set>
 #include <utility>
 
 #include "core/append_only_io.h"
@@ -29,7 +30,7 @@ constexpr const char* kFileSuffix[] = {".log", ".time", ".in"};
 // What repairing all recordings came to; made on a worker thread.
 struct Repairs {
   std::vector<Fact> facts;
-  std::vector<seal::CrashedEntry> interrupted;
+  Interrupted interrupted;
   int repaired = 0;
 };
 
@@ -46,7 +47,9 @@ seal::FileSizes sizes_of(const record::RecordingRemoval& removal) {
 }
 
 // Only what lay there when the daemon began: a recording that a login makes meanwhile is not to be touched.
-void repair_directory(const std::string& path, WallUs began, Repairs& repairs) {
+// The ledger knows of `interrupted` that they did, whatever the clock says.
+void repair_directory(const std::string& path, WallUs began, const std::set<std::string>& interrupted,
+                      Repairs& repairs) {
   auto names = format::list_names(path);
   if (!names) {
     if (names.error().code != Code::kNotFound)
@@ -57,7 +60,8 @@ void repair_directory(const std::string& path, WallUs began, Repairs& repairs) {
   if (!directory) return;
   for (const std::string& name : *names) {
     struct stat st {};
-    if (::fstatat(directory->get(), (name + ".time").c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+    if (interrupted.count(name) == 0 &&
+        ::fstatat(directory->get(), (name + ".time").c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
         st.st_mtim.tv_sec * kUsPerS + st.st_mtim.tv_nsec / 1000 >= began)
       continue;
     if (!format::needs_repair(directory->get(), name)) continue;
@@ -138,7 +142,8 @@ Status Daemon::start() {
                              [this](const format::RecordingWriter& w) { own_closed(w); },
                              [this](std::uint64_t number, const format::SessionInfo& info) {
                                if (unrecorded_) unrecorded_->session_ended(number, info);
-                             }});
+                             },
+                             [this] { return ledger_->entries_to_sync(); }});
   open_exec();
   auto logins = record::LoginServer::open(loop_, *logins_work_, std::move(*login), facts_, *recorder_);
   if (!logins) return std::move(logins).error();
@@ -155,6 +160,7 @@ Status Daemon::start() {
       });
   retention_ = std::make_unique<record::RetentionDesk>(
       loop_, facts_, [this](std::uint64_t inode) { guard_->own_removed(inode); });
+  retention_->synced_before = [this] { return ledger_->entries_to_sync(); };
   retention_->before_prune = [this](const record::RecordingRemoval& removal, format::PruneReason why) {
     return ledger_->pruned(removal.recording().name, format::prune_word(why), sizes_of(removal));
   };
@@ -356,13 +362,17 @@ void Daemon::repair_then_guard() {
       loop_,
       [repairs, directory = config_.policy.policy.directory, began = started_,
        interrupted = ledger_->interrupted()] {
-        repair_directory(directory, began, *repairs);
+        std::set<std::string> names;
+        for (const auto& [no, name] : interrupted) names.insert(name);
+        repair_directory(directory, began, names, *repairs);
         repairs->interrupted = HostLedger::read_interrupted(directory, interrupted);
       },
       [this, repairs] {
         if (stopping_) return;
         for (const Fact& fact : repairs->facts) facts_(fact);
-        for (const seal::CrashedEntry& entry : repairs->interrupted) ledger_->add(entry);
+        for (const seal::CrashedEntry& entry : repairs->interrupted.entries) ledger_->add(entry);
+        for (const std::string& why : repairs->interrupted.unfinished)
+          state(Level::kWarning, "repair-failed", "an interrupted session stays open in the ledger: " + why);
         guard_ready_ = true;
         configure_guard();
       });
@@ -514,11 +524,10 @@ Status Daemon::reopen_log() {
 }
 
 void Daemon::thaw(int seconds, Reply<std::int64_t> reply) {
-  guard_->thaw(seconds, [this, reply, seconds](Result<int> files) {
-    if (!files) return reply(files.error());
-    ledger_->add(seal::ThawedEntry{*files, seconds});
-    reply(std::int64_t{*files});
-  });
+  // Entered before the first flag goes.
+  if (auto entered = ledger_->thawing(seconds); !entered) return reply(std::move(entered).error());
+  guard_->thaw(seconds,
+               [reply](Result<int> files) { files ? reply(std::int64_t{*files}) : reply(files.error()); });
 }
 
 void Daemon::freeze(Reply<std::int64_t> reply) {

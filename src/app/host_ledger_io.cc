@@ -18,24 +18,46 @@ namespace {
 // A ledger that cannot be opened is not tried at every login.
 constexpr std::int64_t kRetryUs = kUsPerS;
 
-// Size and digest of a whole file; nothing of one that is not there.
-bool digest_file(int directory, const std::string& name, std::size_t which, std::uint64_t& size,
-                 Digest& digest) {
+// Size and digest of a whole file: 0 and that of nothing if there is none, which `missing` then says.
+Status digest_file(int directory, const std::string& name, std::size_t which, std::uint64_t& size,
+                   Digest& digest, bool& missing) {
   digest = seal::empty_digest(which);
   size = 0;
   auto fd = format::open_regular(directory, name, O_RDONLY);
-  if (!fd) return false;
+  missing = !fd && fd.error().code == Code::kNotFound;
+  if (missing) return {};
+  if (!fd) return std::move(fd).error();
   Sha256 hash(seal::kFileDomains[which]);
   std::vector<char> buffer(format::kReadBytes);
   for (;;) {
     auto got = format::read_at(fd->get(), buffer.data(), buffer.size(), size);
-    if (!got) return false;
+    if (!got) return std::move(got).error();
     if (*got == 0) break;
     hash.update({buffer.data(), *got});
     size += *got;
   }
   digest = hash.digest();
-  return true;
+  return {};
+}
+
+// What an interrupted recording holds for good; an error while that cannot be said.
+Result<seal::CrashedEntry> read_crashed(int directory, std::uint64_t no, const std::string& recording) {
+  if (format::needs_repair(directory, recording))
+    return Error{Code::kInvalid, recording + ": it could not be completed", 0};
+  seal::CrashedEntry entry;
+  entry.no = no;
+  bool log = false, time = false, in = false;
+  auto read =
+      digest_file(directory, recording + std::string(format::kLogSuffix), 0, entry.sizes.log, entry.log, log);
+  if (read)
+    read = digest_file(directory, recording + std::string(format::kTimeSuffix), 1, entry.sizes.time,
+                       entry.time, time);
+  if (read)
+    read = digest_file(directory, recording + std::string(format::kInputSuffix), 2, entry.sizes.in, entry.in,
+                       in);
+  if (!read) return std::move(read).error();
+  entry.missing = log && time && in;
+  return entry;
 }
 
 }  // namespace
@@ -107,6 +129,10 @@ Status HostLedger::compressed(const std::string& recording, const seal::FileSize
   return add_now(seal::CompressedEntry{recording, sizes});
 }
 
+Status HostLedger::thawing(int seconds) {
+  return add_now(seal::ThawedEntry{seconds});
+}
+
 Status HostLedger::add_now(seal::EntryBody body) {
   if (ledger_) {
     if (auto added = ledger_->add_now(std::move(body)); added || required_) return added;
@@ -119,27 +145,24 @@ std::map<std::uint64_t, std::string> HostLedger::interrupted() const {
   return ledger_ ? ledger_->interrupted() : std::map<std::uint64_t, std::string>();
 }
 
-std::vector<seal::CrashedEntry> HostLedger::read_interrupted(
-    const std::string& directory, const std::map<std::uint64_t, std::string>& sessions) {
-  std::vector<seal::CrashedEntry> entries;
-  if (sessions.empty()) return entries;
+Interrupted HostLedger::read_interrupted(const std::string& directory,
+                                         const std::map<std::uint64_t, std::string>& sessions) {
+  Interrupted found;
+  if (sessions.empty()) return found;
   auto place = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
   for (const auto& [no, recording] : sessions) {
-    seal::CrashedEntry entry;
-    entry.no = no;
-    entry.missing = true;
-    if (place) {
-      bool there = digest_file(place->get(), recording + std::string(format::kLogSuffix), 0, entry.sizes.log,
-                               entry.log);
-      there |= digest_file(place->get(), recording + std::string(format::kTimeSuffix), 1, entry.sizes.time,
-                           entry.time);
-      there |= digest_file(place->get(), recording + std::string(format::kInputSuffix), 2, entry.sizes.in,
-                           entry.in);
-      entry.missing = !there;
-    }
-    entries.push_back(entry);
+    auto entry =
+        place ? read_crashed(place->get(), no, recording) : Result<seal::CrashedEntry>(place.error());
+    if (entry)
+      found.entries.push_back(std::move(*entry));
+    else
+      found.unfinished.push_back(entry.error().message);
   }
-  return entries;
+  return found;
+}
+
+Fd HostLedger::entries_to_sync() const {
+  return ledger_ ? ledger_->entries_to_sync() : Fd();
 }
 
 std::string HostLedger::problem() const {

@@ -1,5 +1,5 @@
-// HostLedger: the ledger as the daemon needs it: opened again until it can be, required or not as the policy
-// says, and told of the sessions that a crash interrupted.
+// HostLedger: the ledger as the daemon needs it: opened at the start, or else tried again at logins, required
+// or not as the policy says, and told of the sessions that a crash interrupted.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,12 @@
 
 namespace opelog::app {
 
+/// What is to be entered of interrupted sessions, and why some must wait for the next start.
+struct Interrupted {
+  std::vector<seal::CrashedEntry> entries;
+  std::vector<std::string> unfinished;
+};
+
 class HostLedger {
  public:
   HostLedger(Loop& loop, FactSink facts, std::string key_file);
@@ -36,12 +42,16 @@ class HostLedger {
   /// Entered before the files go. An error: the ledger takes nothing, and they must stay.
   Status pruned(const std::string& recording, const std::string& why, const seal::FileSizes& sizes);
   Status compressed(const std::string& recording, const seal::FileSizes& sizes);
+  Status thawing(int seconds);
 
   /// Recordings that a former daemon left open, by session number: once they are completed,
   /// enter_interrupted() says what they hold. Reads them whole: on a thread.
   [[nodiscard]] std::map<std::uint64_t, std::string> interrupted() const;
-  static std::vector<seal::CrashedEntry> read_interrupted(
-      const std::string& directory, const std::map<std::uint64_t, std::string>& sessions);
+  static Interrupted read_interrupted(const std::string& directory,
+                                      const std::map<std::uint64_t, std::string>& sessions);
+  /// Of the ledger's entries, for fdatasync on a thread ahead of what they speak of; invalid without a
+  /// ledger.
+  [[nodiscard]] Fd entries_to_sync() const;
 
   /// "" or why coming sessions are not sealed.
   [[nodiscard]] std::string problem() const;

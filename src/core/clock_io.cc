@@ -14,6 +14,9 @@ std::int64_t read_clock(clockid_t id) noexcept {
 MonoUs mono_now() noexcept {
   return read_clock(CLOCK_MONOTONIC);
 }
+MonoUs boot_now() noexcept {
+  return read_clock(CLOCK_BOOTTIME);
+}
 WallUs wall_now() noexcept {
   return read_clock(CLOCK_REALTIME);
 }

@@ -256,7 +256,10 @@ struct RecordingWriter::State {
     if (!kept.empty()) return refused(kTime, kept_err);
     const MonoUs at = std::max(now, last);
     auto value = sealer->seal(at - first, final);
-    if (!value) return std::move(value).error();
+    if (!value) {
+      retry_at = now + kRetryUs;
+      return std::move(value).error();
+    }
     const MonoUs before = std::exchange(last, at);
     if (auto done = put_records(encode_note(at - before, kOpelogSeal, *value), now, false); !done) {
       last = before;
@@ -400,6 +403,10 @@ Result<std::size_t> RecordingWriter::input(std::string_view bytes, MonoUs now) {
   if (bytes.empty()) return Error{Code::kInvalid, s.name + ": no bytes to record", 0};
   if (auto done = s.flush(now); !done) return std::move(done).error();
   if (!s.kept.empty()) return s.refused(kTime, s.kept_err);
+  if (s.unsealed >= kSealBytes && s.sealer) {
+    if (auto done = s.seal(now, false); !done) return std::move(done).error();
+    if (!s.kept.empty()) return s.refused(kTime, s.kept_err);
+  }
   const std::ptrdiff_t n = write_once(s.write, s.fds[kIn].get(), bytes);
   if (n < 0) return s.refused(kIn, static_cast<int>(-n));
   s.accepted(kIn, bytes.substr(0, static_cast<std::size_t>(n)), now);

@@ -168,6 +168,22 @@ std::string not_to_prune(const Retention& policy, const RetainedRecording& recor
   return "";
 }
 
+std::string not_asked_for(const Retention& policy, const RetainedRecording& recording, PruneReason reason,
+                          WallUs now) {
+  switch (reason) {
+    case PruneReason::kAge:
+      if (policy.keep_for_s > 0 && age_of(recording, now) >= policy.keep_for_s) return "";
+      return policy.keep_for_s > 0 ? "not older than keep_for" : "the policy has no keep_for";
+    case PruneReason::kSize:
+      return policy.max_size > 0 ? "" : "the policy has no max_size";
+    case PruneReason::kUserSize:
+      return policy.max_size_per_user > 0 ? "" : "the policy has no max_size_per_user";
+    case PruneReason::kReserve:
+      return policy.reserve > 0 ? "" : "the policy has no reserve";
+  }
+  return "no reason";
+}
+
 RetainPlan decide_retention(const Retention& policy, const std::vector<RetainedRecording>& recordings,
                             std::uint64_t free_bytes, WallUs now, RetainStep step) {
   Plan plan(policy, recordings, free_bytes, now);

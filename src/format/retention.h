@@ -42,6 +42,10 @@ bool is_held(const Retention& policy, const RetainedRecording& recording);
 /// Why it must not be pruned now: one sentence; "" if it may be.
 std::string not_to_prune(const Retention& policy, const RetainedRecording& recording, WallUs now);
 
+/// Why the policy asks for no pruning of this kind of it: one sentence; "" if it may.
+std::string not_asked_for(const Retention& policy, const RetainedRecording& recording, PruneReason reason,
+                          WallUs now);
+
 struct RetainDecision {
   enum class Action { kKeep, kCompress, kPrune };
   std::size_t recording = 0;  ///< which one of those given

@@ -52,10 +52,13 @@ Recorder::Recorder(Loop& loop, UserWork& work, FactSink facts, RecordingHooks ho
       hooks_(std::move(hooks)),
       sweep_(loop, [this] { leaving_.clear(); }),
       seals_(loop, [this] { seal_exec_only(); }),
-      sync_(loop, facts_, [this](const RecordingSync::Visit& visit) {
-        for (auto& [id, session] : sessions_) visit(session->writer());
-        for (ExecOnlyRecording* recording : exec_only_) visit(recording->writer());
-      }) {}
+      sync_(
+          loop, facts_,
+          [this](const RecordingSync::Visit& visit) {
+            for (auto& [id, session] : sessions_) visit(session->writer());
+            for (ExecOnlyRecording* recording : exec_only_) visit(recording->writer());
+          },
+          hooks_.ledger) {}
 
 Recorder::~Recorder() = default;
 

@@ -35,6 +35,8 @@ struct RecordingHooks {
   std::function<void(const format::RecordingWriter&)> closed;
   /// A session is over; its number as exec events have it.
   std::function<void(std::uint64_t number, const format::SessionInfo&)> ended;
+  /// Of the ledger's entries: on the disk before the recordings they speak of. May be invalid.
+  std::function<Fd()> ledger;
 };
 
 /// Opens the recordings' directory, made with mode 0750 root:`group` if it does not exist. Code::kInvalid if

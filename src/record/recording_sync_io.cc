@@ -23,8 +23,12 @@ std::vector<Fd> one_for_each_file_system(std::vector<Fd> files) {
 
 }  // namespace
 
-RecordingSync::RecordingSync(Loop& loop, FactSink facts, Each each)
-    : loop_(loop), facts_(std::move(facts)), each_(std::move(each)), timer_(loop, [this] { sync(); }) {}
+RecordingSync::RecordingSync(Loop& loop, FactSink facts, Each each, First first)
+    : loop_(loop),
+      facts_(std::move(facts)),
+      each_(std::move(each)),
+      first_(std::move(first)),
+      timer_(loop, [this] { sync(); }) {}
 
 RecordingSync::~RecordingSync() {
   *alive_ = false;
@@ -52,6 +56,7 @@ void RecordingSync::sync() {
   const bool whole = dirty > kSyncEach;
   auto files = std::make_shared<std::vector<Fd>>(std::exchange(last_, {}));
   auto err = std::make_shared<int>(0);
+  auto first = std::make_shared<Fd>(first_ ? first_() : Fd());
   each_([&](format::RecordingWriter& writer) {
     if (!writer.dirty()) return;
     // Of a whole file system one descriptor is enough; a recording's directory may change with the policy.
@@ -67,7 +72,9 @@ void RecordingSync::sync() {
   busy_ = true;
   auto queued = run_work(
       loop_,
-      [files, err, whole] {
+      [files, first, err, whole] {
+        if (*first && ::fdatasync(first->get()) != 0) *err = errno;
+        first->reset();
         for (const Fd& fd : *files) {
           if ((whole ? ::syncfs(fd.get()) : ::fdatasync(fd.get())) != 0) *err = errno;
         }

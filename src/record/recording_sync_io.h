@@ -24,7 +24,9 @@ class RecordingSync {
   using Visit = std::function<void(format::RecordingWriter&)>;
   /// `each` visits the writers of all live recordings.
   using Each = std::function<void(const Visit&)>;
-  RecordingSync(Loop& loop, FactSink facts, Each each);
+  /// A descriptor to sync ahead of all recordings: of what must be on the disk before them. May be invalid.
+  using First = std::function<Fd()>;
+  RecordingSync(Loop& loop, FactSink facts, Each each, First first = {});
   ~RecordingSync();
   RecordingSync(const RecordingSync&) = delete;
   RecordingSync& operator=(const RecordingSync&) = delete;
@@ -43,6 +45,7 @@ class RecordingSync {
   Loop& loop_;
   FactSink facts_;
   Each each_;
+  First first_;
   Timer timer_;
   std::vector<Fd> last_;  ///< files of recordings that ended with bytes not yet on disk
   bool busy_ = false;

@@ -1,5 +1,8 @@
 #include "record/retention_io.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -58,13 +61,26 @@ void RetentionDesk::look(std::shared_ptr<Job> job) {
 
 void RetentionDesk::looked(const std::shared_ptr<Job>& job) {
   if (!job->status) return finish(job, job->status.error());
+  if (job->why) {
+    if (const std::string kept =
+            format::not_asked_for(job->policy, job->removal->recording(), *job->why, wall_now());
+        !kept.empty())
+      return finish(job, Error{Code::kDenied, job->name + ": " + kept, 0});
+  }
   Status allowed;
   if (job->why && before_prune) allowed = before_prune(*job->removal, *job->why);
   if (!job->why && before_compressed) allowed = before_compressed(*job->removal);
   if (!allowed) return finish(job, std::move(allowed).error());
   tell_guard(*job);
+  auto first = std::make_shared<Fd>(synced_before ? synced_before() : Fd());
   auto queued = run_work(
-      loop_, [job] { job->status = job->removal->remove(); },
+      loop_,
+      [job, first] {
+        if (*first && ::fdatasync(first->get()) != 0)
+          job->status = error_from_errno(errno, "sync the ledger");
+        else
+          job->status = job->removal->remove();
+      },
       [this, job, alive = std::weak_ptr<bool>(alive_)] {
         if (!alive.expired()) removed(job);
       });

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "core/fact.h"
+#include "core/fd_io.h"
 #include "core/loop_io.h"
 #include "core/policy.h"
 #include "record/recording_removal_io.h"
@@ -34,6 +35,9 @@ class RetentionDesk {
   std::function<Status(const RecordingRemoval& removal, format::PruneReason why)> before_prune;
   /// The same for plain files that give way to compressed ones.
   std::function<Status(const RecordingRemoval& removal)> before_compressed;
+
+  /// On the disk before anything is removed: what the hooks above entered. May give an invalid one.
+  std::function<Fd()> synced_before;
 
   void configure(std::string directory, Retention policy);
 

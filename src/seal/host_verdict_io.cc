@@ -86,10 +86,12 @@ std::vector<SessionVerdict> absent_sessions(const LedgerVerdict& ledger,
     // Of several sessions of one name the files are those of the last.
     const LedgerSession* last = ledger.find(session.recording);
     if (last == &session && is_present(session.recording)) continue;
-    const bool abandoned =
-        session.closed && session.closed->n == 0 && !session.sealed && !session.contradicted;
-    if (abandoned) continue;
-    if (session.pruned.empty())
+    if (session.abandoned()) continue;
+    // Entered, and a power cut came before its files were on the disk.
+    const bool lost = session.crashed && session.crashed->missing && session.power_cut && !session.sealed;
+    if (lost)
+      add(session.recording, no, "lost", "it had just begun when the power failed", session.index);
+    else if (session.pruned.empty())
       add(session.recording, no, "missing-session",
           "session " + std::to_string(no) + " was recorded at " + format_utc(session.at, 0) +
               ", and none of its files are there",

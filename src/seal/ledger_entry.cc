@@ -77,7 +77,7 @@ struct Write {
     json.text("recording", e.recording);
     put_sizes(json, e.sizes);
   }
-  void operator()(const ThawedEntry& e) const { json.number("files", e.files).number("seconds", e.seconds); }
+  void operator()(const ThawedEntry& e) const { json.number("seconds", e.seconds); }
   void operator()(const FrozenEntry& e) const { json.number("files", e.files); }
   void operator()(const ViewedEntry& e) const {
     json.text("recording", e.recording).number_u("uid", e.uid).text("what", word(e.what));
@@ -203,7 +203,7 @@ std::optional<EntryBody> read_body(const std::string& kind, const JsonValue& j) 
   if (kind == "crashed") return read_crashed(j);
   if (kind == "pruned") return read_pruned(j);
   if (kind == "compressed") return read_compressed(j);
-  if (kind == "thawed") return ThawedEntry{j.number_or("files", 0), j.number_or("seconds", 0)};
+  if (kind == "thawed") return ThawedEntry{j.number_or("seconds", 0)};
   if (kind == "frozen") return FrozenEntry{j.number_or("files", 0)};
   if (kind == "viewed")
     return ViewedEntry{j.text_or("recording", ""), static_cast<std::uint32_t>(j.number_u_or("uid", 0)),

@@ -70,7 +70,7 @@ struct CompressedEntry {
   FileSizes sizes;
 };
 struct ThawedEntry {
-  std::int64_t files = 0, seconds = 0;
+  std::int64_t seconds = 0;
 };
 struct FrozenEntry {
   std::int64_t files = 0;

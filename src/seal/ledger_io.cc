@@ -22,11 +22,12 @@ Result<std::unique_ptr<Ledger>> Ledger::open(Loop& loop, FactSink facts, const L
   if (!locked) facts({Level::kWarning, "keys-unlocked", locked.error().message, {}});
   auto files = open_ledger_files(start.place);
   if (!files) return std::move(files).error();
+  // Before the files are read whole: without it that is in vain.
+  auto key_file = KeyFile::open(start.place.key_file);
+  if (!key_file) return std::move(key_file).error();
   const std::string origin = origin_of(start.place.host_id);
   auto state = recover_ledger(*files, origin);
   if (!state) return std::move(state).error();
-  auto key_file = KeyFile::open(start.place.key_file);
-  if (!key_file) return std::move(key_file).error();
   auto keys = continue_keys(*key_file, *state);
   if (!keys) return std::move(keys).error();
   auto entries = duplicate(files->entries.get());
@@ -70,10 +71,15 @@ Ledger::Ledger(Loop& loop, FactSink facts, LedgerFiles files, LedgerState state,
       signed_(state.last ? state.last->size : 0),
       interrupted_(std::move(state.open)),
       signer_(std::move(signer)),
-      clocks_apart_(wall_now() - mono_now()),
+      clocks_apart_(wall_now() - boot_now()),
       sign_timer_(std::make_unique<Timer>(loop, [this] { sign(); })),
       tick_(std::make_unique<Timer>(loop, [this] { tick(); })) {
   tick_->start(kTickMs, kTickMs);
+}
+
+Fd Ledger::entries_to_sync() const {
+  auto copy = duplicate(files_.entries.get());
+  return copy ? std::move(*copy) : Fd();
 }
 
 Ledger::~Ledger() {
@@ -91,50 +97,73 @@ Status Ledger::put_owed() {
   return {};
 }
 
+// What is owed, and that some could not even be owed. Only what is in the file may be signed.
+Status Ledger::settle_debts() {
+  if (auto put = put_owed(); !put) return put;
+  if (dropped_ == 0) return {};
+  add(LedgerGapEntry{"entries", problem_, std::exchange(dropped_, 0)});
+  return put_owed();
+}
+
 void Ledger::add(EntryBody body) {
   if (owed_.size() > kMaxOwedBytes) {
     ++dropped_;
     return;
   }
-  add_line(encode_entry({tree_.size(), wall_now(), std::move(body)}));
+  const std::string line = encode_entry({tree_.size(), wall_now(), std::move(body)});
+  entered(line, line + "\n");
+  if (auto put = put_owed(); !put) failed(put.error());
 }
 
 Status Ledger::add_now(EntryBody body) {
+  return enter_now(encode_entry({tree_.size(), wall_now(), std::move(body)}));
+}
+
+// Written before it counts: what the file takes nothing of is not entered.
+Status Ledger::enter_now(const std::string& line) {
   if (auto put = put_owed(); !put) {
     failed(put.error());
     return put;
   }
-  add(std::move(body));
-  return {};
+  std::string whole = line + "\n";
+  ssize_t put = 0;
+  do put = ::write(files_.entries.get(), whole.data(), whole.size());
+  while (put < 0 && errno == EINTR);
+  if (put <= 0) {
+    const Error error = error_from_errno(put < 0 ? errno : ENOSPC, "write the ledger");
+    failed(error);
+    return error;
+  }
+  entered(line, whole.substr(static_cast<std::size_t>(put)));
+  auto rest = put_owed();
+  if (!rest) failed(rest.error());
+  return rest;
 }
 
-void Ledger::add_line(const std::string& line) {
-  owed_ += line + "\n";
+// `owed` of the line is not in the file yet.
+void Ledger::entered(const std::string& line, const std::string& owed) {
+  owed_ += owed;
   tree_.append(leaf_hash(line));
   last_entry_ = mono_now();
-  if (auto put = put_owed(); !put) failed(put.error());
   if (sign_timer_ && !sign_timer_->active()) sign_timer_->start(kCheckpointUs / kUsPerMs);
 }
 
 Result<format::Sealing> Ledger::open_session(const format::SessionInfo& info, const std::string& recording) {
-  // Nothing may be owed: this entry is to be in the file before the recording begins.
-  if (auto put = put_owed(); !put) {
-    failed(put.error());
-    return Error{put.error().code, "the session cannot be entered in the ledger: " + put.error().message,
-                 put.error().err};
-  }
   auto key = SigningKey::generate();
   if (!key) return std::move(key).error();
   OpenedEntry opened{last_no_ + 1,     info.id,  recording,   info.host, info.host_id, info.boot_id,
                      info.user,        info.uid, info.client, info.how,  info.rule,    info.policy_digest,
                      key->public_key()};
   const std::string line = encode_entry({tree_.size(), wall_now(), std::move(opened)});
-  add_line(line);
-  ++last_no_;
-  if (!owed_.empty()) {
-    // It will be in the file some day, and its recording never is.
-    add(ClosedEntry{last_no_, 0, leaf_hash(line), {}, kAbandoned, {}, {}});
-    return Error{Code::kIo, "the session cannot be entered in the ledger: " + problem_, ENOSPC};
+  const std::uint64_t index = tree_.size();
+  auto put = enter_now(line);
+  const bool begun = tree_.size() > index;
+  if (begun) ++last_no_;
+  if (!put) {
+    // Begun, it will be in the file some day, and its recording never is.
+    if (begun) add(ClosedEntry{last_no_, 0, leaf_hash(line), {}, kAbandoned, {}, {}});
+    return Error{put.error().code, "the session cannot be entered in the ledger: " + put.error().message,
+                 put.error().err};
   }
   return format::Sealing{std::make_unique<SessionSealer>(last_no_, leaf_hash(line), std::move(*key),
                                                          [this, alive = alive_](EntryBody body) {
@@ -145,12 +174,11 @@ Result<format::Sealing> Ledger::open_session(const format::SessionInfo& info, co
 
 void Ledger::sign() {
   if (signing_) return;
-  if (auto put = put_owed(); !put) {
+  if (auto put = settle_debts(); !put) {
     failed(put.error());
     sign_timer_->start(kSignRetryMs);
     return;
   }
-  if (dropped_ > 0) add(LedgerGapEntry{"entries", problem_, std::exchange(dropped_, 0)});
   if (signed_ >= tree_.size()) return;
   signing_ = true;
   auto result = std::make_shared<Result<std::uint64_t>>(std::uint64_t{0});
@@ -182,7 +210,7 @@ void Ledger::signed_until(const Result<std::uint64_t>& size) {
 }
 
 void Ledger::tick() {
-  const std::int64_t apart = wall_now() - mono_now();
+  const std::int64_t apart = wall_now() - boot_now();  // a suspend sets no clock
   const std::int64_t by = apart - std::exchange(clocks_apart_, apart);
   if (std::llabs(by) >= kClockStepUs) {
     add(ClockEntry{by});
@@ -205,9 +233,10 @@ void Ledger::quiesce() {
 }
 
 void Ledger::finish() {
+  (void)settle_debts();
   add(ShutdownEntry{});
   for (int tries = 0; signed_ < tree_.size() && tries < 2; ++tries) {
-    if (!put_owed()) return;
+    if (auto put = put_owed(); !put) return failed(put.error());
     const auto size = signer_->sign(tree_.size(), tree_.root(), wall_now());
     signed_until(size);
     if (!size) return;

@@ -45,10 +45,11 @@ class Ledger {
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
 
-  /// Never fails for good: what the file does not take now is owed to it, and counted where that is too much.
+  /// What the file does not take now is owed to it; beyond kMaxOwedBytes it is dropped, and a gap entry
+  /// counts it.
   void add(EntryBody body);
-  /// The same for what must not happen without its entry: an error, and nothing entered, if the file takes
-  /// nothing.
+  /// The same for what must not happen without its entry. An error: it is not in the file, or only in part
+  /// (the rest is owed).
   Status add_now(EntryBody body);
   /// For RecordingWriter's `opened`. An error: the file takes nothing.
   Result<format::Sealing> open_session(const format::SessionInfo& info, const std::string& recording);
@@ -60,6 +61,9 @@ class Ledger {
   [[nodiscard]] std::uint64_t entries() const noexcept { return tree_.size(); }
   /// Why the ledger is behind; "" if all is well.
   [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
+  /// For fdatasync on a thread, before anything that the entries speak of is forced to the disk or removed
+  /// from it.
+  [[nodiscard]] Fd entries_to_sync() const;
   void set_live(std::function<std::int64_t()> count) { live_ = std::move(count); }
 
   /// Before the loop ends: no timers any more.
@@ -71,7 +75,9 @@ class Ledger {
   Ledger(Loop& loop, FactSink facts, LedgerFiles files, LedgerState state,
          std::unique_ptr<LedgerSigner> signer);
   Status put_owed();
-  void add_line(const std::string& line);
+  Status settle_debts();
+  Status enter_now(const std::string& line);
+  void entered(const std::string& line, const std::string& owed);
   void sign();
   void signed_until(const Result<std::uint64_t>& size);
   void tick();

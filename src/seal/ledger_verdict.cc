@@ -32,7 +32,7 @@ const LedgerSession* LedgerVerdict::find(const std::string& recording) const {
   const auto no = by_recording.find(recording);
   if (no == by_recording.end()) return nullptr;
   const auto session = sessions.find(no->second);
-  return session == sessions.end() ? nullptr : &session->second;
+  return session == sessions.end() || session->second.abandoned() ? nullptr : &session->second;
 }
 
 void LedgerVerifier::found(const char* what, std::string text, std::optional<std::uint64_t> index) {

@@ -38,6 +38,9 @@ struct LedgerSession {
   bool power_cut = false;          ///< another boot lay between the session and its crashed entry
   std::string pruned;              ///< why; "" if it was not
   std::uint64_t pruned_index = 0;  ///< of that entry
+  /// It could not be begun: it has no files.
+  [[nodiscard]] bool abandoned() const { return closed && closed->n == 0 && !sealed && !contradicted; }
+
   /// Where the entries above stand, and the last boot before the opening one and before the crashed one.
   std::optional<std::uint64_t> boot_index, sealed_index, closed_index, crashed_index, crashed_boot_index;
 };

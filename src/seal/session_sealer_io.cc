@@ -59,7 +59,8 @@ void SessionSealer::settle() {
   if (!chain_before_) return;
   chain_before_.reset();
   key_before_.reset();
-  if (!key_ || sealed_at_us_ - told_at_us_ < kSealedEntryUs) return;
+  // The first one at once: from then on the recording cannot be cut to nothing.
+  if (!key_ || (chain_.n > 1 && sealed_at_us_ - told_at_us_ < kSealedEntryUs)) return;
   told_at_us_ = sealed_at_us_;
   tell_(SealedEntry{no_, chain_.n, chain_.prev, covered_});
 }

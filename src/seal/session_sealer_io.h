@@ -17,7 +17,7 @@
 
 namespace opelog::seal {
 
-/// The ledger hears of a session's seals at most this often.
+/// The ledger hears of a session's first seal, and then at most this often.
 constexpr std::int64_t kSealedEntryUs = 30 * kUsPerS;
 
 class SessionSealer final : public format::RecordingSealer {

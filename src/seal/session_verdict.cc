@@ -60,6 +60,7 @@ class SessionVerifier {
   void check() {
     if (!find_opening()) return;
     trust();
+    if (pruned_in_part()) return;
     walk();
     compare_time();
     for (const std::size_t file : {kLog, kIn}) compare_data(file);
@@ -155,22 +156,36 @@ class SessionVerifier {
         state_ends();
         return false;
       }
-      if (!sizes_[kTime])
-        found_in("file-missing", kTime, 0, 0, "the file is not there");
-      else if (!timing_.begins_whole)
-        found_in("cut-head", kTime, 0, first_seal_begin(), "the beginning is missing");
-      else if (opening_ = *known; was_short_after_power_cut(kTime, timing_.size))
-        found_in("lost", kTime, 0, timing_.size, "the opening entry was lost in a power cut");
-      else {
-        found_in("altered", kTime, 0, first_seal_begin(), "the opening entry is missing or damaged");
-        head_altered_told_ = true;
-      }
+      if (!interrupted_before_its_header(*known)) tell_lost_opening(*known);
       opening_ = *known;
       in_ledger_ = head_told_ = true;
     }
     verdict_.no = opening_.no;
     if (opening_.recording != question_.recording)
       found("renamed", "these are the files of " + opening_.recording);
+    return true;
+  }
+
+  void tell_lost_opening(const LedgerSession& known) {
+    opening_ = known;
+    if (!sizes_[kTime]) {
+      found_in("file-missing", kTime, 0, 0, "the file is not there");
+    } else if (!timing_.begins_whole) {
+      found_in("cut-head", kTime, 0, first_seal_begin(), "the beginning is missing");
+    } else if (was_short_after_power_cut(kTime, timing_.size)) {
+      found_in("lost", kTime, 0, timing_.size, "the opening entry was lost in a power cut");
+    } else {
+      found_in("altered", kTime, 0, first_seal_begin(), "the opening entry is missing or damaged");
+      head_altered_told_ = true;
+    }
+  }
+
+  // Killed between the opening entry and the first record: all there is came at the next start.
+  bool interrupted_before_its_header(const LedgerSession& known) const {
+    if (!known.crashed || known.crashed->missing || known.sealed || !timing_.seals.empty()) return false;
+    for (std::size_t file = 0; file < kFiles; ++file) {
+      if (size_of(known.crashed->sizes, file) != sizes_[file].value_or(0)) return false;
+    }
     return true;
   }
 
@@ -189,6 +204,16 @@ class SessionVerifier {
       found("ledger-damaged", "the ledger that should prove it is damaged");
     if (in_ledger_ && opening_.index >= ledger->signed_entries)
       found("unsigned", "no checkpoint counts its opening entry yet");
+  }
+
+  // Removal by policy was entered, begun, and has not come to its end.
+  bool pruned_in_part() {
+    const LedgerVerdict* ledger = question_.ledger;
+    if (opening_.pruned.empty() || opening_.pruned_index >= ledger->signed_entries ||
+        (sizes_[kLog] && sizes_[kTime]))
+      return false;
+    found("pruned", "removed in part by policy: " + opening_.pruned);
+    return true;
   }
 
   // ---- step 4: the chain

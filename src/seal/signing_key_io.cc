@@ -27,9 +27,9 @@ Secret::~Secret() {
 }
 
 Status lock_secrets() {
-  if (CRYPTO_secure_malloc_initialized() == 1) return {};
-  // 2: made, but not locked.
-  if (CRYPTO_secure_malloc_init(kSecureBytes, kSmallestPiece) != 1)
+  // 1: made and locked; 2: made, but not locked.
+  static const int made = CRYPTO_secure_malloc_init(kSecureBytes, kSmallestPiece);
+  if (made != 1)
     return Error{Code::kIo, "memory for keys cannot be locked; raise LimitMEMLOCK to 1M or more", 0};
   return {};
 }

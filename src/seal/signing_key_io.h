@@ -1,8 +1,9 @@
 // SigningKey: one Ed25519 secret in memory that is locked, left out of core dumps, and erased when the key
 // goes.
 //
-// Invariant: the secret lives only in the library's secure heap (lock_secrets()) and in the buffer of whoever
-// exports it. Keys are made to be used once: see docs/formats/seals.md.
+// Invariant: the secret lives only in the library's secure heap (ordinary memory where lock_secrets() failed,
+// which is stated) and in the buffer of whoever exports it. Keys are made to be used once: see
+// docs/formats/seals.md.
 #pragma once
 
 #include <array>

@@ -101,6 +101,9 @@ class Retention(Scene):
             self.assertEqual({f: s for f, s in now.items() if f.startswith(name + ".")},
                              {f: s for f, s in before.items() if f.startswith(name + ".")})
         self.assertEqual(self.names(), everything)
+        self.pin_key()
+        self.wait_signed()
+        self.assertEqual({n: self.verdict_of(self.verify(n)[1], n) for n in told}, {n: ("intact", "complete", []) for n in told})
         self.assertEqual({name: self.told(name) for name in told}, told, "read as before")
         self.assertEqual(self.retain()[1].keys(), {held}, "there is nothing more to do")
         self.assertEqual(json.loads(self.host.opelog("index", "--json", *INDEX, check=True).out)["failed"], 0)
@@ -123,6 +126,10 @@ class Retention(Scene):
         for name, code in ((held, "denied"), (going.name, "exists"), ("../../etc/passwd", "invalid"), ("none", "not-found")):
             answer = self.ask({"op": "prune", "recording": name, "why": "age"})
             self.assertEqual((answer["ok"], answer["code"]), (False, code), answer)
+        # Nor for a reason that the policy does not give.
+        answer = self.ask({"op": "prune", "recording": small, "why": "age"})
+        self.assertEqual((answer["ok"], answer["code"]), (False, "denied"), answer)
+        self.assertIn("keep_for", answer["message"])
         for name in (held, going.name, small):
             self.assertFalse(self.ask({"op": "compressed", "recording": name})["ok"])
         self.host.sh("usermod -aG opelog-audit opelogtest-none", check=True)
@@ -146,6 +153,15 @@ class Retention(Scene):
         self.assertEqual(self.names(), {held, going.name})
         index = json.loads(self.host.opelog("index", "--json", *INDEX, check=True).out)
         self.assertEqual(index["sessions"], 2, "the index drops what is pruned")
+
+        # What was compressed is intact, what was removed is pruned, and nothing is missing.
+        self.pin_key()
+        self.wait_signed()
+        rc, verdict = self.verify()
+        self.assertEqual((rc, verdict["ledger"]["integrity"]), (1, "intact"))
+        self.assertEqual({n: self.verdict_of(verdict, n) for n in (*a[1:], *b, small, old)},
+                         {n: ("intact", "gone", ["pruned"]) for n in (*a[1:], *b, small, old)})
+        self.assertEqual(self.verdict_of(verdict, held), ("intact", "complete", []))
 
         live.send("echo still $((40+2))\r")
         live.expect(r"\nstill 42\r")

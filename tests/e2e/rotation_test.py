@@ -87,6 +87,13 @@ class RotatedRecordings(Scene):
             self.assertEqual({s["name"] for s in listed}, {*told, going.name})
             for known, before in told.items():
                 self.assertEqual(self.told(known), before, (known, word, self.files(known)))
+            self.pin_key()
+            self.wait_signed()
+            _, verdict = self.verify()
+            for known in told:  # a gap: keys typed before the shell echoed them
+                integrity, _, findings = self.verdict_of(verdict, known)
+                self.assertEqual((integrity, set(findings) - {"gap"}), ("intact", set()), (known, word))
+            self.assertEqual(self.verdict_of(verdict, going.name)[0], "intact")
             live.send(f"echo still $((40+2)) {word}\r")
             live.expect(rf"\nstill 42 {word}\r")
         self.assertEqual(ways, {"gzip": "rotated, gzip", "zstd": "rotated, zstd", "hourly": "rotated", "copied": "rotated, gzip"})

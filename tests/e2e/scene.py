@@ -6,6 +6,7 @@
 One host per class, and a fresh recordings' directory is not made per test: count with self.new_recordings().
 """
 
+import json
 import os
 import sys
 import unittest
@@ -67,6 +68,29 @@ class Scene(unittest.TestCase):
         """Ends it and returns the exit status."""
         term.send(last + "\r")
         return term.wait()
+
+    # ---- what `opelog verify` says
+
+    def pin_key(self):
+        shown = json.loads(self.host.opelog("key", "show", "--json", check=True).out)
+        self.host.opelog("key", "pin", "--file", "/etc/opelog/pins", shown["pin"], check=True)
+
+    def verify(self, *args):
+        done = self.host.opelog("verify", "--json", *args)
+        self.assertIn(done.rc, (0, 1, 8, 9), done)
+        return done.rc, json.loads(done.out)
+
+    def verdict_of(self, verdict, name):
+        """(integrity, completeness, words of the findings) of one recording."""
+        [session] = [s for s in verdict["sessions"] if s["recording"] == name]
+        return session["integrity"], session["completeness"], [f["what"] for f in session["findings"]]
+
+    def wait_signed(self):
+        """The newest entries of the ledger are counted by a checkpoint within a second."""
+        def all_counted():
+            ledger = self.verify()[1]["ledger"]
+            return ledger["entries"] == ledger["signed"] or None
+        sandbox.wait_until(all_counted, "a checkpoint that counts all entries")
 
     def assert_replays(self, recording, shown):
         """What the terminal received is what scriptreplay shows, byte for byte."""

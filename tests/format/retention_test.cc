@@ -229,6 +229,21 @@ TEST(RetentionPlan, IsTheSameForAnyOrderAndKeepsItsPromises) {
   }
 }
 
+TEST(Retention, NothingIsPrunedForAReasonThatThePolicyDoesNotGive) {
+  Retention policy;
+  const RetainedRecording old = retained("a", "alice", 30, 5);
+  for (const PruneReason reason :
+       {PruneReason::kAge, PruneReason::kSize, PruneReason::kUserSize, PruneReason::kReserve})
+    EXPECT_NE(not_asked_for(policy, old, reason, kRetainedAt), "") << prune_word(reason);
+  policy.keep_for_s = 40 * kDay;
+  EXPECT_EQ(not_asked_for(policy, old, PruneReason::kAge, kRetainedAt), "not older than keep_for");
+  policy.keep_for_s = 30 * kDay;
+  policy.max_size = policy.max_size_per_user = policy.reserve = 1;
+  for (const PruneReason reason :
+       {PruneReason::kAge, PruneReason::kSize, PruneReason::kUserSize, PruneReason::kReserve})
+    EXPECT_EQ(not_asked_for(policy, old, reason, kRetainedAt), "") << prune_word(reason);
+}
+
 TEST(RetentionPlan, SaysWhyInWordsWithNumbers) {
   Retention policy;
   policy.keep_for_s = 20 * kDay;

@@ -293,6 +293,77 @@ TEST_F(Attack, ALiveOneCutBackToAnEarlierSeal) {
   EXPECT_TRUE(has(MadeHost::verdict(name, files, &ledger).findings, "cut-tail"));
 }
 
+// ---- what is no tampering, though it looks like it at first
+
+TEST_F(Attack, KilledBeforeTheHeaderItIsACrash) {
+  MadeHost::Script script;
+  script.end = End::kLive;
+  script.chunks = 0;
+  const std::string name = host_.record(script);
+  // What repairing an empty .time makes of it.
+  Files& files = host_.recordings.at(name);
+  files[0] = "Script started on 2026-11-22 14:05:09+00:00 [<not executed on terminal>]\n";
+  files[1] = "H 0.000000 OPELOG_REPAIR {}\nH 0.000000 OPELOG_END {\"reason\":\"crash\"}\n";
+  CrashedEntry crashed;
+  crashed.no = 3;
+  crashed.sizes = {files[0]->size(), files[1]->size(), 0};
+  Sha256 log(kFileDomains[0]), time(kFileDomains[1]);
+  log.update(*files[0]);
+  time.update(*files[1]);
+  crashed.log = log.digest();
+  crashed.time = time.digest();
+  crashed.in = empty_digest(2);
+  host_.add(crashed);
+  host_.checkpoint();
+  EXPECT_EQ(joined(words(host_.verdict(name).findings)), "tail-unsealed crash ");
+  // But what the daemon found then must still be there.
+  files[1]->back() = ' ';
+  EXPECT_EQ(host_.verdict(name).integrity(), Integrity::kAltered);
+}
+
+TEST_F(Attack, RemovedInPartByPolicyItIsPruned) {
+  host_.add(PrunedEntry{name_, "age", {}});
+  host_.checkpoint();
+  EXPECT_EQ(joined(words(host_.verdict(name_).findings)), "") << "the entry comes before the removal";
+  host_.recordings.at(name_)[0].reset();
+  EXPECT_EQ(joined(words(host_.verdict(name_).findings)), "pruned ");
+  host_.recordings.at(other_)[0].reset();
+  EXPECT_TRUE(has(host_.verdict(other_).findings, "file-missing"));
+}
+
+TEST_F(Attack, ASessionThatAPowerCutTookWithAllFilesIsLost) {
+  MadeHost::Script script;
+  script.end = End::kLive;
+  const std::string name = host_.record(script);
+  host_.recordings.erase(name);
+  host_.add(BootEntry{"another boot", "test", false});
+  CrashedEntry crashed;
+  crashed.no = 3;
+  crashed.missing = true;
+  host_.add(crashed);
+  host_.checkpoint();
+  const auto all = host_.all();
+  const auto gone = std::find_if(all.begin(), all.end(), [&](const auto& v) { return v.recording == name; });
+  ASSERT_NE(gone, all.end());
+  EXPECT_EQ(joined(words(gone->findings)), has(gone->findings, "lost") ? "lost " : "missing-session ");
+  // The ledger heard of its first seal, so it was on the disk for a while.
+  EXPECT_EQ(has(gone->findings, "lost"), !host_.ledger().sessions.at(3).sealed.has_value());
+}
+
+TEST_F(Attack, TheNameOfAnAbandonedSessionIsNoRecordingsOfTheLedger) {
+  OpenedEntry opened;
+  opened.no = 3;
+  opened.recording = "given_up";
+  host_.add(opened);
+  host_.add(ClosedEntry{3, 0, {}, {}, kAbandoned, {}, {}});
+  host_.checkpoint();
+  Files plain = files();
+  plain[1] = "H 0.000000 OPELOG_SESSION {}\n";
+  const LedgerVerdict ledger = host_.ledger();
+  EXPECT_EQ(joined(words(MadeHost::verdict("given_up", plain, &ledger).findings)), "unsealed ");
+  EXPECT_EQ(host_.all().size(), 2U);
+}
+
 // ---- the chain, signed anew
 
 TEST(Resigned, ByALaterKeyIsNamed) {

@@ -195,8 +195,8 @@ TEST(Evidence, ProvesASessionByThePinAlone) {
   EXPECT_EQ(verdict->session.recording, kAlice);
   EXPECT_EQ(verdict->session.no, 2U);
   EXPECT_EQ(verdict->session.seals, 2U);
-  // The key, her boot, opened, closed; by the second of three checkpoints.
-  EXPECT_EQ(verdict->ledger.proven, 4U);
+  // The key, her boot, opened, first sealed, closed; by the second of three checkpoints.
+  EXPECT_EQ(verdict->ledger.proven, 5U);
   EXPECT_EQ(verdict->ledger.checkpoints, 2U);
   EXPECT_EQ(host.verdict().checkpoints, 3U);
   EXPECT_EQ(bytes, host.evidence(kAlice)) << "the same every time";
@@ -371,10 +371,10 @@ TEST(Evidence, LeftOutPartsShow) {
   fewer[1].second.erase(fewer[1].second.find("opelog/", fewer[1].second.find("\n\n") + 200));
   const auto verdict = host.check(archive(fewer), host.pins());
   EXPECT_FALSE(passes(verdict));
-  // Each entry: her boot and the close are not needed, key and opening are.
+  // Each entry: her boot, the seal and the close are not needed, key and opening are.
   const EvidenceProof proof = *parse_proof(parts[0].second);
-  ASSERT_EQ(proof.entries.size(), 4U);
-  const std::vector<bool> passing = {false, true, false, true};
+  ASSERT_EQ(proof.entries.size(), 5U);
+  const std::vector<bool> passing = {false, true, false, true, true};
   for (std::size_t i = 0; i < passing.size(); ++i) {
     EvidenceProof less = proof;
     less.entries.erase(less.entries.begin() + static_cast<std::ptrdiff_t>(i));

@@ -109,7 +109,7 @@ TEST_F(LedgerAttack, CutAndRolledBack) {
   host_.entries = whole;
   // Entries and checkpoints together, to an earlier state: only what lies elsewhere shows it.
   host_.checkpoints.resize(2);
-  host_.entries.resize(6);
+  host_.entries.resize(8);
   LedgerVerdict l = host_.ledger();
   EXPECT_EQ(l.integrity(), Integrity::kIntact);
   std::vector<SessionVerdict> sessions = {MadeHost::verdict(names_[2], host_.recordings.at(names_[2]), &l)};

@@ -253,7 +253,7 @@ class Ledger:
     def opened_as(self, recording):
         """(index, entry) of the last session of this name, else None."""
         found = [pair for pair in self.opened() if pair[1]["recording"] == recording]
-        return found[-1] if found else None
+        return found[-1] if found and not self.is_abandoned(found[-1][1]["no"]) else None
 
     def opened_with(self, number):
         """(index, entry) of the session of this number, else None."""
@@ -365,6 +365,11 @@ class Recording:
             self.crash = self.ledger.crash_of(entry)
         for what in self.ledger.trust([] if index is None else [index]):
             self.find(what)
+        if index is not None and ("log" not in self.files or "time" not in self.files):
+            by = self.ledger.pruned().get((entry["recording"], index))
+            if by is not None and "unsigned" not in self.ledger.trust([by]):
+                self.find("pruned")
+                return
         leaf = leaf_hash(line)
         self.walk(entry, leaf)
         self.judge_time()
@@ -373,6 +378,15 @@ class Recording:
         self.behind()
         self.by_ledger()
         self.stated()
+
+    def killed_before_header(self, opening):
+        """Whether all there is came at the start after a crash, because that came before the header."""
+        crash = self.ledger.crash_of(opening)
+        if not crash or crash[0].get("missing") is True or self.seals:
+            return False
+        if any(entry["k"] == "sealed" for entry in self.ledger.told_of(opening["no"])):
+            return False
+        return all(len(self.files.get(file, b"")) == crash[0].get(file) for file in FILES)
 
     def opening(self):
         """Step 2: (opening entry, its line), or (None, None) where no seal can be checked."""
@@ -387,7 +401,9 @@ class Recording:
         if known is None and self.seals:
             known = self.ledger.opened_with(self.seals[0].s)
         # `file-missing` is found in step 5.
-        if "time" in self.files and known is not None:
+        if known is not None and self.killed_before_header(known[1]):
+            pass
+        elif "time" in self.files and known is not None:
             self.session, self.crash = self.ledger.told_of(known[1]["no"]), self.ledger.crash_of(known[1])
             headless = not self.time.startswith(TIME_BEGINS)
             what = "cut-head" if headless else "lost" if self.by_power_cut("time") else "altered"
@@ -628,7 +644,10 @@ def verify(host):
         if ledger.is_abandoned(entry["no"]):
             continue
         by = pruned.pop((entry["recording"], index), None)
-        findings = [Finding("missing-session" if by is None else "pruned")]
+        crash = ledger.crash_of(entry)
+        lost = crash and crash[0].get("missing") is True and crash[1] and \
+            not any(told["k"] == "sealed" for told in ledger.told_of(entry["no"]))
+        findings = [Finding("lost" if lost else "missing-session" if by is None else "pruned")]
         findings += [Finding(what) for what in ledger.trust([index if by is None else by])]
         rows.append(describe(entry["recording"], entry["no"], findings))
     for (name, index), by in pruned.items():
