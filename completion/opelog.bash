@@ -45,7 +45,7 @@ _opelog() {
         search) options="--word --regex --ignore-case --commands --text --user --since --until --client --limit --index --scan --all --json" ;;
         index) options="--index --rebuild --quiet --json" ;;
         retain) options="--dry-run --quiet --json" ;;
-        verify) options="--ledger --pins --all --json" ;;
+        verify) options="--ledger --pins --also --all --json" ;;
         key)
             case $sub in
                 "") COMPREPLY=($(compgen -W "init show pin" -- "$cur")); return ;;

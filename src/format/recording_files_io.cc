@@ -43,7 +43,7 @@ Status lock_as_writer(int fd, const std::string& name) {
   lock.l_whence = SEEK_SET;
   if (::fcntl(fd, F_OFD_SETLK, &lock) == 0) return {};
   if (errno == EAGAIN || errno == EACCES)
-    return Error{Code::kExists, name + ": a writer holds this recording", errno};
+    return Error{Code::kExists, name + ": another process writes it", errno};
   return error_from_errno(errno, name + ": lock");
 }
 

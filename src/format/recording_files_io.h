@@ -40,7 +40,8 @@ struct FileFacts {
 Result<Fd> open_regular(int dirfd, const std::string& name, int flags);
 Result<FileFacts> look_at(int fd);
 
-/// Takes the write lock of a live recording on its `.time`. Code::kExists if another holds it.
+/// Takes the write lock by which one writer is told from none: of a live recording on its `.time`.
+/// Code::kExists if another holds it.
 Status lock_as_writer(int fd, const std::string& name);
 /// Whether somebody (another open file description) holds it.
 bool is_locked(int fd);

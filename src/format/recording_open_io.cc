@@ -38,12 +38,14 @@ Status take_if_there(Result<StoredPointer> opened, StoredPointer& to) {
   return {};
 }
 
-/// The first of the names that exists and is not empty, rotated ones behind all others.
+/// The first of the names that exists and is not empty, plain or rotated: what is called as ours comes before
+/// what plain script may have been told to write, so that nothing put beside a rotated recording is taken for
+/// it.
 template <typename Names>
 Status open_first(const RecordingFiles& files, const Names& suffixes, const RecordingList* list,
                   StoredPointer& to) {
-  for (const bool rotated : {false, true}) {
-    for (const std::string_view suffix : suffixes) {
+  for (const std::string_view suffix : suffixes) {
+    for (const bool rotated : {false, true}) {
       const std::string file = files.name + std::string(suffix);
       StoredPointer found;
       if (auto done = take_if_there(

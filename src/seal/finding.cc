@@ -48,6 +48,7 @@ constexpr std::array kWeights = {
     Weight{"gap", kIntact, kIncomplete},
     Weight{"missing-session", kAltered, kGone},
     Weight{"pruned", kIntact, kGone},
+    Weight{"abandoned", kIntact, kGone},
 };
 
 constexpr std::array<std::string_view, 7> kDamaging = {

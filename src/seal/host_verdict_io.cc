@@ -86,7 +86,11 @@ std::vector<SessionVerdict> absent_sessions(const LedgerVerdict& ledger,
     // Of several sessions of one name the files are those of the last.
     const LedgerSession* last = ledger.find(session.recording);
     if (last == &session && is_present(session.recording)) continue;
-    if (session.abandoned()) continue;
+    if (session.abandoned) {
+      add(session.recording, no, "abandoned", "it could not be begun: the disk or the ledger refused",
+          *session.closed_index);
+      continue;
+    }
     // Entered, and a power cut came before its files were on the disk.
     const bool lost = session.crashed && session.crashed->missing && session.power_cut && !session.sealed;
     if (lost)
@@ -115,7 +119,7 @@ void compare_with_recordings(LedgerVerdict& ledger, std::vector<SessionVerdict>&
     finding.what = "ledger-rolled-back";
     finding.text = s.recording + " names entry " + std::to_string(*s.beyond_ledger) + ", and there are " +
                    std::to_string(ledger.entries);
-    ledger.findings.push_back(std::move(finding));
+    ledger.add(std::move(finding));
   }
   if (was_altered || ledger.integrity() != Integrity::kAltered) return;
   for (SessionVerdict& s : sessions) {

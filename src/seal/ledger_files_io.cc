@@ -16,16 +16,6 @@
 namespace opelog::seal {
 namespace {
 
-Status lock_whole(int fd, const std::string& path) {
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  if (::fcntl(fd, F_OFD_SETLK, &lock) == 0) return {};
-  if (errno == EAGAIN || errno == EACCES)
-    return Error{Code::kExists, path + ": another process writes this ledger", 0};
-  return error_from_errno(errno, path);
-}
-
 Result<Fd> open_grown(int directory, const std::string& name, const LedgerPlace& place) {
   const std::string path = place.directory + "/" + name;
   auto fd = open_at(directory, name, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
@@ -117,7 +107,7 @@ Result<LedgerFiles> open_ledger_files(const LedgerPlace& place) {
   auto entries = open_grown(directory->get(), kEntriesFile, place);
   if (!entries) return std::move(entries).error();
   files.entries = std::move(*entries);
-  if (auto locked = lock_whole(files.entries.get(), place.directory); !locked)
+  if (auto locked = format::lock_as_writer(files.entries.get(), place.directory); !locked)
     return std::move(locked).error();
   auto checkpoints = open_grown(directory->get(), kCheckpointsFile, place);
   if (!checkpoints) return std::move(checkpoints).error();
@@ -127,9 +117,11 @@ Result<LedgerFiles> open_ledger_files(const LedgerPlace& place) {
 
 Result<LedgerState> recover_ledger(const LedgerFiles& files, const std::string& origin) {
   LedgerState state;
+  std::string foreign;
   CheckpointReader reader;
   auto take_notes = [&] {
     while (auto found = reader.next()) {
+      if (found->checkpoint && found->checkpoint->origin != origin) foreign = found->checkpoint->origin;
       if (found->checkpoint && found->checkpoint->origin == origin)
         state.last = std::move(found->checkpoint);
       else if (state.damage.empty())
@@ -143,6 +135,12 @@ Result<LedgerState> recover_ledger(const LedgerFiles& files, const std::string& 
   if (!read) return std::move(read).error();
   reader.finish();
   take_notes();
+  // Not ours to go on with: what we would add makes it nobody's.
+  if (!foreign.empty())
+    return Error{Code::kInvalid,
+                 "the ledger is of " + foreign + ", and this host is " + origin +
+                     ": put /etc/machine-id back, or move the ledger away, or name another seal.ledger",
+                 0};
   if (!reader.rest().empty()) {
     if (auto closed = write_all(files.checkpoints.get(), std::string(kTornEntry) + "\n"); !closed)
       return std::move(closed).error();

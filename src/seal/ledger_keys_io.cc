@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "core/sha256.h"
+#include "format/recording_files_io.h"
 
 namespace opelog::seal {
 namespace {
@@ -52,6 +53,8 @@ Result<KeyFile> KeyFile::open(const std::string& path) {
   if (!S_ISREG(st.st_mode) || st.st_uid != ::geteuid() || (st.st_mode & 077) != 0)
     return Error{Code::kDenied,
                  path + ": must be a file of root that nobody else may read; run: chmod 600 " + path, 0};
+  // One at a time: two would erase each other's next links.
+  if (auto locked = format::lock_as_writer(fd->get(), path); !locked) return std::move(locked).error();
   return KeyFile(std::move(*fd), path);
 }
 

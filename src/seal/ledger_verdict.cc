@@ -8,6 +8,8 @@ namespace {
 
 // Of the same kind so many are named; a ledger that is not one would fill the memory.
 constexpr std::size_t kMaxFindings = 1000;
+// A session that could not be begun is closed at once.
+constexpr std::int64_t kAbandonedUs = 2 * kUsPerS;
 
 bool is_ascii(std::string_view line) {
   return std::all_of(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
@@ -19,29 +21,31 @@ std::string seconds_text(std::int64_t us) {
 
 }  // namespace
 
+void LedgerVerdict::add(Finding finding) {
+  if (finding.what == "unpinned")
+    damage = std::max(damage, Integrity::kUnproven);
+  else if (damages_ledger(finding.what))
+    damage = Integrity::kAltered;
+  if (counts_[finding.what]++ < kMaxFindings) findings.push_back(std::move(finding));
+}
+
 Integrity LedgerVerdict::integrity() const noexcept {
-  Integrity worst = pinned ? Integrity::kIntact : Integrity::kUnproven;
-  for (const Finding& f : findings) {
-    if (damages_ledger(f.what))
-      worst = std::max(worst, f.what == "unpinned" ? Integrity::kUnproven : Integrity::kAltered);
-  }
-  return worst;
+  return std::max(damage, pinned ? Integrity::kIntact : Integrity::kUnproven);
 }
 
 const LedgerSession* LedgerVerdict::find(const std::string& recording) const {
   const auto no = by_recording.find(recording);
   if (no == by_recording.end()) return nullptr;
   const auto session = sessions.find(no->second);
-  return session == sessions.end() || session->second.abandoned() ? nullptr : &session->second;
+  return session == sessions.end() || session->second.abandoned ? nullptr : &session->second;
 }
 
 void LedgerVerifier::found(const char* what, std::string text, std::optional<std::uint64_t> index) {
-  if (verdict_.findings.size() >= kMaxFindings) return;
   Finding finding;
   finding.what = what;
   finding.text = std::move(text);
   finding.index = index;
-  verdict_.findings.push_back(std::move(finding));
+  verdict_.add(std::move(finding));
 }
 
 bool LedgerVerifier::is_pinned(const PublicKey& key) const {
@@ -52,14 +56,18 @@ bool LedgerVerifier::is_pinned(const PublicKey& key) const {
 // ---- checkpoints
 
 void LedgerVerifier::feed_checkpoints(std::string_view bytes) {
+  if (notes_end_) return;
   notes_.feed(bytes);
   while (auto note = notes_.next()) take_note(std::move(*note));
+  if (notes_.rest().size() <= 2 * kMaxNoteFileBytes) return;
+  notes_end_ = true;  // no note is as long: nothing behind is read
+  found("ledger-altered", "checkpoints: no note at byte " + std::to_string(notes_.offset()));
 }
 
 void LedgerVerifier::end_checkpoints() {
   notes_.finish();
   while (auto note = notes_.next()) take_note(std::move(*note));
-  if (notes_.rest().empty()) return;
+  if (notes_.rest().empty() || notes_end_) return;
   if (notes_.rest().back() != '\n')
     found("unsigned-tail", "the last checkpoint is not whole yet");
   else
@@ -201,11 +209,13 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
     if (LedgerSession* s = session_that_runs(closed->no)) {
       s->closed = *closed;
       s->closed_index = entry.index;
+      s->closed_at = entry.at;
+      s->closed_boot_index = boot_index_;
     }
   } else if (const auto* crashed = std::get_if<CrashedEntry>(&entry.body)) {
     if (LedgerSession* s = session_that_runs(crashed->no)) {
       s->crashed = *crashed;
-      s->power_cut = s->boot != boot_;
+      s->power_cut = !boot_.empty() && !s->boot.empty() && s->boot != boot_;
       s->crashed_index = entry.index;
       s->crashed_boot_index = boot_index_;
     }
@@ -279,6 +289,16 @@ void LedgerVerifier::conclude_chain() {
   if (!known_.empty()) verdict_.last = known_.back().checkpoint;
 }
 
+// A closed entry that says so later than at once, or that nobody signed, would be a way to make a session
+// vanish.
+void LedgerVerifier::conclude_sessions() {
+  for (auto& [no, s] : verdict_.sessions) {
+    s.abandoned = s.closed && s.closed->n == 0 && !s.sealed && !s.contradicted &&
+                  s.closed_index < verdict_.signed_entries && s.closed_boot_index == s.boot_index &&
+                  s.closed_at >= s.at && s.closed_at - s.at <= kAbandonedUs;
+  }
+}
+
 LedgerVerdict LedgerVerifier::finish() {
   if (!line_.empty()) found("unsigned-tail", "the last entry is not whole yet", tree_.size());
   verdict_.entries = tree_.size();
@@ -297,6 +317,7 @@ LedgerVerdict LedgerVerifier::finish() {
           std::to_string(verdict_.entries - verdict_.signed_entries) + " entries behind the last checkpoint",
           verdict_.signed_entries);
   verdict_.signed_entries = std::min(verdict_.signed_entries, verdict_.entries);
+  conclude_sessions();
   return std::move(verdict_);
 }
 
@@ -345,6 +366,7 @@ LedgerVerdict LedgerVerifier::finish_proven() {
   check_seen_pins();
   verdict_.entries = verdict_.signed_entries = verdict_.last ? verdict_.last->size : 0;
   verdict_.proven = verdict_.proven.value_or(0);
+  conclude_sessions();
   return std::move(verdict_);
 }
 

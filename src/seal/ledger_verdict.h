@@ -30,7 +30,8 @@ struct LedgerSession {
   std::string recording;
   std::string boot;  ///< boot_id
   PublicKey key{};
-  WallUs at = 0;
+  WallUs at = 0, closed_at = 0;
+  std::optional<std::uint64_t> closed_boot_index;
   std::optional<SealedEntry> sealed;  ///< the last
   std::optional<ClosedEntry> closed;
   std::optional<CrashedEntry> crashed;
@@ -38,8 +39,8 @@ struct LedgerSession {
   bool power_cut = false;          ///< another boot lay between the session and its crashed entry
   std::string pruned;              ///< why; "" if it was not
   std::uint64_t pruned_index = 0;  ///< of that entry
-  /// It could not be begun: it has no files.
-  [[nodiscard]] bool abandoned() const { return closed && closed->n == 0 && !sealed && !contradicted; }
+  /// It could not be begun, as its closed entry says at once, and a checkpoint counts that: it has no files.
+  bool abandoned = false;
 
   /// Where the entries above stand, and the last boot before the opening one and before the crashed one.
   std::optional<std::uint64_t> boot_index, sealed_index, closed_index, crashed_index, crashed_boot_index;
@@ -61,11 +62,18 @@ struct LedgerVerdict {
   std::map<std::string, Pruned> pruned_unsealed;      ///< recordings from before the ledger
   std::vector<std::uint64_t> keys;                    ///< indices of the key entries
   bool pinned = false;
+  /// What the findings come to, those too that were too many to be listed.
+  Integrity damage = Integrity::kIntact;
   /// Of a ledger that is known by proofs only: how many entries are proven.
   std::optional<std::uint64_t> proven;
 
+  /// Counts it, and lists it unless there are a thousand of its kind.
+  void add(Finding finding);
   [[nodiscard]] Integrity integrity() const noexcept;
   [[nodiscard]] const LedgerSession* find(const std::string& recording) const;
+
+ private:
+  std::map<std::string, std::size_t> counts_;
 };
 
 class LedgerVerifier {
@@ -96,6 +104,7 @@ class LedgerVerifier {
   void check_roots();
   void check_seen_pins();
   void conclude_chain();
+  void conclude_sessions();
   void check_key(const KeyEntry& entry, std::uint64_t index);
   bool is_pinned(const PublicKey& key) const;
   void found(const char* what, std::string text, std::optional<std::uint64_t> index = std::nullopt);
@@ -114,7 +123,7 @@ class LedgerVerifier {
   std::string boot_;  ///< boot_id of the last boot entry
   std::optional<std::uint64_t> boot_index_;
   std::optional<WallUs> shut_down_;
-  bool booted_ = false, altered_ = false, by_proofs_ = false;
+  bool notes_end_ = false, booted_ = false, altered_ = false, by_proofs_ = false;
 };
 
 }  // namespace opelog::seal

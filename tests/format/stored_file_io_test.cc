@@ -334,6 +334,19 @@ TEST(StoredRecording, EveryTruncationComesToANamedEnd) {
   }
 }
 
+// What is verified is .log and .time, wherever they are: nothing beside them may be shown in their place.
+TEST(StoredRecording, NothingPutBesideARotatedOneIsTakenForIt) {
+  const TempDir dir;
+  const std::string base = dir.file("alice_20261122140509_192.0.2.7");
+  spill(base + ".log.1",
+        "Script started on 2026-11-22 14:05:09+00:00 [<not executed on terminal>]\ntrue\r\n");
+  spill(base + ".time.1", "H 0.000000 OPELOG_NOTE x\nO 0.100000 6\n");
+  spill(base + ".typescript",
+        "Script started on 2026-11-22 14:05:09+00:00 [<not executed on terminal>]\nforged\r\n");
+  spill(base + ".timing", "0.1 8\n");
+  EXPECT_EQ(testing::read_all(base).output, "true\r\n");
+}
+
 TEST(StoredRecording, OfCopytruncateTheCopyIsRead) {
   const std::string name = kName;
   const TempDir dir;

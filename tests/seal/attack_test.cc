@@ -61,6 +61,14 @@ class Attack : public ::testing::Test {
   Files files() const { return host_.recordings.at(name_); }
   const std::string& time() const { return *host_.recordings.at(name_)[1]; }
 
+  // Of all that is said of the host.
+  SessionVerdict verdict_named(const std::string& name) const {
+    for (const SessionVerdict& v : host_.all()) {
+      if (v.recording == name) return v;
+    }
+    return {};
+  }
+
   // Damaged, and by one of these words.
   void expect_named(const Files& damaged, const std::vector<std::string>& allowed,
                     const std::string& what) const {
@@ -361,7 +369,56 @@ TEST_F(Attack, TheNameOfAnAbandonedSessionIsNoRecordingsOfTheLedger) {
   plain[1] = "H 0.000000 OPELOG_SESSION {}\n";
   const LedgerVerdict ledger = host_.ledger();
   EXPECT_EQ(joined(words(MadeHost::verdict("given_up", plain, &ledger).findings)), "unsealed ");
-  EXPECT_EQ(host_.all().size(), 2U);
+  EXPECT_EQ(joined(words(verdict_named("given_up").findings)), "abandoned ");
+}
+
+TEST_F(Attack, NobodyIsAbandonedAfterwardsOrWithoutASignature) {
+  MadeHost::Script script;
+  script.end = End::kLive;
+  script.chunks = 0;
+  const std::string name = host_.record(script);
+  host_.checkpoint();
+  host_.recordings.erase(name);
+  host_.add(ClosedEntry{3, 0, {}, {}, kAbandoned, {}, {}});
+  EXPECT_EQ(joined(words(verdict_named(name).findings)), "missing-session ") << "not signed";
+  host_.checkpoint();
+  EXPECT_EQ(joined(words(verdict_named(name).findings)), "abandoned ");
+
+  const std::string later = host_.record(script);
+  host_.recordings.erase(later);
+  for (int i = 0; i < 3; ++i) host_.add(HeartbeatEntry{});
+  host_.add(ClosedEntry{4, 0, {}, {}, kAbandoned, {}, {}});
+  host_.checkpoint();
+  EXPECT_EQ(joined(words(verdict_named(later).findings)), "missing-session ") << "seconds later";
+}
+
+TEST_F(Attack, FilesThatWereGoneAfterACrashDoNotComeBack) {
+  MadeHost::Script script;
+  script.end = End::kLive;
+  const std::string name = host_.record(script);
+  host_.add(BootEntry{"boot", "test", false});
+  CrashedEntry crashed;
+  crashed.no = 3;
+  crashed.missing = true;
+  host_.add(crashed);
+  host_.checkpoint();
+  EXPECT_TRUE(has(host_.verdict(name).findings, "inserted-bytes"));
+}
+
+TEST_F(Attack, ManyForeignSealsCostNoManyVerifications) {
+  // Of each the signature would be looked at, and each be named.
+  Files damaged = files();
+  const auto lines = lines_of(*damaged[1]);
+  std::string foreign = *std::find_if(lines.begin(), lines.end(), is_seal);
+  foreign.replace(foreign.find("\"s\":1"), 5, "\"s\":9");
+  std::string many;
+  for (int i = 0; i < 1500; ++i) many += foreign;
+  damaged[1]->insert(0, many);
+  const SessionVerdict v = verdict(damaged);
+  EXPECT_EQ(v.integrity(), Integrity::kAltered);
+  EXPECT_EQ(std::count_if(v.findings.begin(), v.findings.end(),
+                          [](const Finding& f) { return f.what == "spliced"; }),
+            1000);
 }
 
 // ---- the chain, signed anew

@@ -172,6 +172,24 @@ TEST_F(LedgerAttack, StopsAndStartsAreTold) {
   EXPECT_EQ(l.integrity(), Integrity::kIntact);
 }
 
+TEST_F(LedgerAttack, AThousandStopsHideNothing) {
+  for (int i = 0; i < 1500; ++i) {
+    host_.add(ShutdownEntry{});
+    host_.add(BootEntry{"boot", "test", true});
+  }
+  host_.checkpoint();
+  EXPECT_EQ(host_.ledger().integrity(), Integrity::kIntact);
+  EXPECT_EQ(host_.ledger().findings.size(), 1000U);
+  host_.entries.erase(host_.entries.begin() + 4);
+  EXPECT_EQ(host_.ledger().integrity(), Integrity::kAltered);
+  expect("ledger-altered");
+}
+
+TEST_F(LedgerAttack, GarbageBehindTheCheckpointsIsDamageAndNotKept) {
+  host_.checkpoints.push_back(std::string(1 << 20, '\0'));
+  expect("ledger-altered");
+}
+
 TEST(LedgerVerdict, NothingIsAltogetherUnproven) {
   LedgerVerifier verifier({});
   verifier.end_checkpoints();

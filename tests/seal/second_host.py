@@ -43,7 +43,8 @@ class LedgerWriter:
 
     def add(self, kind, **members):
         """Appends an entry and returns its line."""
-        self.now += self.rng.randrange(1000, 90_000_000)
+        # One that could not be begun is closed at once.
+        self.now += self.rng.randrange(1000, 90_000_000 if members.get("reason") != "abandoned" else 1_000_000)
         line = write_json({"i": len(self.lines), "t": self.now, "k": kind, **members})
         self.lines.append(line)
         return line

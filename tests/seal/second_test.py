@@ -22,7 +22,7 @@ from second_host import LedgerWriter, Secrets, make
 from second_vectors import CONSISTENCY, ED25519, INCLUSION, LEAVES, NOTES, PETERNEUMANN_SECRET, ROOTS, vectors
 from second_verdict import Ledger, Recording, recordings_of, verify
 
-STATED = {"lost", "gap", "crash", "tail-unsealed", "no-end", "unsealed", "pruned"}
+STATED = {"lost", "gap", "crash", "tail-unsealed", "no-end", "unsealed", "pruned", "abandoned"}
 STATED_OF_LEDGER = {"unclean-boot", "off", "clock-set", "unsigned-tail"}
 
 # What must be found: at least one of the first set in each recording concerned, and nothing new beside the second. What the files state

@@ -38,9 +38,11 @@ EFFECTS = {
     "gap": (None, "incomplete"),
     "missing-session": ("altered", "gone"),
     "pruned": (None, "gone"),
+    "abandoned": (None, "gone"),
 }
 INTEGRITY = ("intact", "unproven", "altered")
 COMPLETENESS = ("complete", "incomplete", "cut", "gone")
+ABANDONED_WITHIN = 2_000_000  # microseconds between opened and closed
 POWER_CUT_SEALS = 10  # what a power cut can take of what was sealed
 LEDGER_DAMAGE = ("ledger-altered", "ledger-cut", "ledger-forked", "ledger-rolled-back", "key-chain-broken", "numbers-not-dense")
 
@@ -69,6 +71,7 @@ TEXTS = {
     "gap": "the recording states a gap",
     "missing-session": "the ledger opened it, and it is not there",
     "pruned": "removed by policy",
+    "abandoned": "it could not be begun",
     "unsigned-tail": "no checkpoint counts the last entries",
     "ledger-altered": "the ledger's bytes were changed",
     "ledger-cut": "fewer entries than a checkpoint counts",
@@ -281,13 +284,19 @@ class Ledger:
             if entry["k"] == "boot":
                 boot = entry.get("boot_id")
             elif entry.get("no") == opening["no"]:
-                return (entry, boot != opening.get("boot_id")) if entry["k"] == "crashed" else None
+                return (entry, bool(boot) and bool(opening.get("boot_id")) and boot != opening.get("boot_id")) if entry["k"] == "crashed" else None
         return None
 
     def is_abandoned(self, number):
         """Whether a session could not be begun: that is all the ledger says of it."""
         entries = self.of_session(number, "sealed", "closed", "crashed")
-        return len(entries) == 1 and entries[0]["k"] == "closed" and entries[0].get("n") == 0
+        if len(entries) != 1 or entries[0]["k"] != "closed" or entries[0].get("n") != 0:
+            return False
+        opening = self.opened_with(number)
+        index = entries[0]["i"]
+        boots = [at for at, _ in self.of_kind("boot") if opening[0] < at < index]
+        late = not 0 <= entries[0].get("t", 0) - opening[1].get("t", 0) <= ABANDONED_WITHIN
+        return not boots and not late and "unsigned" not in self.trust([index])
 
     def pruned(self):
         """{(recording, index of its opening entry or None): index of the `pruned` entry}: each concerns the last session of its name
@@ -536,7 +545,9 @@ class Recording:
                     and all(equal(segment, lacking) for segment in segments[1:])):
                 self.find("cut-head", file, 0, segments[0][1])
             else:
-                old_enough = len(self.walked) <= POWER_CUT_SEALS or self.walked[-1 - POWER_CUT_SEALS].seal.sizes[file] <= len(data)
+                newest = max([self.walked[-1].n] + [entry["n"] for entry in self.session if entry["k"] == "sealed"])
+                oldest = [walked for walked in self.walked if walked.n == newest - POWER_CUT_SEALS]
+                old_enough = newest <= POWER_CUT_SEALS or bool(oldest) and oldest[0].seal.sizes[file] <= len(data)
                 self.find("lost" if old_enough and self.by_power_cut(file) else "cut-tail", file, len(data), last)
 
     def by_power_cut(self, file):
@@ -581,7 +592,11 @@ class Recording:
         if self.crash:
             entry, self.crashed = self.crash[0], True
             for file in FILES:
-                if entry.get("missing") is True or file in self.told:
+                if entry.get("missing") is True:
+                    if file in self.files:
+                        self.find("inserted-bytes", file, 0, len(self.files[file]))
+                    continue
+                if file in self.told:
                     continue
                 data, size = self.files.get(file, b""), entry[file]
                 if file not in self.files and ("file-missing", file) in [(finding.what, finding.file) for finding in self.findings]:
@@ -642,6 +657,9 @@ def verify(host):
         if entry["recording"] in names and ledger.opened_as(entry["recording"])[0] == index:
             continue
         if ledger.is_abandoned(entry["no"]):
+            closed = ledger.of_session(entry["no"], "closed")[0]["i"]
+            findings = [Finding(what) for what in ["abandoned"] + ledger.trust([closed])]
+            rows.append(describe(entry["recording"], entry["no"], findings))
             continue
         by = pruned.pop((entry["recording"], index), None)
         crash = ledger.crash_of(entry)
