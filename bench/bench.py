@@ -2,7 +2,7 @@
 """opelog beside `script -f` and beside a relay that records nothing, in one run on one machine.
 
     cmake --preset release -DOPELOG_BUILD_BENCH=ON && cmake --build build/release
-    sudo python3 bench/bench.py [throughput] [echo] [start] [memory] [many] [guard] [scale] [exec] [--rounds N] [--mib N]
+    sudo python3 bench/bench.py [throughput] [echo] [start] [memory] [many] [guard] [scale] [exec] [seals] [--rounds N] [--mib N]
 
 Runs in the private host of tests/e2e/sandbox.py, so nothing of the machine is touched; the build directory is OPELOG_BUILD, by default build/release.
 Rounds of all peers are interleaved and rotated; a ratio is taken within a round, and the median of the rounds is printed with the spread
@@ -26,7 +26,7 @@ import termios
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KINDS = ["throughput", "echo", "start", "memory", "many", "guard", "scale", "exec"]
+KINDS = ["throughput", "echo", "start", "memory", "many", "guard", "scale", "exec", "seals"]
 LOGS = "/var/log/ope_log"
 POLICY_FILE = "/etc/opelog/opelog.yaml"
 POLICY = """version: 1
@@ -37,6 +37,7 @@ rules:
 limits: { max_sessions: 5000, max_sessions_per_user: 5000 }
 log: { target: stderr, level: error }
 """
+UNSEALED = POLICY + "seal: { ledger: /etc/passwd/ledger, required: false }\n"  # a ledger that cannot be: nothing is sealed
 EMIT, RELAY, EXEC = "/usr/local/bin/bench_emit", "/usr/local/bin/bench_relay", "/usr/local/bin/bench_exec"
 SHELL = "/bin/bash"  # root's
 
@@ -141,26 +142,32 @@ class Bench:
 
     # -- what is measured
 
+    def flood(self, peer, kind):
+        """Seconds until the terminal has the last byte, and of processor time: of all processes, of the daemon."""
+        term = self.open(peer, EMIT, kind, str(self.arguments.mib))
+        daemon = cpu_of(self.daemon)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        got, want = 0, self.arguments.mib << 20
+        start = time.monotonic()
+        term.write(b"g")
+        while got < want:
+            got += len(term.read())
+        elapsed = time.monotonic() - start
+        assert got == want, f"{peer}: {got} bytes instead of {want}"
+        term.finish(b"")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        daemon = cpu_of(self.daemon) - daemon
+        self.clean()
+        return elapsed, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime + daemon, daemon
+
     def throughput(self):
         peers = ["raw", "none", "script", "opelog", "opelog/0"]
         for kind in ("text", "random"):
             cpu = {peer: [] for peer in peers}
 
             def sample(peer):
-                term = self.open(peer, EMIT, kind, str(self.arguments.mib))
-                daemon = cpu_of(self.daemon)
-                before = resource.getrusage(resource.RUSAGE_CHILDREN)
-                got, want = 0, self.arguments.mib << 20
-                start = time.monotonic()
-                term.write(b"g")
-                while got < want:
-                    got += len(term.read())
-                elapsed = time.monotonic() - start
-                assert got == want, f"{peer}: {got} bytes instead of {want}"
-                term.finish(b"")
-                after = resource.getrusage(resource.RUSAGE_CHILDREN)
-                cpu[peer].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime + cpu_of(self.daemon) - daemon)
-                self.clean()
+                elapsed, processors, _ = self.flood(peer, kind)
+                cpu[peer].append(processors)
                 return elapsed
             values = self.rounds(peers, sample)
             self.table(f"throughput, {self.arguments.mib} MiB of {kind}: time until the terminal has the last byte", "ms", values, scale=1000)
@@ -300,8 +307,42 @@ class Bench:
         print("\nexec capture: fork, exec and wait of /bin/true")
         print(run(EXEC, str(self.arguments.rounds * 7)).decode(), end="")
 
+    def serve(self):
+        """For seals(): a sample for each line read."""
+        for line in sys.stdin:
+            sample = [self.echo_time("opelog", 400)] if line == "echo\n" else list(self.flood("opelog", line.strip()))
+            print(json.dumps(sample), flush=True)
+
     def clean(self):
         run("sh", "-c", f"rm -f /tmp/script/*; opelog thaw >/dev/null && find {LOGS} -maxdepth 1 -type f -delete; opelog freeze >/dev/null")
+
+
+def seals(arguments, hosts):
+    """opelog with and without seals: two hosts beside each other, one sampled at a time."""
+    servers = {peer: host.popen("python3", "/root/bench.py", "--inside", "--serve", "--mib", str(arguments.mib), stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE).popen for peer, host in hosts.items()}
+
+    def ask(peer, what):
+        servers[peer].stdin.write(what.encode() + b"\n")
+        servers[peer].stdin.flush()
+        return json.loads(servers[peer].stdout.readline())
+    bench = Bench(None, arguments)
+    for kind in ("text", "random"):
+        others = [{peer: [] for peer in hosts} for _ in range(2)]
+
+        def sample(peer):
+            elapsed, *processors = ask(peer, kind)
+            for values, value in zip(others, processors):
+                values[peer].append(value)
+            return elapsed
+        for title, values in zip(("time until the terminal has the last byte", "CPU of all processes", "CPU of the daemon"),
+                                 [bench.rounds(list(hosts), sample), *others]):
+            bench.table(f"seals, {arguments.mib} MiB of {kind}: {title}", "ms", values, "unsealed", 1000)
+    values = bench.rounds(list(hosts), lambda peer: ask(peer, "echo")[0])
+    bench.table("seals: keystroke echo after 2 ms of silence, p50", "us", values, "unsealed", 1e6)
+    for server in servers.values():
+        server.stdin.close()
+        server.wait()
 
 
 def main():
@@ -310,13 +351,15 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--mib", type=int, default=32)
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)  # this program, in the private host
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     for what in arguments.what:
         if what not in KINDS:
             parser.error(f"{what}: one of {', '.join(KINDS)}")
     if arguments.inside:
-        bench = Bench(json.loads(run("opelog", "status", "--json"))["pid"], arguments)
-        for what in arguments.what or KINDS:
+        status = subprocess.run(("opelog", "status", "--json"), stdout=subprocess.PIPE).stdout  # 1: degraded, as without a ledger
+        bench = Bench(json.loads(status)["pid"], arguments)
+        for what in ["serve"] if arguments.serve else arguments.what:
             getattr(bench, what)()
             sys.stdout.flush()
         return
@@ -325,16 +368,23 @@ def main():
         parser.error(f"{build}/bench/bench_emit is missing: build with -DOPELOG_BUILD_BENCH=ON, or set OPELOG_BUILD")
     sys.path.insert(0, os.path.join(HERE, "..", "tests", "e2e"))
     import sandbox
-    with sandbox.Host() as host:
-        for name in ("bench_emit", "bench_relay", "bench_exec"):
-            with open(os.path.join(build, "bench", name), "rb") as file:
-                host.write("/usr/local/bin/" + name, file.read(), mode=0o755)
-        with open(__file__, "rb") as file:
-            host.write("/root/bench.py", file.read())
-        host.sh("mkdir /run/host-disk/script && ln -s /run/host-disk/script /tmp/script")  # where the recordings are, too: not in memory
-        host.start_daemon(POLICY)
-        inside = host.popen("python3", "/root/bench.py", "--inside", *sys.argv[1:])
-        sys.exit(inside.popen.wait())
+    kinds = arguments.what or KINDS
+    with contextlib.ExitStack() as stack:
+        hosts = {peer: stack.enter_context(sandbox.Host()) for peer in (["opelog", "unsealed"] if "seals" in kinds else ["opelog"])}
+        for peer, host in hosts.items():
+            for name in ("bench_emit", "bench_relay", "bench_exec"):
+                with open(os.path.join(build, "bench", name), "rb") as file:
+                    host.write("/usr/local/bin/" + name, file.read(), mode=0o755)
+            with open(__file__, "rb") as file:
+                host.write("/root/bench.py", file.read())
+            host.sh("mkdir /run/host-disk/script && ln -s /run/host-disk/script /tmp/script")  # where the recordings are, too: not in memory
+            host.start_daemon(UNSEALED if peer == "unsealed" else POLICY)
+        inside = [what for what in kinds if what != "seals"]
+        if inside and (rc := hosts["opelog"].popen("python3", "/root/bench.py", "--inside", *inside, "--rounds", str(arguments.rounds), "--mib",
+                                                   str(arguments.mib)).popen.wait()) != 0:
+            sys.exit(rc)
+        if "seals" in kinds:
+            seals(arguments, hosts)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ function(opelog_test room)
   endif()
   set(sample 1)
   if(OPELOG_SANITIZE)
-    set(sample 4)
+    set(sample 7)
   endif()
   # Tests of thousands of like cases take samples of them under the sanitizers; all run in the release build.
   target_compile_definitions(${room}_test PRIVATE OPELOG_SOURCE_DIR="${CMAKE_SOURCE_DIR}"

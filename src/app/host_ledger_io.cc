@@ -154,7 +154,7 @@ Interrupted HostLedger::read_interrupted(const std::string& directory,
     auto entry =
         place ? read_crashed(place->get(), no, recording) : Result<seal::CrashedEntry>(place.error());
     if (entry)
-      found.entries.push_back(std::move(*entry));
+      found.entries.push_back(*entry);
     else
       found.unfinished.push_back(entry.error().message);
   }

@@ -133,7 +133,7 @@ TEST(Fallback, NobodyPassesWhomTheDaemonWouldRecord) {
                               "user: [bob, eve]", "user: nobody-here", "group: staff", "parent: sshd",
                               "terminal: true",   "client: 192.0.2.1"};
   const char* actions[] = {"record", "pass", "refuse"};
-  for (int round = 0; round < 1000; ++round) {
+  for (int round = 0; round < 1000 / OPELOG_SAMPLE; ++round) {
     std::string yaml = "rules:\n";
     const std::uint_fast32_t rules = random() % 4 + 1;
     for (std::uint_fast32_t i = 0; i < rules; ++i) {

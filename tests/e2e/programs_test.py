@@ -112,6 +112,7 @@ class FullScreenPrograms(Scene):
         term.expect(r"1:bash\*")
         term.send("echo in window $((0+1))\r")
         term.expect(r"\nin window 1")
+        term.expect(r"\$ ")  # tmux looks for its key only once it has the window's output behind it
         term.send("\x02d")
         term.expect(r"\[detached \(from session 0\)\]")
         term.expect(PROMPT)

@@ -28,6 +28,9 @@ class RetentionDeskTest : public ::testing::Test {
     directory_ = pattern;
     fd_ = std::move(open_at(AT_FDCWD, directory_, O_RDONLY | O_DIRECTORY)).value();
     policy_.keep_at_least_s = 86400;
+    policy_.keep_for_s = 2 * 86400;
+    policy_.max_size_per_user = 1;
+    policy_.reserve = 1;
     desk_.configure(directory_, policy_);
   }
   ~RetentionDeskTest() override {
@@ -238,6 +241,15 @@ TEST_F(RetentionDeskTest, NothingGivesWayToAFileThatMayNotTakeItsPlace) {
   ::unlink(in(name + ".log.zst").c_str());
   ASSERT_EQ(::symlink((name + ".log").c_str(), in(name + ".log.zst").c_str()), 0);
   refused(Code::kDenied, "a symbolic link");
+}
+
+TEST_F(RetentionDeskTest, NothingGoesForAReasonThatThePolicyDoesNotHave) {
+  make_old(kOld);
+  const auto all = names();
+  const auto refused = prune(kOld, format::PruneReason::kSize);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message, std::string(kOld) + ": the policy has no max_size");
+  EXPECT_EQ(names(), all);
 }
 
 TEST_F(RetentionDeskTest, OneAtATime) {

@@ -80,6 +80,10 @@ TEST(TypedLinesTable, LearnedPrompt) {
   } cases[] = {
       {"dash", {"$ ", "ls", "\r\n", "out\r\n$ ", "id", "\r\n"}, {"ls", "id"}},
       {"an odd prompt recurs", {"go: ", "a\r\n", "go: ", "b\r\n", "go: ", "c\r\n"}, {"a", "b", "c"}},
+      {"the first word of an error recurs, shown before the others",
+       {"$ ", "ls a\r\n", "ls: ", "no a\r\n", "$ ", "ls b\r\n", "ls: ", "no b\r\n", "$ ", "ls c\r\n", "ls: ",
+        "no c\r\n", "$ "},
+       {"ls a", "ls b", "ls c"}},
       {"the same answer again and again is no command",
        {"Go on? ", "y\r\n", "Go on? ", "y\r\n", "Go on? ", "y\r\n"},
        {}},

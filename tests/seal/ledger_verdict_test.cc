@@ -61,7 +61,7 @@ TEST_F(LedgerAttack, EveryEntryRemovedRepeatedSwappedOrChanged) {
       std::swap(host_.entries[i], host_.entries[i + 1]);
       expect("ledger-altered");
     }
-    for (std::size_t at = 0; at < whole[i].size(); at += 3) {
+    for (std::size_t at = 0; at < whole[i].size(); at += 3 * OPELOG_SAMPLE) {
       host_.entries = whole;
       host_.entries[i][at] = static_cast<char>(host_.entries[i][at] ^ 1);
       const LedgerVerdict l = host_.ledger();
