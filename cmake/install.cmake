@@ -16,9 +16,10 @@ endif()
 install(PROGRAMS units/opelog-setup DESTINATION /usr/lib/opelog)
 
 install(FILES units/opelogd.service units/opelogd.socket units/opelogd-control.socket units/opelog-sessions.target
-  units/opelog-index.service units/opelog-index.timer units/opelog-retain.service units/opelog-retain.timer
+  units/opelog-index.service units/opelog-index.timer units/opelog-metrics.service units/opelog-metrics.timer units/opelog-retain.service units/opelog-retain.timer
   DESTINATION /usr/lib/systemd/system)
 install(FILES units/session-scope.conf DESTINATION /usr/lib/systemd/system/session-.scope.d RENAME 50-opelog.conf)
+install(FILES units/opelog.catalog DESTINATION /usr/lib/systemd/catalog)
 install(FILES units/opelog.sysusers.conf DESTINATION /usr/lib/sysusers.d RENAME opelog.conf)
 install(FILES units/opelog.tmpfiles.conf DESTINATION /usr/lib/tmpfiles.d RENAME opelog.conf)
 

@@ -53,7 +53,7 @@ _opelog() {
                 init) options="--ledger --key-file" ;;
                 pin) options="--file" ;;
             esac ;;
-        status) options="--json" ;;
+        status) options="--json --metrics --output" ;;
         thaw) options="--seconds" ;;
         enroll|unenroll) options="--dry-run --root" ;;
         doctor) options="--all --json --root" ;;

@@ -87,7 +87,10 @@ Daemon::Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to
       log_(std::move(log)),
       log_to_stderr_(log_to_stderr),
       log_config_(config_.policy.policy.log),
-      facts_([this](const Fact& fact) { log_->write(fact); }),
+      facts_([this](const Fact& fact) {
+        events_.add(fact.event);
+        log_->write(fact);
+      }),
       started_(wall_now()),
       started_mono_(mono_now()),
       loaded_(started_) {}
@@ -448,6 +451,12 @@ record::StatusAnswer Daemon::status() {
   const watch::GuardStatus guard = guard_->status();
   answer.guard.flagged = guard.flagged_total;
   answer.guard.findings = guard.findings;
+  answer.guard.overflows = guard.overflows;
+  recorder_->each([&answer](const record::Session& s) { answer.held += s.machine().holding() ? 1 : 0; });
+  answer.bytes_recorded = recorder_->bytes_out();
+  answer.calls_waiting = logins_work_->count() + sessions_work_->count();
+  answer.log_failures = log_->failures();
+  answer.events = events_.all();
   for (const auto& directory : guard.directories) {
     answer.guard.directories.push_back(directory.path);
     if (!directory.degraded.empty())
@@ -457,8 +466,8 @@ record::StatusAnswer Daemon::status() {
     answer.degraded.push_back(
         {"the ledger: " + problem,
          "see to the disk of " + config_.policy.policy.seal_ledger + "; it goes on by itself once it can"});
-  if (const auto lost = log_->failures(); lost > 0)
-    answer.degraded.push_back({"facts that the log did not take: " + std::to_string(lost),
+  if (answer.log_failures > 0)
+    answer.degraded.push_back({"facts that the log did not take: " + std::to_string(answer.log_failures),
                                "see to the log's target (journald, disk), then restart the daemon"});
   if (const auto open = connections_->unrecorded(); open > 0)
     answer.degraded.push_back(

@@ -14,6 +14,7 @@
 
 #include "app/config_io.h"
 #include "app/host_ledger_io.h"
+#include "core/event_counts.h"
 #include "core/fact.h"
 #include "core/log_io.h"
 #include "core/loop_io.h"
@@ -73,6 +74,7 @@ class Daemon final : private record::ControlHandler {
   bool log_to_stderr_;
   LogConfig log_config_;  ///< what log_ was opened with
   FactSink facts_;
+  EventCounts events_;
   WallUs started_ = 0;
   MonoUs started_mono_ = 0;
   WallUs loaded_ = 0;

@@ -41,7 +41,10 @@ std::string status_text(const JsonValue& answer) {
     if (const std::string error = policy->text_or("error", ""); !error.empty())
       line("", "BROKEN ON DISK, the last good one is in force: " + printable(error));
   }
-  line("sessions", number(answer, "sessions") + " live, " + number(answer, "pending") + " logging in");
+  const bool held = answer.number_or("held", 0) > 0;
+  line("sessions", number(answer, "sessions") + " live, " +
+                       (held ? number(answer, "held") + " held because the record takes nothing, " : "") +
+                       number(answer, "pending") + " logging in");
   line("so far", number(answer, "recorded_total") + " recorded, " + number(answer, "passed_total") +
                      " passed, " + number(answer, "refused_total") + " refused, " +
                      number(answer, "failed_total") + " failed, " + number(answer, "unrecorded_total") +

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "core/message_id.h"
+
 namespace opelog {
 namespace {
 
@@ -71,6 +73,7 @@ std::string encode_journal_entry(const Fact& fact, std::string_view program) {
   add_field(entry, "PRIORITY", std::to_string(syslog_priority(fact.level)));
   add_field(entry, "SYSLOG_IDENTIFIER", program);
   add_field(entry, "EVENT", fact.event);
+  if (const std::string_view id = message_id(fact.event); !id.empty()) add_field(entry, "MESSAGE_ID", id);
   for (const auto& [key, value] : fact.fields) add_field(entry, journal_field_name(key), value);
   return entry;
 }

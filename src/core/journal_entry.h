@@ -28,9 +28,9 @@ int syslog_priority(Level level) noexcept;
 /// "session-id" -> "OPELOG_SESSION_ID": letters, digits and '_' only, at most 64 characters.
 std::string journal_field_name(std::string_view key);
 
-/// MESSAGE (the line a log file would have, format_fact()), PRIORITY, SYSLOG_IDENTIFIER, EVENT and the fact's
-/// fields. Values are carried as they are; one with a line feed in the length-prefixed form, so that no value
-/// can forge a field.
+/// MESSAGE (the line a log file would have, format_fact()), PRIORITY, SYSLOG_IDENTIFIER, EVENT, MESSAGE_ID
+/// where the event has one (message_id.h), and the fact's fields. Values are carried as they are; one with a
+/// line feed in the length-prefixed form, so that no value can forge a field.
 std::string encode_journal_entry(const Fact& fact, std::string_view program);
 
 /// "<30>Nov 22 17:05:09 opelogd[123]: event: text key=value": `local_time` in that form, in the host's zone.

@@ -182,7 +182,10 @@ Packets encode_status(const StatusAnswer& status) {
   auto guard = JsonObject()
                    .raw("directories", "[" + directories + "]")
                    .number_u("flagged", status.guard.flagged)
-                   .number_u("findings", status.guard.findings);
+                   .number_u("findings", status.guard.findings)
+                   .number_u("overflows", status.guard.overflows);
+  JsonObject events;
+  for (const auto& [event, count] : status.events) events.number_u(event, count);
   auto text = JsonObject()
                   .boolean("ok", true)
                   .text("version", status.version)
@@ -197,7 +200,12 @@ Packets encode_status(const StatusAnswer& status) {
                   .number_u("passed_total", status.passed_total)
                   .number_u("failed_total", status.failed_total)
                   .number_u("unrecorded_total", status.unrecorded_total)
+                  .number_u("held", status.held)
+                  .number_u("bytes_recorded", status.bytes_recorded)
+                  .number_u("calls_waiting", status.calls_waiting)
+                  .number_u("log_failures", status.log_failures)
                   .raw("guard", std::move(guard).take())
+                  .raw("events", std::move(events).take())
                   .raw("degraded", "[" + degraded + "]");
   auto packet = std::move(text).take();
   // Only strings made of control characters grow that much (six bytes each).

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -70,8 +71,13 @@ struct StatusAnswer {
       0;  ///< logins that passed against the policy, and connections without a session
   struct {
     std::vector<std::string> directories;
-    std::uint64_t flagged = 0, findings = 0;
+    std::uint64_t flagged = 0, findings = 0, overflows = 0;
   } guard;
+  std::uint64_t held = 0;            ///< sessions whose output waits for the record
+  std::uint64_t bytes_recorded = 0;  ///< output of sessions since the start, ended ones too
+  std::uint64_t calls_waiting = 0;   ///< calls on users' terminals, running and waiting for a thread
+  std::uint64_t log_failures = 0;    ///< facts that the log did not take
+  std::map<std::string, std::uint64_t> events;  ///< how often each was stated since the start
   struct Degraded {
     std::string what, remedy;
   };

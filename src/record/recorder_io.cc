@@ -208,11 +208,18 @@ void Recorder::gone(const std::string& id) {
   if (hooks_.ended) hooks_.ended(number_of(id), it->second->info());
   if (hooks_.closed) hooks_.closed(it->second->writer());
   sync_.closed(it->second->writer());
+  bytes_ended_ += it->second->bytes_out();
   auto uid = by_uid_.find(it->second->info().uid);
   if (uid != by_uid_.end() && --uid->second == 0) by_uid_.erase(uid);
   leaving_.push_back(std::move(it->second));
   sessions_.erase(it);
   sweep_.start(0);
+}
+
+std::uint64_t Recorder::bytes_out() const {
+  std::uint64_t all = bytes_ended_;
+  for (const auto& [id, session] : sessions_) all += session->bytes_out();
+  return all;
 }
 
 int Recorder::count_of(std::uint32_t uid) const {

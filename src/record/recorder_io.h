@@ -78,6 +78,8 @@ class Recorder {
   [[nodiscard]] int count() const noexcept { return static_cast<int>(sessions_.size()); }
   [[nodiscard]] int count_of(std::uint32_t uid) const;
   [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
+  /// Bytes of output of all sessions, ended ones too.
+  [[nodiscard]] std::uint64_t bytes_out() const;
   /// Whether one of these processes (started at clock ticks after boot, one for each) is the shim or the
   /// shell of a live session.
   [[nodiscard]] bool covers(const std::vector<format::Ancestor>& ancestry,
@@ -110,7 +112,7 @@ class Recorder {
   std::set<ExecOnlyRecording*> exec_only_;                    ///< their owners close them
   std::vector<std::unique_ptr<Session>> leaving_;  ///< deleted in the next turn, outside their own calls
   std::unordered_map<std::uint32_t, int> by_uid_;
-  std::uint64_t total_ = 0;
+  std::uint64_t total_ = 0, bytes_ended_ = 0;
   Timer sweep_;
   Timer seals_;  ///< of recordings without a session, which have no timer of their own
   RecordingSync sync_;

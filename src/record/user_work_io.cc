@@ -80,6 +80,13 @@ std::size_t UserWork::count_of(std::uint32_t uid) const {
   return it == shares_.end() ? 0 : static_cast<std::size_t>(it->second.running) + it->second.waiting.size();
 }
 
+std::size_t UserWork::count() const {
+  std::size_t all = 0;
+  for (const auto& [uid, share] : shares_)
+    all += static_cast<std::size_t>(share.running) + share.waiting.size();
+  return all;
+}
+
 std::string UserWork::describe() const {
   std::string text;
   for (const auto& [uid, share] : shares_) {

@@ -41,6 +41,8 @@ class UserWork {
 
   /// Running and waiting, of that uid.
   [[nodiscard]] std::size_t count_of(std::uint32_t uid) const;
+  /// Of all of them.
+  [[nodiscard]] std::size_t count() const;
   [[nodiscard]] bool idle() const noexcept { return shares_.empty(); }
   [[nodiscard]] std::string describe() const;
 

@@ -313,7 +313,8 @@ void TypedLines::accept(TypedLine line, std::uint64_t row, std::uint64_t last) {
     open_row_ = last;
     return;
   }
-  // An odd prompt is one that recurs with no shell's prompt in between; the beginning of an error message is not.
+  // An odd prompt is one that recurs with no shell's prompt in between; the beginning of an error message is
+  // not.
   if (ends_like_prompt(line.prompt, false)) recurring_.clear();
   if (directly && open_is_zsh_) open_->maybe_abandoned = true;
   commit();

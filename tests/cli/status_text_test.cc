@@ -33,6 +33,12 @@ TEST(StatusText, DegradedAndABrokenPolicyStandOut) {
   EXPECT_NE(status_text(*broken).find("x.yaml:3:1: no"), std::string::npos);
 }
 
+TEST(StatusText, HeldSessionsStandOut) {
+  const auto answer = parse_answer(R"({"ok":true,"sessions":3,"held":2,"pending":0})");
+  EXPECT_NE(status_text(*answer).find("3 live, 2 held because the record takes nothing, 0 logging in"),
+            std::string::npos);
+}
+
 TEST(StatusText, AnEmptyAnswerIsNoAccident) {
   EXPECT_NE(status_text(format::JsonValue{}).find("running"), std::string::npos);
 }

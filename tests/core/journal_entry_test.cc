@@ -14,7 +14,8 @@ TEST(JournalEntry, CarriesTextPriorityEventAndFields) {
                 {Level::kWarning, "session-start", "a login", {{"session-id", "ab12"}, {"user", "ann"}}},
                 "opelogd"),
             "MESSAGE=session-start: a login session-id=ab12 "
-            "user=ann\nPRIORITY=4\nSYSLOG_IDENTIFIER=opelogd\nEVENT=session-start\nOPELOG_SESSION_ID="
+            "user=ann\nPRIORITY=4\nSYSLOG_IDENTIFIER=opelogd\nEVENT=session-start\nMESSAGE_ID="
+            "0708439aa5024879bc55ed6d5e35051f\nOPELOG_SESSION_ID="
             "ab12\nOPELOG_USER=ann\n");
 }
 

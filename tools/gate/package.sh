@@ -25,6 +25,8 @@ want -rw-r--r-- root/root usr/lib/systemd/system/opelog-index.service
 want -rw-r--r-- root/root usr/lib/systemd/system/opelog-index.timer
 want -rw-r--r-- root/root usr/lib/systemd/system/opelog-retain.service
 want -rw-r--r-- root/root usr/lib/systemd/system/opelog-retain.timer
+want -rw-r--r-- root/root usr/lib/systemd/system/opelog-metrics.timer
+want -rw-r--r-- root/root usr/lib/systemd/catalog/opelog.catalog
 want -rw-r--r-- root/root usr/lib/systemd/system/session-.scope.d/50-opelog.conf
 want -rw-r--r-- root/root usr/lib/sysusers.d/opelog.conf
 if grep -E '^-..[sS]|^-.....[sS]' "$work/list"; then echo "a set-id file in the archive: groups do not exist at unpack"; failed=1; fi
