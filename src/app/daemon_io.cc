@@ -90,6 +90,7 @@ Daemon::Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to
       facts_([this](const Fact& fact) {
         events_.add(fact.event);
         log_->write(fact);
+        if (hooks_) hooks_->tell(fact);
       }),
       started_(wall_now()),
       started_mono_(mono_now()),
@@ -127,6 +128,8 @@ Status Daemon::start() {
   auto control = listener(*passed, "control", config_.file_group);
   if (!control) return std::move(control).error();
 
+  hooks_ = std::make_unique<EventHooks>(loop_, facts_);
+  hooks_->configure(config_.policy.policy.on_event);
   auto guard = watch::Guard::open(loop_, facts_);
   if (!guard) return std::move(guard).error();
   guard_ = std::move(*guard);
@@ -232,6 +235,7 @@ int Daemon::run() {
   stop_poll_.reset();
   loop_.run();  // close callbacks, and work still under way
   ledger_->finish();
+  hooks_.reset();
   state(Level::kInfo, "daemon-stop", "opelogd has stopped");
   return exit_code_;
 }
@@ -266,6 +270,7 @@ void Daemon::open_exec() {
 void Daemon::apply(Config config) {
   config_ = std::move(config);
   const Policy& p = config_.policy.policy;
+  hooks_->configure(p.on_event);
   for (const std::string& warning : config_.warnings) state(Level::kWarning, "policy-warning", warning);
   ledger_->configure(p, config_.file_group);
   ledger_->add(seal::PolicyEntry{config_.policy.digest});

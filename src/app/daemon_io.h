@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "app/config_io.h"
+#include "app/event_hooks_io.h"
 #include "app/host_ledger_io.h"
 #include "core/event_counts.h"
 #include "core/fact.h"
@@ -88,6 +89,7 @@ class Daemon final : private record::ControlHandler {
   int exit_code_ = 0;
 
   Loop loop_;
+  std::unique_ptr<EventHooks> hooks_;
   /// Of logins, and of sessions: a directory server that does not answer keeps no session's terminal waiting.
   std::unique_ptr<record::UserWork> logins_work_, sessions_work_;
   std::unique_ptr<watch::Guard> guard_;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/event_hook.h"
 #include "core/fact.h"
 #include "core/log_io.h"
 
@@ -118,6 +119,8 @@ struct Policy {
   std::vector<Rule> rules;
 
   Retention retention;
+
+  std::vector<EventHook> on_event;  ///< at most kMaxEventHooks
 
   // daemon_absent: what the shim does when it cannot reach the daemon, for uids a rule may record
   OnRefuse daemon_absent = OnRefuse::kRefuse;

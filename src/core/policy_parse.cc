@@ -174,6 +174,57 @@ void read_retention(Reader& r, const YamlNode& node, Policy& p) {
            "keep_for is shorter than keep_at_least, before which nothing is pruned; change one of them");
 }
 
+constexpr std::size_t kMaxHookWords = 64, kMaxHookBytes = 4096;
+
+void read_hook_words(Reader& r, const YamlNode& node, std::vector<std::string>& words) {
+  r.list_or_one(node, [&](const YamlNode& n) {
+    std::string word;
+    if (!r.text(n, kMaxHookBytes, word)) return;
+    if (words.size() == kMaxHookWords) r.fail(n, "more than " + std::to_string(kMaxHookWords) + " words");
+    words.push_back(std::move(word));
+  });
+}
+
+constexpr Field<EventHook> kHook[] = {
+    {"events",
+     [](Reader& r, const YamlNode& n, EventHook& h) {
+       read_hook_words(r, n, h.events);
+       for (const std::string& word : h.events) {
+         if (word.empty() || word.find_first_not_of("abcdefghijklmnopqrstuvwxyz-*") != word.npos ||
+             word.find('*') < word.size() - 1)
+           r.fail(n,
+                  "'" + word + "' is no event; write a word of docs/operating.md, or its beginning and '*'");
+       }
+     }},
+    {"command",
+     [](Reader& r, const YamlNode& n, EventHook& h) {
+       read_hook_words(r, n, h.command);
+       if (!h.command.empty() && (h.command[0].empty() || h.command[0][0] != '/'))
+         r.fail(n, "'" + h.command[0] + "' is no absolute path of a program");
+     }},
+    {"socket",
+     [](Reader& r, const YamlNode& n, EventHook& h) {
+       r.path(n, false, h.socket);
+       if (h.socket.size() > kMaxSocketPath)
+         r.fail(n, "longer than " + std::to_string(kMaxSocketPath) +
+                       " bytes, which is what a socket's path may have");
+     }},
+};
+
+void read_hooks(Reader& r, const YamlNode& node, Policy& p) {
+  r.list(node, true, [&](const YamlNode& n) {
+    EventHook hook;
+    r.map(n, kHook, hook);
+    if (n.kind == YamlNode::Kind::kMap && hook.events.empty())
+      r.fail(n, "a hook that hears of nothing; add 'events: [WORD]', or '[\"*\"]' for all");
+    if (n.kind == YamlNode::Kind::kMap && hook.command.empty() == hook.socket.empty())
+      r.fail(n, "write either 'command: [/PROGRAM]' or 'socket: /PATH'");
+    p.on_event.push_back(std::move(hook));
+  });
+  if (node.items.size() > kMaxEventHooks)
+    r.fail(node, "more than " + std::to_string(kMaxEventHooks) + " hooks; let one tell several");
+}
+
 constexpr Field<Policy> kGuard[] = {
     {"directories", read_guarded},
     {"sweep",
@@ -235,6 +286,7 @@ constexpr Field<Policy> kTop[] = {
      [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 0, kHour, p.unrecorded_scan_ms); }},
     {"guard", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kGuard, p); }},
     {"limits", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kLimits, p); }},
+    {"on_event", read_hooks},
     {"log", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kLog, p); }},
 };
 
@@ -294,6 +346,7 @@ std::vector<std::string> policy_keys() {
   add_keys(keys, "seal.", kSeal);
   add_keys(keys, "retention.", kRetention);
   add_keys(keys, "retention.hold[].", kHold);
+  add_keys(keys, "on_event[].", kHook);
   add_keys(keys, "rules[].", kRule);
   add_keys(keys, "rules[].match.", kMatch);
   add_keys(keys, "guard.", kGuard);

@@ -73,8 +73,9 @@ bool shipped_has(const std::string& yaml, const std::string& key) {
   const std::string last = key.substr(key.find_last_of('.') + 1);
   std::stringstream lines(yaml);
   for (std::string line; std::getline(lines, line);) {
-    // Guarded directories and holds are empty by default: their keys stand in the commented example.
-    if ((key.rfind("guard.directories[].", 0) == 0 || key.rfind("retention.hold[].", 0) == 0) &&
+    // Guarded directories, holds and hooks are empty by default: their keys stand in the commented example.
+    if ((key.rfind("guard.directories[].", 0) == 0 || key.rfind("retention.hold[].", 0) == 0 ||
+         key.rfind("on_event[].", 0) == 0) &&
         line.find('#') != std::string::npos)
       line.erase(line.find('#'), 2);
     const std::size_t at = line.find_first_not_of(" -");
@@ -131,6 +132,11 @@ retention:
   hold:
     - user: alice
     - session: 4f2a91c000000001
+on_event:
+  - events: [guard-*, session-end]
+    command: [/bin/tell, "a b"]
+  - events: "*"
+    socket: /run/x
 rules:
   - name: one
     match:
@@ -182,10 +188,11 @@ log:
   e.retention.max_size = 2ULL << 40U;
   e.retention.max_size_per_user = 512 << 10U;
   e.retention.reserve = 20ULL << 30U;
+  e.on_event = {{{"guard-*", "session-end"}, {"/bin/tell", "a b"}, ""}, {{"*"}, {}, "/run/x"}};
   e.retention.hold = {Hold{"alice", ""}, Hold{"", "4f2a91c000000001"}};
   Rule r;
   r.name = "one";
-  r.line = 20;
+  r.line = 25;
   r.match.uid = {{0, 0}, {5, 7}, {5000, UINT32_MAX}};
   r.match.user = {"ann", "1000"};
   r.match.group = {"wheel"};
@@ -369,6 +376,17 @@ INSTANTIATE_TEST_SUITE_P(
             "3:20: hold: holds nothing; write either 'user: NAME'"},
         Bad{"version: 1\nrules: []\nretention: {hold: [{user: a, session: b}]}\n",
             "3:20: hold: holds nothing"},
+        Bad{"version: 1\nrules: []\non_event: [{command: [/x]}]\n",
+            "3:12: on_event: a hook that hears of nothing"},
+        Bad{"version: 1\nrules: []\non_event: [{events: a}]\n",
+            "3:12: on_event: write either 'command: [/PROGRAM]'"},
+        Bad{"version: 1\nrules: []\non_event: [{events: a, command: [/x], socket: /y}]\n",
+            "3:12: on_event: write either"},
+        Bad{"version: 1\nrules: []\non_event: [{events: [a*b], socket: /y}]\n",
+            "3:21: events: 'a*b' is no event"},
+        Bad{"version: 1\nrules: []\non_event: [{events: A, socket: /y}]\n", "3:21: events: 'A' is no event"},
+        Bad{"version: 1\nrules: []\non_event: [{events: a, command: [sh]}]\n",
+            "3:33: command: 'sh' is no absolute path"},
         Bad{"version: 1\nrules: []\nlimits: {end_grace: 11m}\n",
             "3:21: end_grace: '11m' is out of range; write a duration from 0 to 10m"},
         Bad{"version: 1\nrules: []\nlimits: {login_timeout: 0}\n",
