@@ -38,7 +38,7 @@ _opelog() {
         play) options="--speed --max-idle --at --command --follow --paused --resize --bell --raw" ;;
         show) options="--json --text --times" ;;
         commands) options="--all --failed --json --csv" ;;
-        report) options="--all --user --since --until --client --command --failed --status --by --json --csv" ;;
+        report) options="--all --user --since --until --client --command --failed --status --by --views --json --csv" ;;
         tail) options="--follow --lines --raw" ;;
         prove) options="--output --force --ledger --pins" ;;
         export) options="--format --output --force --from --to --input" ;;
@@ -48,8 +48,9 @@ _opelog() {
         verify) options="--ledger --pins --also --all --json" ;;
         key)
             case $sub in
-                "") COMPREPLY=($(compgen -W "init show pin" -- "$cur")); return ;;
+                "") COMPREPLY=($(compgen -W "init show pin rotate" -- "$cur")); return ;;
                 show) options="--ledger --json" ;;
+                rotate) options="--json" ;;
                 init) options="--ledger --key-file" ;;
                 pin) options="--file" ;;
             esac ;;

@@ -173,6 +173,14 @@ Status Daemon::start() {
   retention_->before_compressed = [this](const record::RecordingRemoval& removal) {
     return ledger_->compressed(removal.recording().name, sizes_of(removal));
   };
+  views_ = std::make_unique<record::ViewDesk>(loop_, facts_);
+  views_->enter = [this](const record::Viewing& v) {
+    ledger_->add(seal::ViewedEntry{v.recording, v.uid, format::view_word(v.what)});
+  };
+  views_->enter_left_out = [this](const record::ViewsLeftOut& left) {
+    ledger_->add(seal::LedgerGapEntry{
+        seal::kGapOfViews, "more than is entered of one user: uid " + std::to_string(left.uid), left.count});
+  };
   auto server = record::ControlServer::start(loop_, std::move(*control), config_.file_group, *this, facts_);
   if (!server) return std::move(server).error();
   control_ = std::move(*server);
@@ -218,6 +226,8 @@ int Daemon::run() {
   loop_.run();
   // Handles end before the loop; the loop then proves that it is empty.
   control_.reset();
+  views_->finish();
+  views_.reset();
   retention_.reset();
   connections_.reset();
   logins_.reset();
@@ -558,6 +568,20 @@ void Daemon::prune(const std::string& recording, format::PruneReason why, Reply<
 
 void Daemon::compressed(const std::string& recording, Reply<std::int64_t> reply) {
   retention_->compressed(recording, std::move(reply));
+}
+
+Status Daemon::viewed(uid_t uid, const std::string& recording, format::View what) {
+  if (!config_.policy.policy.seal_viewed) return {};
+  if (const Status open = ledger_->opened(); !open) return open;
+  views_->viewed({uid, recording, what});
+  return {};
+}
+
+void Daemon::rotate_key(Reply<record::RotatedKeyAnswer> reply) {
+  ledger_->rotate_log([reply](Result<seal::RotatedLog> rotated) {
+    if (!rotated) return reply(std::move(rotated).error());
+    reply(record::RotatedKeyAnswer{rotated->log, rotated->former, rotated->size});
+  });
 }
 
 std::string Daemon::dump() {

@@ -28,6 +28,7 @@
 #include "record/retention_io.h"
 #include "record/systemd_io.h"
 #include "record/unrecorded_logins_io.h"
+#include "record/view_desk_io.h"
 #include "watch/guard_io.h"
 
 namespace opelog::app {
@@ -55,6 +56,8 @@ class Daemon final : private record::ControlHandler {
   std::string dump() override;
   void prune(const std::string& recording, format::PruneReason why, Reply<std::int64_t> reply) override;
   void compressed(const std::string& recording, Reply<std::int64_t> reply) override;
+  Status viewed(uid_t uid, const std::string& recording, format::View what) override;
+  void rotate_key(Reply<record::RotatedKeyAnswer> reply) override;
 
   Result<Fd> listener(std::vector<record::PassedFd>& passed, const char* name, unsigned group);
   void apply(Config config);
@@ -100,6 +103,7 @@ class Daemon final : private record::ControlHandler {
   std::unique_ptr<record::LoginServer> logins_;
   std::unique_ptr<record::ConnectionWatcher> connections_;
   std::unique_ptr<record::RetentionDesk> retention_;
+  std::unique_ptr<record::ViewDesk> views_;
   std::unique_ptr<record::ControlServer> control_;
   std::unique_ptr<PolicyWatcher> policy_watcher_, enrolled_watcher_;
   std::vector<std::unique_ptr<Signal>> signals_;

@@ -116,6 +116,10 @@ Result<format::Sealing> HostLedger::open_session(const format::SessionInfo& info
   return format::Sealing{};
 }
 
+Status HostLedger::opened() const {
+  return ledger_ ? Status{} : Status{Error{Code::kIo, "no ledger: " + problem_, 0}};
+}
+
 void HostLedger::add(seal::EntryBody body) {
   if (ledger_) ledger_->add(std::move(body));
 }
@@ -138,7 +142,12 @@ Status HostLedger::add_now(seal::EntryBody body) {
     if (auto added = ledger_->add_now(std::move(body)); added || required_) return added;
     return {};
   }
-  return required_ ? Status{Error{Code::kIo, "no ledger: " + problem_, 0}} : Status{};
+  return required_ ? opened() : Status{};
+}
+
+void HostLedger::rotate_log(std::function<void(Result<seal::RotatedLog>)> reply) {
+  if (const Status open = opened(); !open) return reply(open.error());
+  ledger_->rotate_log(std::move(reply));
 }
 
 std::map<std::uint64_t, std::string> HostLedger::interrupted() const {

@@ -36,6 +36,8 @@ class HostLedger {
   /// For RecordingPlace::seal. Where the ledger is not to be had: an error if the policy requires it, an
   /// empty value and a warning otherwise.
   Result<format::Sealing> open_session(const format::SessionInfo& info, const std::string& recording);
+  /// An error while there is no ledger.
+  [[nodiscard]] Status opened() const;
   /// Entered if there is a ledger.
   void add(seal::EntryBody body);
 
@@ -43,6 +45,8 @@ class HostLedger {
   Status pruned(const std::string& recording, const std::string& why, const seal::FileSizes& sizes);
   Status compressed(const std::string& recording, const seal::FileSizes& sizes);
   Status thawing(int seconds);
+
+  void rotate_log(std::function<void(Result<seal::RotatedLog>)> reply);
 
   /// Recordings that a former daemon left open, by session number: once they are completed,
   /// enter_interrupted() says what they hold. Reads them whole: on a thread.

@@ -25,7 +25,7 @@ void add_search(CLI::App& app, const Context& context, int& exit);
 void add_index(CLI::App& app, const Context& context, int& exit);
 void add_verify(CLI::App& app, const Context& context, int& exit);
 void add_prove(CLI::App& app, const Context& context, int& exit);
-void add_key(CLI::App& app, const Context& context, int& exit);  ///< key init, show, pin
+void add_key(CLI::App& app, const Context& context, int& exit);  ///< key init, show, pin, rotate
 void add_retain(CLI::App& app, const Context& context, int& exit);
 void add_status(CLI::App& app, const Context& context, int& exit);
 void add_policy(CLI::App& app, const Context& context, int& exit);

@@ -11,7 +11,7 @@
 
 namespace opelog::cli {
 
-Result<ControlClient> ControlClient::connect(const std::string& socket, int answer_seconds) {
+Result<ControlClient> ControlClient::connect(const std::string& socket, std::chrono::milliseconds patience) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (socket.empty() || socket.size() >= sizeof address.sun_path) {
@@ -20,7 +20,7 @@ Result<ControlClient> ControlClient::connect(const std::string& socket, int answ
   std::memcpy(address.sun_path, socket.data(), socket.size());
   Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!fd) return error_from_errno(errno, "socket");
-  const timeval limit{answer_seconds, 0};
+  const timeval limit{patience.count() / 1000, patience.count() % 1000 * 1000};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
@@ -35,7 +35,7 @@ Result<ControlClient> ControlClient::connect(const std::string& socket, int answ
             "; start it with `systemctl start opelogd`, `opelog doctor` finds out why it is not running",
         error};
   }
-  return ControlClient(std::move(fd), socket, answer_seconds);
+  return ControlClient(std::move(fd), socket, patience);
 }
 
 Result<std::string> ControlClient::receive() {
@@ -44,8 +44,11 @@ Result<std::string> ControlClient::receive() {
     const ssize_t n = ::recv(fd_.get(), packet.data(), packet.size(), 0);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      const auto ms = patience_.count();
+      const std::string length =
+          ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
       return Error{Code::kGone,
-                   "the daemon has been silent for " + std::to_string(seconds_) + " s at " + path_ +
+                   "the daemon has been silent for " + length + " at " + path_ +
                        "; it hangs or does not run: `systemctl status opelogd`, `opelog policy check`",
                    errno};
     }

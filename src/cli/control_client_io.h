@@ -4,6 +4,7 @@
 // formed.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -25,18 +26,19 @@ constexpr int kFilesAnswerSeconds = 120;
 class ControlClient {
  public:
   /// Code::kGone with the remedy if nobody answers there, Code::kDenied if we may not ask.
-  static Result<ControlClient> connect(const std::string& socket, int answer_seconds = kAnswerSeconds);
+  static Result<ControlClient> connect(
+      const std::string& socket, std::chrono::milliseconds patience = std::chrono::seconds(kAnswerSeconds));
 
   /// Sends a request and returns the packets of the answer, parsed. A refusal is its Error.
   Result<std::vector<format::JsonValue>> ask(const std::string& request);
 
  private:
-  ControlClient(Fd fd, std::string path, int seconds)
-      : fd_(std::move(fd)), path_(std::move(path)), seconds_(seconds) {}
+  ControlClient(Fd fd, std::string path, std::chrono::milliseconds patience)
+      : fd_(std::move(fd)), path_(std::move(path)), patience_(patience) {}
   Result<std::string> receive();
   Fd fd_;
   std::string path_;
-  int seconds_;  ///< of silence, until we give up
+  std::chrono::milliseconds patience_;  ///< of silence, until we give up
 };
 
 }  // namespace opelog::cli

@@ -12,7 +12,7 @@ namespace opelog::cli {
 namespace {
 
 ExitCode ask(const Context& context, const std::string& request, format::JsonValue& answer, int seconds) {
-  auto client = ControlClient::connect(context.control, seconds);
+  auto client = ControlClient::connect(context.control, std::chrono::seconds(seconds));
   if (!client) return complain(client.error());
   auto packets = client->ask(request);
   if (!packets) return complain(packets.error());

@@ -13,6 +13,7 @@
 #include "cli/progress_io.h"
 #include "cli/session_text.h"
 #include "cli/time_text.h"
+#include "cli/viewed_io.h"
 #include "core/clock_io.h"
 #include "replay/exporter.h"
 #include "replay/read_session_io.h"
@@ -197,6 +198,7 @@ ExitCode run_export(const ExportArguments& arguments, const Context& context) {
   if (options.to_us && *options.to_us < options.from_us) return bad_use("--to lies before --from");
   auto where = Destination::open(arguments, typescript);
   if (!where) return complain(where.error());
+  tell_viewed(context, found->directory, found->name, format::View::kExport);
 
   (*reader)->leave_out_holes(true);
   std::uint64_t whole = 0;

@@ -40,11 +40,4 @@ Result<Found> find_session(const Context& context, const std::string& session) {
   return found;
 }
 
-Result<std::unique_ptr<format::RecordingReader>> open_session(const Context& context,
-                                                              const std::string& session) {
-  auto found = find_session(context, session);
-  if (!found) return std::move(found).error();
-  return format::RecordingReader::open(found->path);
-}
-
 }  // namespace opelog::cli

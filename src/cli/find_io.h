@@ -1,7 +1,6 @@
 // Which recording a SESSION argument means.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "cli/context_io.h"
@@ -18,8 +17,5 @@ struct Found {
 
 /// A path (with a slash, or of a file that exists) or the unique beginning of a name or id.
 Result<Found> find_session(const Context& context, const std::string& session);
-
-Result<std::unique_ptr<format::RecordingReader>> open_session(const Context& context,
-                                                              const std::string& session);
 
 }  // namespace opelog::cli

@@ -8,8 +8,11 @@
 #include <memory>
 
 #include "cli/commands_io.h"
+#include "cli/control_answer.h"
+#include "cli/control_client_io.h"
 #include "cli/ledger_place_io.h"
 #include "core/clock_io.h"
+#include "core/fact.h"
 #include "core/fd_io.h"
 #include "format/json_text.h"
 #include "seal/base64.h"
@@ -22,6 +25,8 @@ namespace {
 constexpr const char* kLedgerKey = "/var/lib/opelog/ledger.key";
 constexpr const char* kAuditors = "opelog-audit";
 constexpr std::size_t kMaxPinsBytes = 1 << 20;
+/// Two syncs of the key file and a checkpoint, on a slow disk.
+constexpr std::chrono::seconds kRotatePatience{30};
 
 struct KeyArguments {
   std::string ledger, file, key, key_file = kLedgerKey;
@@ -38,7 +43,7 @@ std::string shown_text(const seal::LedgerKeysShown& keys, const seal::LedgerVerd
   if (ledger.last)
     out += "With what was seen so far, so that a ledger rolled back shows:\n  " + keys.first + " " +
            std::to_string(ledger.last->size) + " " + seal::to_base64(ledger.last->root) + "\n";
-  return out + "For C2SP witnesses, the key of the host's own signatures:\n  " + keys.log + "\n";
+  return out + "For C2SP witnesses, the key of the host's own signatures:\n  " + ledger.log + "\n";
 }
 
 ExitCode run_show(const KeyArguments& arguments, const Context& context) {
@@ -50,9 +55,33 @@ ExitCode run_show(const KeyArguments& arguments, const Context& context) {
   if (!ledger) return complain(ledger.error());
   if (!arguments.json) return print(shown_text(*keys, *ledger));
   format::JsonObject json;
-  json.text("pin", keys->first).text("log", keys->log).boolean("pinned", ledger->pinned);
+  json.text("pin", keys->first).text("log", ledger->log).boolean("pinned", ledger->pinned);
   if (ledger->last)
     json.number_u("size", ledger->last->size).text("root", seal::to_base64(ledger->last->root));
+  return print(std::move(json).take() + "\n");
+}
+
+// ---- rotate
+
+std::string rotated_text(const std::string& log, const std::string& former, const std::string& size) {
+  return "The host's own signatures are made by a new key from now on:\n  " + log +
+         "\nGive it to every C2SP witness and whoever follows this ledger in place of the one before:\n  " +
+         former + "\nThe checkpoint of " + size +
+         " entries is signed by both, so a witness that holds the one can check the other.\n"
+         "Pins stay as they are: they hold the first epoch's key, and the chain from it goes on.\n";
+}
+
+ExitCode run_rotate(const KeyArguments& arguments, const Context& context) {
+  auto client = ControlClient::connect(context.control, kRotatePatience);
+  if (!client) return complain(client.error());
+  auto packets = client->ask(encode_request("rotate-key"));
+  if (!packets) return complain(packets.error());
+  const format::JsonValue& answer = packets->back();
+  const std::string log = answer.text_or("log", ""), former = answer.text_or("former", "");
+  const std::uint64_t size = answer.number_u_or("size", 0);
+  if (!arguments.json) return print(rotated_text(printable(log), printable(former), std::to_string(size)));
+  format::JsonObject json;
+  json.text("log", log).text("former", former).number_u("size", size);
   return print(std::move(json).take() + "\n");
 }
 
@@ -119,7 +148,7 @@ ExitCode run_pin(const KeyArguments& arguments) {
 void add_key(CLI::App& app, const Context& context, int& exit) {
   auto arguments = std::make_shared<KeyArguments>();
   auto* command =
-      app.add_subcommand("key", "The keys that prove the ledger: show them, pin them, make a ledger");
+      app.add_subcommand("key", "The keys that prove the ledger: show, pin, rotate them, make a ledger");
   command->require_subcommand(1);
   auto* show = command->add_subcommand("show", "The host's public keys, and what the ledger holds now");
   show->add_option("--ledger", arguments->ledger, "Directory of the ledger instead of the policy's")
@@ -141,13 +170,29 @@ void add_key(CLI::App& app, const Context& context, int& exit) {
       ->required();
   pin->add_option("--file", arguments->file, "Instead of ~/.config/opelog/pins")->type_name("FILE");
   pin->callback([arguments, &exit] { exit = run_pin(*arguments); });
+  auto* rotate = command->add_subcommand(
+      "rotate", "Another key for the host's own signatures, which witnesses follow (root)");
+  rotate->add_flag("--json", arguments->json, "One object");
+  rotate->footer(
+      "For when a copy of ledger.key has leaked, or the host was cloned. The ledger names the new key, and "
+      "the "
+      "next\n"
+      "checkpoint is signed by both. Pins stay valid. Whoever has the copy can still go on with a ledger of "
+      "his "
+      "own\n"
+      "from the epoch it holds: beside the real one that is ledger-forked.\n"
+      "\n"
+      "Example:\n"
+      "  opelog key rotate --json | jq -r .log\n");
+  rotate->callback([arguments, &context, &exit] { exit = run_rotate(*arguments, context); });
   command->footer(
       "A pin on the host itself protects against everybody but its root: keep one elsewhere as well.\n"
       "\n"
       "Examples:\n"
       "  opelog key show                                     on the host\n"
       "  opelog key pin 'opelog/3d12…/epoch+97dc25bc+AbJc…'     on the auditor's machine\n"
-      "  opelog key pin --file /etc/opelog/pins 'opelog/…'      for all auditors of this host\n");
+      "  opelog key pin --file /etc/opelog/pins 'opelog/…'      for all auditors of this host\n"
+      "  opelog key rotate                                   after ledger.key has leaked\n");
 }
 
 }  // namespace opelog::cli

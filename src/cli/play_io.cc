@@ -7,6 +7,7 @@
 #include "cli/find_io.h"
 #include "cli/show_play_io.h"
 #include "cli/time_text.h"
+#include "cli/viewed_io.h"
 #include "replay/keys.h"
 #include "replay/read_session_io.h"
 
@@ -50,6 +51,7 @@ ExitCode run_play(const PlayArguments& arguments, const Context& context) {
   if (!found) return complain(found.error());
   auto reader = format::RecordingReader::open(found->path);
   if (!reader) return complain(reader.error());
+  tell_viewed(context, found->directory, found->name, format::View::kPlay);
   if (arguments.command > 0) {
     const auto commands = replay::read_commands(**reader).commands;
     const auto chosen = std::find_if(

@@ -11,6 +11,7 @@
 #include "cli/new_file_io.h"
 #include "cli/progress_io.h"
 #include "cli/time_text.h"
+#include "cli/viewed_io.h"
 #include "core/fd_io.h"
 #include "seal/evidence_io.h"
 #include "seal/host_verdict_io.h"
@@ -105,6 +106,7 @@ ExitCode run_prove(const ProveArguments& arguments, const Context& context) {
 
   auto proof = seal::prove_by_ledger(place->directory, *ledger, found->name, session_of(*ledger, *verdict));
   if (!proof) return complain(proof.error());
+  tell_viewed(context, directory, found->name, format::View::kProve);
   {
     Progress progress(::isatty(STDERR_FILENO) == 1, seal::evidence_bytes(*proof, recording),
                       "writing the evidence");

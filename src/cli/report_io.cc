@@ -7,8 +7,10 @@
 #include "cli/csv_text.h"
 #include "cli/local_time_io.h"
 #include "cli/report_text.h"
+#include "cli/report_views_io.h"
 #include "cli/session_filter.h"
 #include "cli/table.h"
+#include "cli/viewed_io.h"
 #include "core/clock_io.h"
 #include "core/fact.h"
 #include "format/json_text.h"
@@ -23,7 +25,7 @@ struct ReportArguments {
   ReportFilter commands;
   std::string by;
   int status = -1;
-  bool json = false, csv = false;
+  bool json = false, csv = false, views = false;
 };
 
 ReportBy by_of(const std::string& word) {
@@ -182,6 +184,7 @@ ExitCode run_report(ReportArguments& arguments, const Context& context) {
     remark(*wrong);
     return kUsage;
   }
+  if (arguments.views) return report_views(context, filter, arguments.json, arguments.csv);
   arguments.commands.since = filter.since;
   arguments.commands.until = filter.until;
   if (arguments.status >= 0) arguments.commands.status = arguments.status;
@@ -190,6 +193,7 @@ ExitCode run_report(ReportArguments& arguments, const Context& context) {
   ExitCode worst = kOk;
   const auto sessions = sessions_of(*directory, filter, worst);
   if (!sessions) return complain(sessions.error());
+  tell_viewed(context, *directory, "", format::View::kReport);
   Report report(arguments);
   std::uint64_t missing = 0;
   for (const Listed& session : *sessions) {
@@ -231,23 +235,29 @@ void add_report(CLI::App& app, const Context& context, int& exit) {
       ->type_name("TIME");
   command->add_option("--until", arguments->filter.until, "Only commands begun then or earlier")
       ->type_name("TIME");
-  command->add_option("--client", arguments->filter.client, "Only from this address or range")
-      ->type_name("ADDRESS[/BITS]");
-  command->add_flag("-a,--all", arguments->commands.all,
-                    "Every process behind its command, and what shells ran for themselves");
-  command->add_option("-c,--command", arguments->commands.command, "Only what contains this, of all that ran")
-      ->type_name("TEXT");
+  auto* client = command->add_option("--client", arguments->filter.client, "Only from this address or range")
+                     ->type_name("ADDRESS[/BITS]");
+  auto* all = command->add_flag("-a,--all", arguments->commands.all,
+                                "Every process behind its command, and what shells ran for themselves");
+  auto* text = command
+                   ->add_option("-c,--command", arguments->commands.command,
+                                "Only what contains this, of all that ran")
+                   ->type_name("TEXT");
   auto* failed = command->add_flag("--failed", arguments->commands.failed,
                                    "Only what had an exit status other than 0, of all that ran");
-  command->add_option("--status", arguments->status, "Only those with this exit status (128 + signal)")
-      ->type_name("N")
-      ->check(CLI::Range(0, 255).description(""))
-      ->excludes(failed);
-  command->add_option("--by", arguments->by, "Sums instead of commands: by user, command or day")
-      ->type_name("WHAT")
-      ->check(CLI::IsMember({"user", "command", "day"}).description(""));
+  auto* status =
+      command->add_option("--status", arguments->status, "Only those with this exit status (128 + signal)")
+          ->type_name("N")
+          ->check(CLI::Range(0, 255).description(""))
+          ->excludes(failed);
+  auto* by = command->add_option("--by", arguments->by, "Sums instead of commands: by user, command or day")
+                 ->type_name("WHAT")
+                 ->check(CLI::IsMember({"user", "command", "day"}).description(""));
   auto* json = command->add_flag("--json", arguments->json, "An array of objects");
   command->add_flag("--csv", arguments->csv, kCsvHelp)->excludes(json);
+  auto* views = command->add_flag("--views", arguments->views,
+                                  "Instead: which auditor read what with opelog, as the ledger says");
+  for (auto* other : {client, all, text, failed, status, by}) views->excludes(other);
   command->footer(
       "Reads the recordings themselves; `opelog search --commands` asks the index. What was typed is read "
       "from\n"
@@ -260,7 +270,8 @@ void add_report(CLI::App& app, const Context& context, int& exit) {
       "Examples:\n"
       "  opelog report --since yesterday --failed\n"
       "  opelog report --user alice --command rm\n"
-      "  opelog report --by command --since '2026-11-01' --csv\n");
+      "  opelog report --by command --since '2026-11-01' --csv\n"
+      "  opelog report --views --since yesterday\n");
   command->callback([arguments, &context, &exit] { exit = run_report(*arguments, context); });
 }
 

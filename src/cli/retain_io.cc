@@ -140,7 +140,7 @@ class Retaining {
 
   Status ask(const std::string& request) {
     if (!client_) {
-      auto client = ControlClient::connect(context_.control, kRemoveSeconds);
+      auto client = ControlClient::connect(context_.control, std::chrono::seconds(kRemoveSeconds));
       if (!client) return std::move(client).error();
       client_ = std::make_unique<ControlClient>(std::move(*client));
     }

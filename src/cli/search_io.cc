@@ -7,6 +7,7 @@
 #include "cli/local_time_io.h"
 #include "cli/search_text.h"
 #include "cli/session_filter.h"
+#include "cli/viewed_io.h"
 #include "core/clock_io.h"
 
 namespace opelog::cli {
@@ -116,6 +117,7 @@ ExitCode run_search(const SearchArguments& arguments, const Context& context) {
   index::Search search(std::move(request), std::move(*pattern));
   auto plan = search.plan();
   if (!plan) return complain(plan.error());
+  tell_viewed(context, *directory, "", format::View::kSearch);
   state_what_is_missing(search, *plan, arguments);
 
   HitPrinter printer(arguments.json, context.directory);

@@ -4,11 +4,11 @@
 
 #include "cli/commands_io.h"
 #include "cli/csv_text.h"
-#include "cli/find_io.h"
 #include "cli/session_commands_text.h"
 #include "cli/session_text.h"
 #include "cli/table.h"
 #include "cli/time_text.h"
+#include "cli/viewed_io.h"
 #include "core/clock_io.h"
 #include "core/fact.h"
 
@@ -81,7 +81,7 @@ void remark_what_is_missing(const replay::SessionCommandList& list, const format
 }
 
 ExitCode run_commands(const CommandsArguments& arguments, const Context& context) {
-  auto reader = open_session(context, arguments.session);
+  auto reader = open_session(context, arguments.session, format::View::kCommands);
   if (!reader) return complain(reader.error());
   const format::SessionInfo info = (*reader)->info();
   const auto list = replay::read_commands(**reader);

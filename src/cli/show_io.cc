@@ -5,6 +5,7 @@
 #include "cli/find_io.h"
 #include "cli/session_text.h"
 #include "cli/time_text.h"
+#include "cli/viewed_io.h"
 #include "core/clock_io.h"
 #include "core/fact.h"
 #include "replay/read_session_io.h"
@@ -77,7 +78,7 @@ std::string lines_of(const format::RecordingSummary& s) {
 
 // The transcript, line by line; a full-screen program as its last screen in a frame.
 ExitCode print_transcript(const ShowArguments& arguments, const Context& context) {
-  auto reader = open_session(context, arguments.session);
+  auto reader = open_session(context, arguments.session, format::View::kShow);
   if (!reader) return complain(reader.error());
   const format::SessionInfo info = (*reader)->info();
   if ((*reader)->native() && !info.terminal) {
@@ -113,6 +114,7 @@ ExitCode run_show(const ShowArguments& arguments, const Context& context) {
   if (!found) return complain(found.error());
   const auto summary = format::summarise(found->directory, found->name);
   if (!summary) return complain(summary.error());
+  tell_viewed(context, found->directory, found->name, format::View::kShow);
   const ExitCode printed = print(arguments.json ? summary_json(*summary) + "\n" : lines_of(*summary));
   if (printed != kOk) return printed;
   if (summary->state == format::RecordingState::kCorrupt) return kInvalid;

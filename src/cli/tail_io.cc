@@ -4,6 +4,7 @@
 #include "cli/commands_io.h"
 #include "cli/find_io.h"
 #include "cli/show_play_io.h"
+#include "cli/viewed_io.h"
 
 namespace opelog::cli {
 namespace {
@@ -19,6 +20,7 @@ ExitCode run_tail(const TailArguments& arguments, const Context& context) {
   if (!found) return complain(found.error());
   auto reader = format::RecordingReader::open(found->path);
   if (!reader) return complain(reader.error());
+  tell_viewed(context, found->directory, found->name, format::View::kTail);
   replay::PlayOptions options;
   options.speed = 0;
   options.tail_lines = arguments.lines;

@@ -114,6 +114,7 @@ struct Policy {
   // seal:
   std::string seal_ledger = "/var/log/opelog-ledger";  ///< directory, absolute, no trailing slash
   bool seal_required = true;                           ///< no recording without an entry in the ledger
+  bool seal_viewed = true;                             ///< auditors' readings are entered
 
   // rules: first match wins; no match passes
   std::vector<Rule> rules;

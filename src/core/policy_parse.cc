@@ -38,6 +38,7 @@ constexpr Field<Policy> kRecordings[] = {
 constexpr Field<Policy> kSeal[] = {
     {"ledger", [](Reader& r, const YamlNode& n, Policy& p) { r.path(n, true, p.seal_ledger); }},
     {"required", [](Reader& r, const YamlNode& n, Policy& p) { r.flag(n, p.seal_required); }},
+    {"viewed", [](Reader& r, const YamlNode& n, Policy& p) { r.flag(n, p.seal_viewed); }},
 };
 
 constexpr Field<Match> kMatch[] = {

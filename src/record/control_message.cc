@@ -25,7 +25,7 @@ Error invalid(std::string what) {
 // Takes a flat object of strings and integers, each key once. No tree is built, nothing nests.
 class RequestReader : public nlohmann::json_sax<nlohmann::json> {
  public:
-  std::optional<std::string> op, session, recording, why;
+  std::optional<std::string> op, session, recording, why, what;
   std::optional<std::int64_t> seconds;
   std::string wrong;
 
@@ -50,6 +50,9 @@ class RequestReader : public nlohmann::json_sax<nlohmann::json> {
     } else if (name == "why") {
       target_ = &why;
       again = why.has_value();
+    } else if (name == "what") {
+      target_ = &what;
+      again = what.has_value();
     } else if (name == "seconds") {
       number_ = &seconds;
       again = seconds.has_value();
@@ -83,14 +86,25 @@ class RequestReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
-  bool fail(std::string what) {
-    if (wrong.empty()) wrong = std::move(what);
+  bool fail(std::string reason) {
+    if (wrong.empty()) wrong = std::move(reason);
     return false;
   }
   bool inside_ = false;
   std::optional<std::string>* target_ = nullptr;
   std::optional<std::int64_t>* number_ = nullptr;
 };
+
+// A reading of one recording, or of many.
+Result<ControlRequest> viewed_of(const RequestReader& reader) {
+  const auto what = format::parse_view(reader.what.value_or(""));
+  if (!what)
+    return invalid("viewed needs \"what\": play, show, tail, commands, export, prove, search or report");
+  const std::string recording = reader.recording.value_or("");
+  if (format::is_of_many(*what) ? !recording.empty() : !format::is_recording_name(recording))
+    return invalid("viewed needs \"recording\", a recording's name; none for search and report");
+  return ControlRequest(ViewedRequest{recording, *what});
+}
 
 std::string cut(const std::string& text) {
   return text.size() <= kMaxText ? text : text.substr(0, kMaxText) + "...";
@@ -119,7 +133,10 @@ Result<ControlRequest> decode_request(std::string_view packet) {
   if (reader.session && op != "kill") return invalid("\"session\" belongs to kill");
   if (reader.seconds && op != "thaw") return invalid("\"seconds\" belongs to thaw");
   const bool removes = op == "prune" || op == "compressed";
-  if (reader.recording && !removes) return invalid("\"recording\" belongs to prune and compressed");
+  if (reader.recording && !removes && op != "viewed")
+    return invalid("\"recording\" belongs to prune, compressed and viewed");
+  if (reader.what && op != "viewed") return invalid("\"what\" belongs to viewed");
+  if (op == "viewed") return viewed_of(reader);
   if (reader.why && op != "prune") return invalid("\"why\" belongs to prune");
   if (op == "status") return ControlRequest(StatusRequest{});
   if (op == "sessions") return ControlRequest(SessionsRequest{});
@@ -127,6 +144,7 @@ Result<ControlRequest> decode_request(std::string_view packet) {
   if (op == "reopen-log") return ControlRequest(ReopenLogRequest{});
   if (op == "freeze") return ControlRequest(FreezeRequest{});
   if (op == "dump") return ControlRequest(DumpRequest{});
+  if (op == "rotate-key") return ControlRequest(RotateKeyRequest{});
   if (op == "kill") {
     if (!reader.session || reader.session->empty()) return invalid("kill needs \"session\"");
     if (reader.session->size() > kMaxSession) return invalid("\"session\" is too long");
@@ -153,14 +171,16 @@ Result<ControlRequest> decode_request(std::string_view packet) {
 }
 
 const char* request_word(const ControlRequest& request) noexcept {
-  static constexpr const char* kWords[] = {"status", "sessions", "kill", "reload", "reopen-log",
-                                           "thaw",   "freeze",   "dump", "prune",  "compressed"};
+  static constexpr const char* kWords[] = {"status",     "sessions",   "kill",       "reload",
+                                           "reopen-log", "thaw",       "freeze",     "dump",
+                                           "prune",      "compressed", "rotate-key", "viewed"};
   static_assert(std::size(kWords) == std::variant_size_v<ControlRequest>);
   return kWords[request.index()];
 }
 
 bool needs_root(const ControlRequest& request) noexcept {
-  return !std::holds_alternative<StatusRequest>(request) && !std::holds_alternative<SessionsRequest>(request);
+  return !std::holds_alternative<StatusRequest>(request) &&
+         !std::holds_alternative<SessionsRequest>(request) && !std::holds_alternative<ViewedRequest>(request);
 }
 
 Packets encode_status(const StatusAnswer& status) {
@@ -279,6 +299,13 @@ Packets encode_files(std::int64_t files) {
 }
 Packets encode_bytes(std::int64_t bytes) {
   return {finish(JsonObject().boolean("ok", true).number("bytes", bytes))};
+}
+Packets encode_rotated(const RotatedKeyAnswer& keys) {
+  return {finish(JsonObject()
+                     .boolean("ok", true)
+                     .text("log", cut(keys.log))
+                     .text("former", cut(keys.former))
+                     .number_u("size", keys.size))};
 }
 Packets encode_ok() {
   return {finish(JsonObject().boolean("ok", true))};

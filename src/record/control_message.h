@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/result.h"
 #include "format/retention.h"
+#include "format/view_word.h"
 
 namespace opelog::record {
 
@@ -44,9 +45,15 @@ struct PruneRequest {
 struct CompressedRequest {
   std::string recording;
 };
-using ControlRequest =
-    std::variant<StatusRequest, SessionsRequest, KillRequest, ReloadRequest, ReopenLogRequest, ThawRequest,
-                 FreezeRequest, DumpRequest, PruneRequest, CompressedRequest>;
+struct RotateKeyRequest {};
+/// What whoever asks has begun to read; who that is, the socket says.
+struct ViewedRequest {
+  std::string recording;  ///< base name; "" where it is of many
+  format::View what = format::View::kPlay;
+};
+using ControlRequest = std::variant<StatusRequest, SessionsRequest, KillRequest, ReloadRequest,
+                                    ReopenLogRequest, ThawRequest, FreezeRequest, DumpRequest, PruneRequest,
+                                    CompressedRequest, RotateKeyRequest, ViewedRequest>;
 
 /// Code::kInvalid with what is wrong.
 Result<ControlRequest> decode_request(std::string_view packet);
@@ -84,6 +91,12 @@ struct StatusAnswer {
   std::vector<Degraded> degraded;
 };
 
+/// The key of the host's own signatures, and how many entries the checkpoint counts that both signed.
+struct RotatedKeyAnswer {
+  std::string log, former;
+  std::uint64_t size = 0;
+};
+
 struct SessionRow {
   std::string id, name, user;
   std::uint32_t uid = 0;
@@ -104,6 +117,7 @@ Packets encode_killed(const std::string& session);
 Packets encode_reloaded(const std::string& digest);
 Packets encode_files(std::int64_t files);  ///< of thaw and freeze
 Packets encode_bytes(std::int64_t bytes);  ///< of prune and compressed: removed
+Packets encode_rotated(const RotatedKeyAnswer& keys);
 Packets encode_ok();
 Packets encode_error(const Error& error);
 

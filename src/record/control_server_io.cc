@@ -153,6 +153,10 @@ class ControlServer::Connection {
       const auto reopened = handler.reopen_log();
       return reopened ? encode_ok() : encode_error(reopened.error());
     }
+    if (const auto* viewed = std::get_if<ViewedRequest>(&request)) {
+      const auto entered = handler.viewed(asker_.uid, viewed->recording, viewed->what);
+      return entered ? encode_ok() : encode_error(entered.error());
+    }
     if (const auto* thaw = std::get_if<ThawRequest>(&request))
       handler.thaw(thaw->seconds, later<std::int64_t>(encode_files));
     else if (std::holds_alternative<FreezeRequest>(request))
@@ -161,6 +165,8 @@ class ControlServer::Connection {
       handler.prune(prune->recording, prune->why, later<std::int64_t>(encode_bytes));
     else if (const auto* compressed = std::get_if<CompressedRequest>(&request))
       handler.compressed(compressed->recording, later<std::int64_t>(encode_bytes));
+    else if (std::holds_alternative<RotateKeyRequest>(request))
+      handler.rotate_key(later<RotatedKeyAnswer>(encode_rotated));
     else
       handler.reload(later<std::string>(encode_reloaded));
     return std::nullopt;

@@ -42,6 +42,9 @@ class ControlHandler {
   virtual void prune(const std::string& recording, format::PruneReason why,
                      Reply<std::int64_t> reply) = 0;                                     ///< bytes
   virtual void compressed(const std::string& recording, Reply<std::int64_t> reply) = 0;  ///< bytes
+  /// `uid` is the kernel's word.
+  virtual Status viewed(uid_t uid, const std::string& recording, format::View what) = 0;
+  virtual void rotate_key(Reply<RotatedKeyAnswer> reply) = 0;
 };
 
 struct ControlLimits {

@@ -19,7 +19,7 @@ constexpr std::string_view kCheckpointsMember = "checkpoints";
 /// A longer `proof.json` is none.
 constexpr std::size_t kMaxProofBytes = 1 << 20;
 /// Entries in one file: those of a session are six at most, the others are of keys.
-constexpr std::size_t kMaxProvenEntries = 64;
+constexpr std::size_t kMaxProvenEntries = 512;
 
 struct ProvenEntry {
   std::string line;          ///< as it stands in the ledger, without LF

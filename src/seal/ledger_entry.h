@@ -80,6 +80,8 @@ struct ViewedEntry {
   std::uint32_t uid = 0;
   std::string what;
 };
+/// `what` of a gap: readings that were too many to be entered.
+constexpr const char* kGapOfViews = "viewed";
 struct LedgerGapEntry {
   std::string what, why;
   std::uint64_t count = 0;

@@ -70,8 +70,34 @@ void take_entry(LedgerState& state, std::string_view line) {
     std::erase_if(state.open, [&](const auto& session) { return session.second == pruned->recording; });
   } else if (const auto* key = std::get_if<KeyEntry>(&entry->body)) {
     if (index == 0) state.first = key->next;
+    state.log = key->log;
+    state.log_at = index;
   }
   state.stopped = std::holds_alternative<ShutdownEntry>(entry->body);
+}
+
+// What is stored of a log key to come: it takes the other's place, or did already, or was never named.
+Status continue_log(KeyFile& file, const LedgerState& state, const std::string& origin, StoredKeys& stored) {
+  const auto is_named = [&](const SigningKey& key) {
+    return encode_verifier_key(log_key(origin, key.public_key())) == state.log;
+  };
+  if (stored.coming_log && is_named(*stored.coming_log)) {
+    if (stored.log && !is_named(*stored.log)) return {};  // both sign once more
+    // A power cut as it took the other's place; what both signed was on the disk before.
+    if (!stored.log) {
+      if (auto saved = file.save_log(*stored.coming_log); !saved) return saved;
+      stored.log = std::move(stored.coming_log);
+    }
+  }
+  if (!stored.log) {
+    auto log = SigningKey::generate();
+    if (!log) return std::move(log).error();
+    if (auto saved = file.save_log(*log); !saved) return saved;
+    stored.log = std::move(*log);
+  }
+  if (!stored.coming_log) return {};
+  stored.coming_log.reset();
+  return file.erase_coming_log();
 }
 
 Result<SigningKey> make_epoch(KeyFile& file, std::uint64_t number) {
@@ -173,15 +199,10 @@ Result<LedgerState> recover_ledger(const LedgerFiles& files, const std::string& 
   return state;
 }
 
-Result<ContinuedKeys> continue_keys(KeyFile& file, const LedgerState& state) {
+Result<ContinuedKeys> continue_keys(KeyFile& file, const LedgerState& state, const std::string& origin) {
   auto stored = file.load();
   if (!stored) return std::move(stored).error();
-  if (!stored->log) {
-    auto log = SigningKey::generate();
-    if (!log) return std::move(log).error();
-    if (auto saved = file.save_log(*log); !saved) return std::move(saved).error();
-    stored->log = std::move(*log);
-  }
+  if (auto log = continue_log(file, state, origin, *stored); !log) return std::move(log).error();
   const std::uint64_t epoch = state.last ? state.last->epoch + 1 : 1;
   const std::optional<PublicKey> wanted = state.last ? std::optional(state.last->next) : state.first;
   std::optional<SigningKey> current, next;
@@ -205,8 +226,10 @@ Result<ContinuedKeys> continue_keys(KeyFile& file, const LedgerState& state) {
     if (!key) return std::move(key).error();
     next = std::move(*key);
   }
-  return ContinuedKeys{
-      {epoch, std::move(*current), std::move(*next), std::move(*stored->log)}, lost, made_new};
+  return ContinuedKeys{{epoch, std::move(*current), std::move(*next), std::move(*stored->log),
+                        std::move(stored->coming_log), state.log_at},
+                       lost,
+                       made_new};
 }
 
 }  // namespace opelog::seal

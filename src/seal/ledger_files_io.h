@@ -46,18 +46,21 @@ struct LedgerState {
   std::map<std::uint64_t, std::string> open;  ///< sessions neither closed nor crashed: number to recording
   std::optional<PublicKey> first;             ///< entry 0: signs epoch 1
   std::optional<Checkpoint> last;             ///< the last checkpoint
-  std::string damage;                         ///< why the files cannot be what a writer left; "" if they are
+  std::string log;           ///< verifier key of the last key entry: the host's own signatures
+  std::uint64_t log_at = 0;  ///< that entry
+  std::string damage;        ///< why the files cannot be what a writer left; "" if they are
 };
 
 /// Reads both files whole, and closes a torn end.
 Result<LedgerState> recover_ledger(const LedgerFiles& files, const std::string& origin);
 
-/// The keys to go on with, made where there are none. `lost`: they are new and nothing links them to the
-/// chain so far; `made`: they are new because the ledger is.
+/// The keys to go on with, made where there are none; a rotation of the log key that a crash interrupted goes
+/// on where the ledger names its key, and has not been otherwise. `lost`: they are new and nothing links them
+/// to the chain so far; `made`: they are new because the ledger is.
 struct ContinuedKeys {
   LedgerKeys keys;
   bool lost = false, made = false;
 };
-Result<ContinuedKeys> continue_keys(KeyFile& file, const LedgerState& state);
+Result<ContinuedKeys> continue_keys(KeyFile& file, const LedgerState& state, const std::string& origin);
 
 }  // namespace opelog::seal

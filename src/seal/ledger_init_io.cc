@@ -44,7 +44,7 @@ Result<LedgerKeysShown> make_ledger(const std::string& directory, const std::str
     return Error{Code::kExists, directory + ": there is a ledger; see: opelog key show", 0};
   auto keys_file = KeyFile::open(key_file);
   if (!keys_file) return std::move(keys_file).error();
-  auto keys = continue_keys(*keys_file, *state);
+  auto keys = continue_keys(*keys_file, *state, origin);
   if (!keys) return std::move(keys).error();
   const KeyEntry key{encode_verifier_key(log_key(origin, keys->keys.log.public_key())), keys->keys.epoch,
                      keys->keys.current.public_key(), "init"};

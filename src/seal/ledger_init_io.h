@@ -11,7 +11,7 @@ namespace opelog::seal {
 
 struct LedgerKeysShown {
   std::string first;  ///< verifier key of the first epoch: what is pinned
-  std::string log;    ///< of the host's own signatures
+  std::string log;    ///< of the host's own signatures, as the ledger began
 };
 
 /// From the first entry. Code::kNotFound if there is no ledger.

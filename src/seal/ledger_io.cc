@@ -28,7 +28,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(Loop& loop, FactSink facts, const L
   const std::string origin = origin_of(start.place.host_id);
   auto state = recover_ledger(*files, origin);
   if (!state) return std::move(state).error();
-  auto keys = continue_keys(*key_file, *state);
+  auto keys = continue_keys(*key_file, *state, origin);
   if (!keys) return std::move(keys).error();
   auto entries = duplicate(files->entries.get());
   if (!entries) return std::move(entries).error();
@@ -37,7 +37,8 @@ Result<std::unique_ptr<Ledger>> Ledger::open(Loop& loop, FactSink facts, const L
 
   const bool clean = state->stopped;
   const std::string damage = state->damage;
-  const KeyEntry key{encode_verifier_key(log_key(origin, keys->keys.log.public_key())), keys->keys.epoch,
+  const SigningKey& log = keys->keys.coming_log ? *keys->keys.coming_log : keys->keys.log;
+  const KeyEntry key{encode_verifier_key(log_key(origin, log.public_key())), keys->keys.epoch,
                      keys->keys.current.public_key(), keys->made ? "init" : "lost"};
   const std::string pin = encode_verifier_key(epoch_key(origin, key.next));
   auto signer = std::make_unique<LedgerSigner>(std::move(*entries), std::move(*checkpoints),
@@ -174,11 +175,7 @@ Result<format::Sealing> Ledger::open_session(const format::SessionInfo& info, co
 
 void Ledger::sign() {
   if (signing_) return;
-  if (auto put = settle_debts(); !put) {
-    failed(put.error());
-    sign_timer_->start(kSignRetryMs);
-    return;
-  }
+  if (auto put = settle_debts(); !put) return signed_until(std::move(put).error());
   if (signed_ >= tree_.size()) return;
   signing_ = true;
   auto result = std::make_shared<Result<std::uint64_t>>(std::uint64_t{0});
@@ -197,14 +194,81 @@ void Ledger::sign() {
   signed_until(queued.error());
 }
 
+// ---- rotation of the log key; the order of its steps is in ledger_signer_io.h
+
+void Ledger::rotate_log(std::function<void(Result<RotatedLog>)> reply) {
+  if (rotating_) return reply(Error{Code::kExists, "the key is being rotated already", 0});
+  rotating_ = std::move(reply);
+  draw_log();
+}
+
+void Ledger::end_rotation(Result<RotatedLog> result) {
+  rotated_at_.reset();
+  if (auto reply = std::exchange(rotating_, nullptr)) reply(std::move(result));
+}
+
+// Again after each checkpoint, until the signer is free and owes no former rotation its checkpoint.
+void Ledger::draw_log() {
+  if (!rotating_ || rotated_at_ || signing_ || !sign_timer_) return;
+  if (signer_->keys().coming_log) return sign();
+  signing_ = true;
+  auto drawn = std::make_shared<Status>();
+  auto queued = run_work(
+      loop_, [signer = signer_, drawn] { *drawn = signer->draw_log(); },
+      [this, drawn, alive = alive_] {
+        if (!*alive) return;
+        signing_ = false;
+        if (!*drawn) {
+          failed(drawn->error());
+          end_rotation(drawn->error());
+        } else {
+          name_log();
+        }
+        if (sign_timer_) sign();
+      });
+  if (queued) return;
+  signing_ = false;
+  end_rotation(queued.error());
+}
+
+void Ledger::name_log() {
+  const LedgerKeys& keys = signer_->keys();
+  const std::string origin = signer_->origin();
+  rotated_.former = encode_verifier_key(log_key(origin, keys.log.public_key()));
+  rotated_.log = encode_verifier_key(log_key(origin, signer_->drawn()));
+  const std::uint64_t index = tree_.size();
+  auto entered = add_now(KeyEntry{rotated_.log, keys.epoch, keys.current.public_key(), "rotated"});
+  if (tree_.size() == index) return end_rotation(entered.error());
+  signer_->name_log(index);
+  rotated_at_ = index;
+}
+
 void Ledger::signed_until(const Result<std::uint64_t>& size) {
   if (!size) {
     failed(size.error());
+    if (rotated_at_)
+      end_rotation(
+          Error{size.error().code,
+                "the new key stands in the ledger; what both keys sign is still to come, and comes by "
+                "itself: " +
+                    size.error().message,
+                size.error().err});
+    else
+      end_rotation(size.error());
     if (sign_timer_) sign_timer_->start(kSignRetryMs);
     return;
   }
   problem_.clear();
   signed_ = *size;
+  if (rotated_at_ && signed_ > *rotated_at_) {
+    rotated_.size = signed_;
+    facts_({Level::kWarning,
+            "ledger-key-rotated",
+            "the host's signatures for witnesses are made by another key: " + rotated_.log,
+            {{"key", rotated_.log}, {"former", rotated_.former}}});
+    end_rotation(rotated_);
+  }
+  draw_log();
   if (sign_timer_ && signed_ < tree_.size() && !sign_timer_->active())
     sign_timer_->start(kCheckpointUs / kUsPerMs);
 }

@@ -37,6 +37,12 @@ struct LedgerStart {
   std::string boot_id, version;
 };
 
+/// Verifier keys of the host's own signatures, and how many entries the checkpoint counts that both signed.
+struct RotatedLog {
+  std::string log, former;
+  std::uint64_t size = 0;
+};
+
 class Ledger {
  public:
   /// Opens or makes the ledger, and enters the start. What went wrong before is entered too and stated.
@@ -51,6 +57,9 @@ class Ledger {
   /// The same for what must not happen without its entry. An error: it is not in the file, or only in part
   /// (the rest is owed).
   Status add_now(EntryBody body);
+  /// Another log key: its entry, and a checkpoint by both keys. The reply comes once that is on the disk, in
+  /// a later turn; an error that says so leaves a rotation that goes on by itself.
+  void rotate_log(std::function<void(Result<RotatedLog>)> reply);
   /// For RecordingWriter's `opened`. An error: the file takes nothing.
   Result<format::Sealing> open_session(const format::SessionInfo& info, const std::string& recording);
 
@@ -79,6 +88,9 @@ class Ledger {
   Status enter_now(const std::string& line);
   void entered(const std::string& line, const std::string& owed);
   void sign();
+  void draw_log();
+  void name_log();
+  void end_rotation(Result<RotatedLog> result);
   void signed_until(const Result<std::uint64_t>& size);
   void tick();
   void failed(const Error& error);
@@ -94,7 +106,10 @@ class Ledger {
   std::string owed_;
   std::uint64_t dropped_ = 0;
   std::string problem_;
-  bool signing_ = false;
+  bool signing_ = false;  ///< a thread has the signer
+  std::function<void(Result<RotatedLog>)> rotating_;
+  std::optional<std::uint64_t> rotated_at_;  ///< entry of the key that `rotating_` waits for
+  RotatedLog rotated_;
   MonoUs last_entry_ = 0;
   std::int64_t clocks_apart_ = 0;
   std::unique_ptr<Timer> sign_timer_, tick_;

@@ -16,7 +16,7 @@ namespace opelog::seal {
 namespace {
 
 constexpr char kMagic[8] = {'o', 'p', 'e', 'l', 'o', 'g', 'k', '1'};
-constexpr unsigned kLogSlot = 2;
+constexpr unsigned kLogSlot = 2, kComingLogSlot = 3;
 
 // One key as it lies on the disk; a slot that a power cut spoiled does not fit its check.
 struct Slot {
@@ -60,7 +60,7 @@ Result<KeyFile> KeyFile::open(const std::string& path) {
 
 Result<StoredKeys> KeyFile::load() const {
   StoredKeys keys;
-  for (unsigned i = 0; i <= kLogSlot; ++i) {
+  for (unsigned i = 0; i <= kComingLogSlot; ++i) {
     Slot slot{};
     const ssize_t got = ::pread(fd_.get(), &slot, sizeof slot, static_cast<off_t>(i * sizeof slot));
     if (got < 0) return error_from_errno(errno, path_);
@@ -70,6 +70,8 @@ Result<StoredKeys> KeyFile::load() const {
     if (!key) return std::move(key).error();
     if (i == kLogSlot)
       keys.log = std::move(*key);
+    else if (i == kComingLogSlot)
+      keys.coming_log = std::move(*key);
     else
       keys.epochs[i] = StoredKeys::Epoch{slot.number, std::move(*key)};
   }
@@ -84,10 +86,14 @@ Status KeyFile::save(unsigned index, std::uint64_t number, const SigningKey& key
   slot.number = number;
   std::copy(secret.bytes.begin(), secret.bytes.end(), slot.secret);
   make_check(slot, slot.check);
-  const ssize_t put = ::pwrite(fd_.get(), &slot, sizeof slot, static_cast<off_t>(index * sizeof slot));
-  const int err = errno;
+  auto saved = put(index, &slot);
   ::explicit_bzero(&slot, sizeof slot);
-  if (put != sizeof slot) return error_from_errno(put < 0 ? err : ENOSPC, path_);
+  return saved;
+}
+
+Status KeyFile::put(unsigned index, const void* bytes) {
+  const ssize_t done = ::pwrite(fd_.get(), bytes, sizeof(Slot), static_cast<off_t>(index * sizeof(Slot)));
+  if (done != sizeof(Slot)) return error_from_errno(done < 0 ? errno : ENOSPC, path_);
   if (::fdatasync(fd_.get()) != 0) return error_from_errno(errno, path_);
   return {};
 }
@@ -98,6 +104,15 @@ Status KeyFile::save_epoch(std::uint64_t number, const SigningKey& key) {
 
 Status KeyFile::save_log(const SigningKey& key) {
   return save(kLogSlot, 0, key);
+}
+
+Status KeyFile::save_coming_log(const SigningKey& key) {
+  return save(kComingLogSlot, 0, key);
+}
+
+Status KeyFile::erase_coming_log() {
+  const Slot empty{};
+  return put(kComingLogSlot, &empty);
 }
 
 }  // namespace opelog::seal

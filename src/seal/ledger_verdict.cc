@@ -148,7 +148,9 @@ void LedgerVerifier::check_key(const KeyEntry& entry, std::uint64_t index) {
   if (index == 0) {
     verdict_.pinned = trusted;
     if (!trusted) found("unpinned", "the ledger's first key is not pinned", index);
-  } else if (entry.why != "rotated") {
+  } else if (entry.why == "rotated") {
+    return;  // of the log key: it changes nothing in the chain of epochs
+  } else {
     found("keys-lost", "the keys were made anew (" + entry.why + ") at entry " + std::to_string(index),
           index);
   }
@@ -177,6 +179,7 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
   if (entry.index == 0 && key == nullptr) found("ledger-altered", "the first entry names no key", 0);
   if (key != nullptr) {
     verdict_.keys.push_back(entry.index);
+    verdict_.log = key->log;
     if (verdict_.origin.empty()) {
       // No checkpoint yet: the host's own key says whose ledger it is.
       if (const auto log = parse_verifier_key(key->log)) verdict_.origin = log->name;

@@ -61,6 +61,7 @@ struct LedgerVerdict {
   std::map<std::string, std::uint64_t> by_recording;  ///< the last of each name
   std::map<std::string, Pruned> pruned_unsealed;      ///< recordings from before the ledger
   std::vector<std::uint64_t> keys;                    ///< indices of the key entries
+  std::string log;                                    ///< verifier key of the last of them
   bool pinned = false;
   /// What the findings come to, those too that were too many to be listed.
   Integrity damage = Integrity::kIntact;

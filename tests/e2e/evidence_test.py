@@ -1,5 +1,6 @@
 """Seals and ledger of real sessions: what `opelog verify` says of them, and of what root did to them."""
 
+import base64
 import json
 import re
 import time
@@ -8,7 +9,14 @@ import sandbox
 from scene import Scene
 
 
-class Evidence(Scene):
+class WithAnAuditor(Scene):
+    @classmethod
+    def prepare(cls):
+        cls.host.sh("useradd -m -G opelog-audit opelogtest-audit", check=True)
+
+    def as_auditor(self, *argv):
+        return self.host.run("setpriv", "--reuid", "opelogtest-audit", "--regid", "opelog-audit", "--init-groups", *argv)
+
     def one_session(self, *lines):
         self.seen = {r.name for r in self.host.recordings()}
         term = self.log_in()
@@ -20,6 +28,8 @@ class Evidence(Scene):
         self.wait_signed()
         return recording
 
+
+class Evidence(WithAnAuditor):
     def test_1_a_session_is_intact_once_the_key_is_pinned(self):
         recording = self.one_session("echo one")
         rc, verdict = self.verify()
@@ -32,9 +42,7 @@ class Evidence(Scene):
         # It plays as before.
         self.assertIn(b"one\r\n", recording.replay())
         # An auditor needs no root.
-        self.host.sh("useradd -m -G opelog-audit opelogtest-audit", check=True)
-        done = self.host.run("setpriv", "--reuid", "opelogtest-audit", "--regid", "opelog-audit", "--init-groups", "opelog",
-                             "verify", "--json")
+        done = self.as_auditor("opelog", "verify", "--json")
         self.assertEqual(done.rc, 0, done)
 
     def test_2_what_root_changes_is_named(self):
@@ -136,6 +144,127 @@ class Evidence(Scene):
         _, verdict = self.verify()
         self.assertEqual(verdict["ledger"]["integrity"], "intact")
         self.assertIn("off", [f["what"] for f in verdict["ledger"]["findings"]])
+
+
+    def test_8_another_log_key_and_the_old_pin_still_holds(self):
+        before = self.one_session("echo before")
+        self.pin_key()
+        seen = {r.name for r in self.host.recordings()}
+        term = self.log_in()
+        denied = self.as_auditor("opelog", "key", "rotate")
+        self.assertEqual((denied.rc, denied.out), (4, b""), denied)
+        self.assertIn(b"only root may ask for rotate-key", denied.err)
+        shown = json.loads(self.host.opelog("key", "show", "--json", check=True).out)
+        rotated = json.loads(self.host.opelog("key", "rotate", "--json", check=True).out)
+        self.assertEqual(rotated["former"], shown["log"])
+        self.assertNotEqual(rotated["log"], shown["log"])
+        after = json.loads(self.host.opelog("key", "show", "--json", check=True).out)
+        self.assertEqual((after["log"], after["pin"], after["pinned"]), (rotated["log"], shown["pin"], True))
+        self.host.daemon.wait_log("ledger-key-rotated: .*" + re.escape(rotated["log"]))
+        # The checkpoint that hands over has three signatures, others two.
+        self.assertEqual(self.log_out(term), 0)
+        self.seen = seen
+        [over_it] = self.new_recordings()
+        behind = self.one_session("echo behind")
+        notes = re.split(r"(?m)(?=^opelog/[0-9a-f]+\n)", self.host.read("/var/log/opelog-ledger/checkpoints").decode())
+        signers = {int(n.split("\n")[1]): [line.split(" ")[1:] for line in n.split("\n\n")[1].splitlines()] for n in notes if n}
+        host_id = rotated["log"].split("+")[0]
+        self.assertEqual([name for name, _ in signers[rotated["size"]]], [host_id + "/epoch", host_id, host_id])
+        self.assertEqual([size for size, names in signers.items() if len(names) > 2], [rotated["size"]])
+        # The first four bytes of a signature name its key.
+        said = {size: [base64.b64decode(value)[:4].hex() for name, value in lines if name == host_id] for size, lines in signers.items()}
+        old, new = (key.split("+")[1] for key in (rotated["former"], rotated["log"]))
+        for size, keys in said.items():
+            wanted = [old] if size < rotated["size"] else [old, new] if size == rotated["size"] else [new]
+            self.assertEqual(keys, wanted, size)
+        # All of it by the pin from before, after another start too, here and in evidence files.
+        self.host.daemon.process.signal(15)
+        self.host.daemon.process.wait()
+        gone = self.host.opelog("key", "rotate")
+        self.assertEqual(gone.rc, 6, gone)
+        self.assertIn(b"the daemon does not answer", gone.err)
+        self.host.start_daemon(self.policy, self.daemon)
+        self.wait_signed()
+        _, verdict = self.verify()
+        self.assertEqual(verdict["ledger"]["integrity"], "intact")
+        for recording in (before, over_it, behind):
+            self.assertEqual(self.verdict_of(verdict, recording.name), ("intact", "complete", []))
+            file = f"/tmp/{recording.name}.evidence"
+            self.host.opelog("prove", recording.name, "-o", file, check=True)
+            self.assertEqual(self.host.opelog("verify", file).rc, 0)
+        self.assertIn('"why\\":\\"rotated', self.host.sh(f"tar -xOf {file} proof.json", check=True).out.decode())
+
+
+class Views(WithAnAuditor):
+    def setUp(self):
+        super().setUp()
+        self.told = len(self.views())
+
+    def views(self):
+        return json.loads(self.host.opelog("report", "--views", "--json", check=True).out)
+
+    def new_views(self):
+        return [(v["user"], v["what"], v["recording"]) for v in self.views()[self.told:]]
+
+    def test_1_who_reads_stands_in_the_ledger(self):
+        recording = self.one_session("echo read me")
+        self.pin_key()
+        name = recording.name
+        self.assertIn(b"read me", self.as_auditor("opelog", "play", name).out)
+        for command in (["show", name], ["show", "--text", name], ["tail", name], ["commands", name], ["play", f"/var/log/ope_log/{name}.log"],
+                        ["export", "--format", "text", name], ["prove", "-o", "-", name], ["search", "--scan", "read me"], ["report"],
+                        ["ls"], ["verify"], ["report", "--views"]):
+            done = self.as_auditor("opelog", *command)
+            self.assertEqual((done.rc, b"note:" in done.err), (0, False), done)
+        wanted = [("opelogtest-audit", what, name) for what in ("play", "show", "tail", "commands", "export", "prove")]
+        self.assertEqual(self.new_views(), wanted + [("opelogtest-audit", what, "") for what in ("search", "report")])
+        # Another place is nobody's business here.
+        self.host.sh(f"mkdir -m 755 /tmp/copy && cp /var/log/ope_log/{name}.* /tmp/copy", check=True)
+        self.host.opelog("show", "--directory", "/tmp/copy", name, check=True)
+        self.assertEqual(len(self.new_views()), 8)
+        self.host.opelog("show", name, check=True)
+        self.assertEqual(self.new_views()[8:], [("root", "show", name)])
+        self.assertRegex(self.host.opelog("report", "--views").out.decode(), rf"opelogtest-audit +prove +{re.escape(name)}\n")
+        csv = self.host.opelog("report", "--views", "--csv", "--user", "root").out.decode()
+        self.assertRegex(csv, rf'^time,user,uid,recording,what\r\n"[^"]+","root",0,"{re.escape(name)}","show"\r\n$')
+        self.wait_signed()
+        rc, verdict = self.verify()
+        self.assertEqual((rc, verdict["ledger"]["findings"]), (0, []))
+
+    def test_2_nobody_reads_in_anothers_name(self):
+        code = ("import json, socket\n"
+                "for extra in ({'uid': 0}, {'user': 'root'}, {'recording': '../x'}, {'what': 'cat'}, {}):\n"
+                "    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect('/run/opelog/control.sock')\n"
+                "    s.send(json.dumps({'op': 'viewed', 'recording': 'x_20261122140509_y', 'what': 'play', **extra}).encode())\n"
+                "    print(json.loads(s.recv(65536)).get('code', 'ok'))\n")
+        done = self.as_auditor("python3", "-c", code)
+        self.assertEqual(done.out.split(), [b"invalid"] * 4 + [b"ok"], done)
+        self.assertEqual(self.new_views(), [("opelogtest-audit", "play", "x_20261122140509_y")])
+
+    def test_3_the_policy_may_leave_it_out(self):
+        recording = self.one_session("echo quiet")
+        self.host.write("/etc/opelog/opelog.yaml", self.policy + "seal: { viewed: false }\n")
+        self.host.opelog("reload", check=True)
+        self.assertEqual(self.as_auditor("opelog", "show", recording.name).err, b"")
+        # Also of one whose opelog reads another policy: the daemon's counts.
+        self.host.write("/tmp/other.yaml", self.policy)
+        self.assertEqual(self.as_auditor("opelog", "--config", "/tmp/other.yaml", "tail", recording.name).err, b"")
+        self.assertEqual(self.new_views(), [])
+        self.host.write("/etc/opelog/opelog.yaml", self.policy)
+        self.host.opelog("reload", check=True)
+
+    def test_4_without_the_daemon_one_reads_on_and_is_told(self):
+        recording = self.one_session("echo alone")
+        self.host.daemon.process.signal(15)
+        self.host.daemon.process.wait()
+        done = self.as_auditor("opelog", "play", recording.name)
+        self.assertEqual(done.rc, 0, done)
+        self.assertIn(b"alone", done.out)
+        self.assertRegex(done.err, rb"(?m)^opelog: note: the ledger will not say that this was read: the daemon does not answer")
+        self.host.sh(f"mkdir -m 755 /tmp/taken && cp /var/log/ope_log/{recording.name}.* /tmp/taken", check=True)
+        self.assertEqual(self.host.opelog("play", f"/tmp/taken/{recording.name}").err, b"")
+        self.assertEqual(self.new_views(), [])
+        self.host.start_daemon(self.policy, self.daemon)
 
 
 class WithoutLedger(Scene):

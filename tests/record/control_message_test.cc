@@ -59,6 +59,44 @@ TEST(ControlRequest, RetentionNamesOneRecordingAndNothingElse) {
   EXPECT_EQ(encode_bytes(4711), Packets{R"({"ok":true,"bytes":4711})"});
 }
 
+TEST(ControlRequest, AReadingNamesWhatIsReadAndNobody) {
+  for (const char* what : {"play", "show", "tail", "commands", "export", "prove"}) {
+    const auto request = decode_request(R"({"op":"viewed","recording":"a_20261122140509_c","what":")" +
+                                        std::string(what) + "\"}");
+    ASSERT_TRUE(request) << request.error().message;
+    EXPECT_STREQ(request_word(*request), "viewed");
+    EXPECT_FALSE(needs_root(*request));
+    EXPECT_EQ(std::get<ViewedRequest>(*request).recording, "a_20261122140509_c");
+    EXPECT_STREQ(format::view_word(std::get<ViewedRequest>(*request).what), what);
+  }
+  for (const char* what : {"search", "report"}) {
+    for (const char* recording : {"", R"("recording":"",)"}) {
+      const auto request =
+          decode_request(std::string(R"({"op":"viewed",)") + recording + R"("what":")" + what + "\"}");
+      ASSERT_TRUE(request) << request.error().message;
+      EXPECT_EQ(std::get<ViewedRequest>(*request).recording, "");
+    }
+  }
+  for (const char* packet :
+       {R"({"op":"viewed"})", R"({"op":"viewed","what":"play"})", R"({"op":"viewed","recording":"a"})",
+        R"({"op":"viewed","recording":"a","what":"cat"})", R"({"op":"viewed","recording":"","what":"play"})",
+        R"({"op":"viewed","recording":"../a","what":"play"})",
+        R"({"op":"viewed","recording":"a\nb","what":"play"})",
+        R"({"op":"viewed","recording":"a","what":"search"})",
+        R"({"op":"viewed","recording":"a","what":"play","uid":0})",
+        R"({"op":"viewed","recording":"a","what":"play","what":"show"})",
+        R"({"op":"status","what":"play"})"}) {
+    const auto request = decode_request(packet);
+    ASSERT_FALSE(request) << packet;
+    EXPECT_EQ(request.error().code, Code::kInvalid);
+  }
+  const auto rotate = decode_request(R"({"op":"rotate-key"})");
+  ASSERT_TRUE(rotate);
+  EXPECT_TRUE(needs_root(*rotate));
+  EXPECT_FALSE(decode_request(R"({"op":"rotate-key","recording":"a"})"));
+  EXPECT_EQ(encode_rotated({"n", "o", 7}), Packets{R"({"ok":true,"log":"n","former":"o","size":7})"});
+}
+
 TEST(ControlRequest, WhatIsNotExactlyARequestIsRefusedWithAReason) {
   const std::string deep(2000, '[');
   for (const std::string& packet :

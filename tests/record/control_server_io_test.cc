@@ -41,7 +41,12 @@ class Handler final : public ControlHandler {
   void compressed(const std::string&, Reply<std::int64_t> reply) override {
     reply(Error{Code::kDenied, "held", 0});
   }
-  std::string pruned;
+  Status viewed(uid_t uid, const std::string& recording, format::View what) override {
+    seen = std::to_string(uid) + " " + recording + " " + format::view_word(what);
+    return recording == "refused" ? Status{Error{Code::kIo, "no ledger", 0}} : Status{};
+  }
+  void rotate_key(Reply<RotatedKeyAnswer> reply) override { reply(RotatedKeyAnswer{"new", "old", 7}); }
+  std::string pruned, seen;
 
   int calls = 0;
   std::size_t rows = 2;
@@ -158,6 +163,11 @@ TEST_F(ControlServerTest, RootAsksEverythingOverOneConnection) {
   EXPECT_EQ(handler_.pruned, "a size");
   EXPECT_EQ(ask(client, R"({"op":"compressed","recording":"a"})"),
             R"({"ok":false,"code":"denied","message":"held"})");
+  EXPECT_EQ(ask(client, R"({"op":"rotate-key"})"), R"({"ok":true,"log":"new","former":"old","size":7})");
+  EXPECT_EQ(ask(client, R"({"op":"viewed","recording":"a","what":"play"})"), R"({"ok":true})");
+  EXPECT_EQ(handler_.seen, "0 a play");
+  EXPECT_EQ(ask(client, R"({"op":"viewed","recording":"refused","what":"play"})"),
+            R"({"ok":false,"code":"io","message":"no ledger"})");
   EXPECT_EQ(ask(client, R"({"op":"dump"})"), R"({"ok":true,"dump":"state"})");
   EXPECT_EQ(server_->connections(), 1u);
 }
@@ -166,8 +176,12 @@ TEST_F(ControlServerTest, AnAuditorMayLookAndNothingElseAndItIsStatedOnce) {
   start();
   EXPECT_EQ(Json::parse(ask_as(kStranger, {kAuditors}, R"({"op":"status"})"))["ok"], true);
   EXPECT_EQ(Json::parse(ask_as(kStranger, {1, 2, kAuditors}, R"({"op":"sessions"})"))["ok"], true);
+  // Who reads is what the kernel says.
+  EXPECT_EQ(ask_as(kStranger, {kAuditors}, R"({"op":"viewed","recording":"a_b","what":"show"})"),
+            R"({"ok":true})");
+  EXPECT_EQ(handler_.seen, std::to_string(kStranger) + " a_b show");
   EXPECT_TRUE(facts_.empty());
-  for (const char* op : {"reload", "freeze", "thaw", "dump", "reopen-log"}) {
+  for (const char* op : {"reload", "freeze", "thaw", "dump", "reopen-log", "rotate-key"}) {
     facts_.clear();
     const auto answer = ask_as(kStranger, {kAuditors}, R"({"op":")" + std::string(op) + "\"}");
     EXPECT_EQ(Json::parse(answer)["code"], "denied") << op;

@@ -34,7 +34,7 @@ constexpr const char* kHostId = "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 class EvidenceHost {
  public:
   // A run that records a session of `name` ("": none), with its end or without.
-  void run_daemon(const std::string& name, bool ended = true) {
+  void run_daemon(const std::string& name, bool ended = true, bool rotate = false) {
     Loop loop;
     LedgerStart start;
     start.place.directory = ledger();
@@ -46,6 +46,10 @@ class EvidenceHost {
     auto opened = Ledger::open(
         loop, [](const Fact&) {}, start);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
+    bool rotated = !rotate;
+    if (rotate) (*opened)->rotate_log([&](const Result<RotatedLog>& result) { rotated = result.ok(); });
+    for (int turns = 0; turns < 1000 && !rotated; ++turns) loop.run_once(true);
+    EXPECT_TRUE(rotated);
     if (!name.empty()) record(**opened, name, ended);
     (*opened)->quiesce();
     loop.run();
@@ -442,6 +446,40 @@ TEST(Evidence, ProofsOfAllSmallTreesLeadToTheirRoots) {
     for (std::uint64_t i = 0; i < size; ++i)
       ASSERT_TRUE(proves_inclusion(leaves[i], i, size, paths[i], tree.root())) << i << " of " << size;
   }
+}
+
+// The log key is another one before the session, and again behind it.
+TEST(Evidence, HoldsTheKeysOfEveryRotationAndPasses) {
+  EvidenceHost host;
+  host.run_daemon(kBob);
+  const std::vector<Pin> pinned = host.pins();
+  host.run_daemon("", true, true);
+  host.run_daemon(kAlice, true, true);
+  host.run_daemon("", true, true);
+  const LedgerProof proof = host.prove(kAlice);
+  std::vector<std::string> why;
+  for (const ProvenEntry& entry : proof.proof.entries) {
+    const auto parsed = parse_entry(entry.line);
+    ASSERT_TRUE(parsed);
+    if (const auto* key = std::get_if<KeyEntry>(&parsed->body)) why.push_back(key->why);
+  }
+  EXPECT_EQ(why, (std::vector<std::string>{"init", "rotated", "rotated"}));
+  EXPECT_TRUE(passes(host.check(host.evidence(kAlice), pinned)));
+  EXPECT_TRUE(passes(host.check(host.evidence(kBob), pinned)));
+}
+
+// A host whose key was rotated every year of a century still has evidence files.
+TEST(Evidence, AProofTakesManyKeys) {
+  EXPECT_GE(kMaxProvenEntries, 200U);
+  EvidenceProof proof{kAlice, {}};
+  for (std::uint64_t i = 0; i < kMaxProvenEntries; ++i)
+    proof.entries.push_back(
+        {encode_entry({i, 1, KeyEntry{std::string(100, 'k'), i, {}, "rotated"}}), std::vector<Digest>(20)});
+  const std::string text = encode_proof(proof);
+  EXPECT_LT(text.size(), kMaxProofBytes);
+  ASSERT_TRUE(parse_proof(text));
+  proof.entries.push_back(proof.entries.back());
+  EXPECT_FALSE(parse_proof(encode_proof(proof)));
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 #include "seal/ledger_io.h"
 
 #include <gtest/gtest.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -12,6 +14,7 @@
 
 #include "../format/support_io.h"
 #include "made_host_io.h"
+#include "seal/checkpoint_reader.h"
 #include "seal/host_verdict_io.h"
 #include "seal/ledger_init_io.h"
 
@@ -92,6 +95,40 @@ class LedgerFile : public ::testing::Test {
     spill(dir_.file("key"), bytes);
     ASSERT_EQ(::chmod(dir_.file("key").c_str(), 0600), 0);
   }
+  Result<RotatedLog> rotate(const Running& r) const {
+    std::optional<Result<RotatedLog>> done;
+    r.ledger->rotate_log([&done](Result<RotatedLog> result) { done = std::move(result); });
+    for (int turns = 0; turns < 2000 && !done; ++turns) r.loop->run_once(true);
+    if (!done) return Error{Code::kGone, "never answered", 0};
+    return std::move(*done);
+  }
+  // What somebody holds at the end who began with the first log key and goes on by checkpoints alone: from
+  // one key to the other where both have signed. "" and a failure if one is not signed by the key he holds.
+  std::string follow() const {
+    const auto first = show_keys(dir_.file("ledger"));
+    std::vector<std::string> logs;  // that the ledger has named
+    std::string text = slurp(entries());
+    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+      const auto entry = parse_entry(text.substr(at, text.find('\n', at) - at));
+      if (const auto* key = entry ? std::get_if<KeyEntry>(&entry->body) : nullptr) logs.push_back(key->log);
+    }
+    std::string held = first ? first->log : "";
+    CheckpointReader reader;
+    reader.feed(slurp(checkpoints()));
+    reader.finish();
+    while (const auto found = reader.next()) {
+      if (found->note.signatures.size() < 2) continue;  // torn: no witness has seen it
+      if (!is_signed_by(found->note, *parse_verifier_key(held))) {
+        ADD_FAILURE() << "not signed by the key that was followed:\n" << encode_signed_note(found->note);
+        return "";
+      }
+      // Only forward, in the order of the entries.
+      for (auto log = std::find(logs.begin(), logs.end(), held); log != logs.end(); ++log) {
+        if (is_signed_by(found->note, *parse_verifier_key(*log))) held = *log;
+      }
+    }
+    return held;
+  }
   std::string entries() const { return dir_.file("ledger/entries"); }
   std::string checkpoints() const { return dir_.file("ledger/checkpoints"); }
 
@@ -170,6 +207,179 @@ TEST_F(LedgerFile, APowerCutAtAnyByteOfEitherFileBreaksNoChain) {
     const LedgerVerdict v = verdict();
     ASSERT_EQ(v.integrity(), Integrity::kIntact) << size << ::testing::PrintToString(words(v.findings));
   }
+}
+
+TEST_F(LedgerFile, AnotherLogKeyIsHandedOverByACheckpointOfBoth) {
+  Running r = run();
+  r.settle(checkpoints(), 1);
+  const std::string old_key_file = slurp(dir_.file("key"));
+  const auto rotated = rotate(r);
+  ASSERT_TRUE(rotated.ok()) << rotated.error().message;
+  EXPECT_NE(rotated->log, rotated->former);
+  EXPECT_EQ(rotated->former, show_keys(dir_.file("ledger"))->log);
+  EXPECT_NE(std::find(facts_.begin(), facts_.end(), "ledger-key-rotated"), facts_.end());
+  EXPECT_EQ(follow(), rotated->log);
+  // Nothing of the other one is left in the file, nor of the epoch that nobody had named yet.
+  const std::string key_file = slurp(dir_.file("key"));
+  for (std::size_t slot = 0; slot < 3; ++slot)
+    EXPECT_EQ(key_file.find(old_key_file.substr(slot * 64 + 16, 32)), std::string::npos) << slot;
+  EXPECT_EQ(key_file.substr(192), std::string(64, '\0'));
+  // Later ones are signed by the new one alone, also after a stop; and once more.
+  r.ledger->add(PolicyEntry{"d"});
+  r.stop();
+  run().stop();
+  const std::string notes = slurp(checkpoints());
+  std::size_t used = 0;
+  const auto last = parse_signed_note(notes.substr(notes.rfind("opelog/0123\n")), used);
+  ASSERT_TRUE(last);
+  EXPECT_FALSE(is_signed_by(*last, *parse_verifier_key(rotated->former)));
+  Running again = run();
+  std::optional<Result<RotatedLog>> second;
+  again.ledger->rotate_log([&](Result<RotatedLog> result) { second = std::move(result); });
+  EXPECT_EQ(rotate(again).error().code, Code::kExists);
+  again.settle(checkpoints(), Running::CountNotes(checkpoints()) + 1);
+  again.stop();
+  ASSERT_TRUE(second && second->ok());
+  EXPECT_EQ((*second)->former, rotated->log);
+  EXPECT_EQ(follow(), (*second)->log);
+  const LedgerVerdict v = verdict();
+  EXPECT_EQ(words(v.findings), (std::vector<std::string>{"off", "off"}));
+  EXPECT_EQ(v.integrity(), Integrity::kIntact);
+  EXPECT_EQ(v.keys.size(), 3U);
+  EXPECT_EQ(v.log, (*second)->log);
+}
+
+// The files written to since it was made, one name for each run of writes to one file.
+class WriteOrder {
+ public:
+  explicit WriteOrder(const std::vector<std::string>& directories) {
+    for (const std::string& directory : directories)
+      EXPECT_GE(::inotify_add_watch(fd_.get(), directory.c_str(), IN_MODIFY), 0);
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    alignas(inotify_event) char buffer[16384];
+    const ssize_t size = ::read(fd_.get(), buffer, sizeof buffer);
+    for (ssize_t at = 0; at < size;) {
+      const auto* event = reinterpret_cast<const inotify_event*>(buffer + at);
+      if (names.empty() || names.back() != event->name) names.emplace_back(event->name);
+      at += static_cast<ssize_t>(sizeof *event + event->len);
+    }
+    return names;
+  }
+
+ private:
+  Fd fd_ = Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+};
+
+// The writes of a rotation in their order, and what a crash leaves between each two of them and in the middle
+// of each.
+TEST_F(LedgerFile, ACrashAnywhereInARotationLeavesAChain) {
+  run().stop();
+  Running r = run();
+  const std::string key = slurp(dir_.file("key")), lines = slurp(entries()), notes = slurp(checkpoints());
+  const WriteOrder order({dir_.path(), dir_.file("ledger")});
+  const auto rotated = rotate(r);
+  ASSERT_TRUE(rotated.ok()) << rotated.error().message;
+  EXPECT_EQ(order.names(), (std::vector<std::string>{"key", "entries", "checkpoints", "key"}));
+  r.kill();
+  const std::string all_keys = slurp(dir_.file("key")), all_lines = slurp(entries()),
+                    all_notes = slurp(checkpoints());
+  ASSERT_EQ(key.size(), 192U);
+  ASSERT_EQ(all_keys.size(), 256U);
+  const std::string log = all_keys.substr(128, 64), empty(64, '\0');
+  struct Slot {
+    std::size_t index;
+    std::string bytes;
+  };
+  struct State {
+    std::string what, key, lines, notes;
+  };
+  State now{"nothing", key, lines, notes};
+  std::vector<State> states{now};
+  const auto write_slot = [&](const std::string& what, const Slot& slot) {
+    const auto with = [&](std::size_t bytes) {
+      std::string file = now.key;
+      file.resize(std::max(file.size(), slot.index * 64 + bytes), '\0');
+      return file.replace(slot.index * 64, bytes, slot.bytes.substr(0, bytes));
+    };
+    states.push_back({what + ", torn", with(30), now.lines, now.notes});
+    now.key = with(64);
+    now.what = what;
+    states.push_back(now);
+  };
+  write_slot("the coming log key", {3, log});
+  write_slot("a fresh epoch", {1, all_keys.substr(64, 64)});
+  for (std::size_t size = lines.size() + 1; size <= all_lines.size();
+       size += size + 9 < all_lines.size() ? 9 : 1)
+    states.push_back(
+        {"the entry, " + std::to_string(size - lines.size()), now.key, all_lines.substr(0, size), notes});
+  now.lines = all_lines;
+  for (std::size_t size = notes.size() + 1; size <= all_notes.size(); ++size) {
+    const bool line_ends =
+        all_notes[size - 1] == '\n' || (size < all_notes.size() && all_notes[size] == '\n');
+    if (line_ends || size % 41 == 0)
+      states.push_back({"the note, " + std::to_string(size - notes.size()), now.key, now.lines,
+                        all_notes.substr(0, size)});
+  }
+  now.notes = all_notes;
+  write_slot("the log key's place", {2, log});
+  write_slot("the coming one's place", {3, empty});
+  write_slot("the epoch after", {0, all_keys.substr(0, 64)});
+  EXPECT_EQ(now.key, all_keys);
+  ASSERT_GT(states.size(), 40U);
+  for (const State& state : states) {
+    SCOPED_TRACE(state.what);
+    put_key(state.key);
+    spill(entries(), state.lines);
+    spill(checkpoints(), state.notes);
+    for (int i = 0; i < 2; ++i) run("another boot").stop();
+    const LedgerVerdict v = verdict();
+    ASSERT_EQ(v.integrity(), Integrity::kIntact) << ::testing::PrintToString(words(v.findings));
+    EXPECT_FALSE(has(v.findings, "keys-lost"));
+    // Who follows holds what the ledger names, and both sign no longer.
+    EXPECT_EQ(follow(), v.log);
+    EXPECT_EQ(v.log == rotated->log, state.lines == all_lines);
+    const std::string after = slurp(checkpoints());
+    std::size_t used = 0;
+    const auto last = parse_signed_note(after.substr(after.rfind("opelog/0123\n")), used);
+    ASSERT_TRUE(last);
+    EXPECT_EQ(last->signatures.size(), 2U);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(LedgerFile, ADiskThatTakesNothingKeepsARotationWaiting) {
+  for (int i = 0; i < 6; ++i) run().stop();
+  ASSERT_GT(slurp(checkpoints()).size(), slurp(entries()).size() + 800);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto old = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit full = before;
+  // First no entry, then no whole checkpoint.
+  Running refused = run();
+  full.rlim_cur = slurp(entries()).size();
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+  EXPECT_FALSE(rotate(refused).ok());
+  refused.kill();
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  Running r = run();
+  full.rlim_cur = slurp(checkpoints()).size() + 10;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+  const auto waits = rotate(r);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, old);
+  ASSERT_FALSE(waits.ok());
+  EXPECT_NE(waits.error().message.find("the new key stands in the ledger"), std::string::npos)
+      << waits.error().message;
+  // A crash here: the key that the ledger names is in the file.
+  r.kill();
+  run().stop();
+  const LedgerVerdict v = verdict();
+  EXPECT_EQ(v.integrity(), Integrity::kIntact);
+  EXPECT_EQ(v.keys.size(), 2U);
+  EXPECT_EQ(follow(), v.log);
+  EXPECT_NE(v.log, show_keys(dir_.file("ledger"))->log);
 }
 
 TEST_F(LedgerFile, LostKeysAreEnteredAndBreakTheChain) {

@@ -198,5 +198,23 @@ TEST(LedgerVerdict, NothingIsAltogetherUnproven) {
   EXPECT_NE(l.integrity(), Integrity::kIntact);
 }
 
+// A `rotated` entry is of the log key: an epoch's key that it names begins no chain, pinned or not.
+TEST_F(LedgerAttack, ARotationLinksNoOtherChain) {
+  const auto stolen = SigningKey::generate();
+  ASSERT_TRUE(stolen.ok());
+  host_.add(KeyEntry{encode_verifier_key(log_key(host_.origin, stolen->public_key())), 4,
+                     stolen->public_key(), "rotated"});
+  host_.pins.push_back({epoch_key(host_.origin, stolen->public_key()), std::nullopt});
+  MerkleTree tree;
+  for (const std::string& line : host_.entries) tree.append(leaf_hash(line));
+  const Checkpoint forged{host_.origin, tree.size(), tree.root(), 4, stolen->public_key(), 1};
+  SignedNote note{encode_checkpoint(forged), {}};
+  const auto signature = stolen->sign(note.text);
+  ASSERT_TRUE(signature.ok());
+  add_signature(note, epoch_key(host_.origin, stolen->public_key()), *signature);
+  host_.checkpoints.push_back(encode_signed_note(note));
+  expect("key-chain-broken");
+}
+
 }  // namespace
 }  // namespace opelog::seal

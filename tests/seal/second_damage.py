@@ -505,9 +505,10 @@ def swapped_checkpoints(host, rng):
 
 @kind
 def flipped_checkpoint_bit(host, rng):
-    """One bit of a checkpoint's text or of its epoch's signature. The log key's signature proves nothing and is not read."""
+    """One bit of a checkpoint's text or of its epoch's signature. The log keys' signatures prove nothing and are not read."""
     def flip(notes, at):
-        first, second = [len(line) + 1 for line in notes[at].split(b"\n")[7:9]]
+        *logs, second = [len(line) + 1 for line in notes[at].split(b"\n")[7:-1]]
+        first = sum(logs)
         # Without the LF behind it, the last one counts as torn.
         offset = rng.choice([place for place in range(len(notes[at]) - (at == len(notes) - 1)) if not -first - second <= place - len(notes[at]) < -second])
         data = bytearray(notes[at])

@@ -32,11 +32,12 @@ class Secrets:
 class LedgerWriter:
     """The ledger of a host, growing."""
 
-    def __init__(self, rng, secrets, host_id):
+    def __init__(self, rng, secrets, host_id, turns=None):
         self.rng, self.secrets, self.host_id = rng, secrets, host_id
         self.lines, self.notes, self.sizes = [], [], []
         self.now = BEGAN_US
         self.log_key, self.epoch_key, self.epoch = secrets.new(), secrets.new(), 1
+        self.coming_key, self.turns = None, turns
         self.first_key = public_key(self.epoch_key)
         self.add("key", log=write_verifier_key(f"opelog/{host_id}", public_key(self.log_key)), epoch=1,
                  next=to_base64(self.first_key), why="init")
@@ -49,13 +50,23 @@ class LedgerWriter:
         self.lines.append(line)
         return line
 
+    def rotate(self):
+        """Another log key: the next checkpoint is signed by both. Of a random number of its own, so that a seed makes the same host otherwise."""
+        self.coming_key = Secrets(self.turns).new()
+        rng, self.rng = self.rng, self.turns
+        self.add("key", log=write_verifier_key(f"opelog/{self.host_id}", public_key(self.coming_key)), epoch=self.epoch,
+                 next=to_base64(public_key(self.epoch_key)), why="rotated")
+        self.rng = rng
+
     def checkpoint(self):
         """Signs the tree as it is."""
         following = self.secrets.new()
         text = write_checkpoint_text(self.host_id, len(self.lines), tree_root(leaves_of(self.lines)), self.epoch,
                                      public_key(following), self.now + 500_000)
         name = f"opelog/{self.host_id}"
-        self.notes.append(sign_note(text, [(name, self.log_key), (name + "/epoch", self.epoch_key)]))
+        logs = [self.log_key] + ([self.coming_key] if self.coming_key else [])
+        self.notes.append(sign_note(text, [(name, key) for key in logs] + [(name + "/epoch", self.epoch_key)]))
+        self.log_key, self.coming_key = logs[-1], None
         self.sizes.append(len(self.lines))
         self.epoch_key, self.epoch = following, self.epoch + 1
 
@@ -209,7 +220,8 @@ def make(seed, plain=False):
     secrets = Secrets(rng)
     facts = {"host": "web1", "host_id": f"{rng.getrandbits(128):032x}", "boot_id": f"{rng.getrandbits(128):032x}", "user": "alice",
              "policy": f"{rng.getrandbits(256):064x}"}
-    ledger = LedgerWriter(rng, secrets, facts["host_id"])
+    turns = random.Random(-seed - 1)
+    ledger = LedgerWriter(rng, secrets, facts["host_id"], turns)
     host, number = {}, 0
     ledger.add("boot", boot_id=facts["boot_id"], version="0.4.0", clean=False)
     ledger.add("policy", digest=facts["policy"])
@@ -257,6 +269,8 @@ def make(seed, plain=False):
                 ledger.add(kind, **members)
         return left
 
+    if turns.random() < 0.5:
+        ledger.rotate()
     kind = rng.choice(["crash", "stop", "live"])
     interrupted = run(2, lambda which: which == 0 or kind != "crash")
     ledger.checkpoint()
@@ -273,6 +287,8 @@ def make(seed, plain=False):
             session.complete()
     run(2, lambda which: which == 0 or kind != "live")
     ledger.add("viewed", recording=rng.choice(list(host)), uid=1003, what="play")
+    if turns.random() < 0.2:
+        ledger.rotate()
     ledger.checkpoint()
     if rng.random() < 0.3:
         ledger.add("heartbeat", live=0)
