@@ -64,6 +64,7 @@ void repair_directory(const std::string& path, WallUs began, const std::set<std:
         ::fstatat(directory->get(), (name + ".time").c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
         st.st_mtim.tv_sec * kUsPerS + st.st_mtim.tv_nsec / 1000 >= began)
       continue;
+    if (interrupted.count(name) == 0 && format::remove_unbegun(directory->get(), name)) continue;
     if (!format::needs_repair(directory->get(), name)) continue;
     auto done = format::repair_tail(directory->get(), name, wall_now());
     if (!done) {
@@ -149,7 +150,8 @@ Status Daemon::start() {
                              [this](std::uint64_t number, const format::SessionInfo& info) {
                                if (unrecorded_) unrecorded_->session_ended(number, info);
                              },
-                             [this] { return ledger_->entries_to_sync(); }});
+                             [this] { return ledger_->entries_to_sync(); },
+                             [this] { return ledger_->sync_round(); }});
   open_exec();
   auto logins = record::LoginServer::open(loop_, *logins_work_, std::move(*login), facts_, *recorder_);
   if (!logins) return std::move(logins).error();

@@ -174,6 +174,13 @@ Fd HostLedger::entries_to_sync() const {
   return ledger_ ? ledger_->entries_to_sync() : Fd();
 }
 
+std::function<void()> HostLedger::sync_round() {
+  if (!ledger_) return {};
+  return [this, count = ledger_->ended()] {
+    if (ledger_) ledger_->enter_ended(count);
+  };
+}
+
 std::string HostLedger::problem() const {
   return ledger_ ? ledger_->problem() : problem_;
 }

@@ -57,6 +57,10 @@ class HostLedger {
   /// ledger.
   [[nodiscard]] Fd entries_to_sync() const;
 
+  /// What has ended until now is entered as closed when the returned function is called: once it is on the
+  /// disk.
+  [[nodiscard]] std::function<void()> sync_round();
+
   /// "" or why coming sessions are not sealed.
   [[nodiscard]] std::string problem() const;
 

@@ -3,10 +3,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 #include <vector>
 
+#include "core/append_only_io.h"
+#include "core/host_id_io.h"
 #include "format/json_text.h"
 #include "format/recording_files_io.h"
+#include "format/recording_name.h"
 #include "format/recording_writer_io.h"
 #include "format/session_header.h"
 #include "format/timing_record.h"
@@ -16,6 +20,12 @@ namespace {
 
 /// What every one of our timing files begins with.
 constexpr std::string_view kOurBegin = "H 0.000000 OPELOG_";
+
+/// How much of a file's end is looked at for bytes that a power cut took: more than a block of any file
+/// system …
+constexpr std::size_t kLostWindow = 64 * 1024;
+/// … a block of most, of which any sector may be missing.
+constexpr std::uint64_t kBlockBytes = 4096, kSectorBytes = 512;
 
 /// What the timing file says, read from its beginning.
 struct Scan {
@@ -29,6 +39,59 @@ Result<std::string> read_part(int fd, std::uint64_t from, std::size_t size) {
   auto got = read_at(fd, text.data(), size, from);
   if (!got) return std::move(got).error();
   text.resize(*got);
+  return text;
+}
+
+/// Where what a power cut left of a file's last block begins: a file system may know a file's new size and
+/// have lost the bytes, or some sectors of them; zeros stand there. `text` is the file's end, from `from` on.
+/// A timing file has no zeros of its own.
+std::uint64_t lost_from(const std::string& text, std::uint64_t from, bool timing) {
+  if (timing) return from + std::min(text.find('\0'), text.size());
+  const auto without_zeros = [&](std::uint64_t end) {
+    return from + text.find_last_not_of('\0', end - from - 1) + 1;  // npos + 1 is 0
+  };
+  const std::uint64_t size = from + text.size();
+  if (text.empty()) return size;
+  for (std::uint64_t at = (size - 1) / kBlockBytes * kBlockBytes; at + kSectorBytes <= size;
+       at += kSectorBytes) {
+    if (at < from || text.find_first_not_of('\0', at - from) < at - from + kSectorBytes) continue;
+    return at == from ? from : without_zeros(at);
+  }
+  return text.back() == '\0' ? without_zeros(size) : size;
+}
+
+/// Cuts that off. Returns how many bytes.
+Result<std::uint64_t> cut_lost_end(int fd, bool timing) {
+  auto facts = look_at(fd);
+  if (!facts) return std::move(facts).error();
+  const std::uint64_t from = facts->size > kLostWindow ? facts->size - kLostWindow : 0;
+  auto text = read_part(fd, from, kLostWindow);
+  if (!text) return std::move(text).error();
+  const std::uint64_t end = lost_from(*text, from, timing);
+  if (end >= facts->size) return std::uint64_t{0};
+  auto flagged = has_append_only(fd);
+  if (flagged && *flagged) {
+    if (auto cleared = set_append_only(fd, false); !cleared) return std::move(cleared).error();
+  }
+  const int err = ::ftruncate(fd, static_cast<off_t>(end)) == 0 ? 0 : errno;
+  if (flagged && *flagged) (void)set_append_only(fd, true).ok();
+  if (err != 0) return error_from_errno(err, "cut off what a power cut left");
+  return facts->size - end;
+}
+
+/// The boot that the recording's header names; "" if it cannot be read.
+std::string boot_of(int time) {
+  HeaderDecoder header;
+  (void)read_header(
+      [&](char* data, std::size_t size, std::uint64_t at) { return read_at(time, data, size, at); },
+      kReadBytes, header)
+      .ok();
+  return header.info.boot_id;
+}
+
+/// What a file begins with, without what a power cut left of it.
+std::string begin_of(std::string text) {
+  text.resize(text.find_last_not_of('\0') + 1);
   return text;
 }
 
@@ -128,6 +191,27 @@ Result<std::uint64_t> complete_first_line(int directory, const std::string& path
   return facts->size - begin;
 }
 
+/// What only looks like bytes, in each file. Of output a zero byte may be one that a program wrote: not
+/// touched in the boot that it was recorded in.
+Status cut_lost(int directory, const std::string& name, int time, std::string& did) {
+  auto cut = cut_lost_end(time, true);
+  if (!cut) return std::move(cut).error();
+  if (*cut > 0)
+    did += "cut off " + std::to_string(*cut) + " bytes of .time that a power cut had left of lost ones; ";
+  if (*cut == 0 && boot_of(time) == boot_id()) return {};
+  for (const std::string_view suffix : {kLogSuffix, kInputSuffix}) {
+    auto fd = open_regular(directory, name + std::string(suffix), O_RDWR | O_APPEND);
+    if (!fd && fd.error().code == Code::kNotFound) continue;
+    if (!fd) return std::move(fd).error();
+    cut = cut_lost_end(fd->get(), false);
+    if (!cut) return std::move(cut).error();
+    if (*cut > 0)
+      did += "cut off " + std::to_string(*cut) + " bytes of " + std::string(suffix) +
+             " that a power cut had left of lost ones; ";
+  }
+  return {};
+}
+
 /// States bytes without a record, or records without bytes. `left`: data bytes less what records claim,
 /// signed.
 void settle(char letter, std::uint64_t held, std::uint64_t claimed, std::string& records, std::string& did) {
@@ -152,9 +236,28 @@ bool needs_repair(int directory, const std::string& name) {
   auto time = open_regular(directory, name + std::string(kTimeSuffix), O_RDONLY);
   if (!time || is_locked(time->get())) return false;
   auto head = read_part(time->get(), 0, kOurBegin.size());
-  if (!head || kOurBegin.substr(0, head->size()) != *head) return false;
+  if (!head || !kOurBegin.starts_with(begin_of(*head))) return false;
   auto whole = has_end(time->get());
   return whole && !*whole;
+}
+
+bool remove_unbegun(int directory, const std::string& name) {
+  if (!parse_name(name)) return false;
+  std::vector<std::pair<std::string, Fd>> files;
+  for (const std::string_view suffix : {kLogSuffix, kInputSuffix, kTimeSuffix}) {
+    const std::string path = name + std::string(suffix);
+    auto fd = open_regular(directory, path, O_RDONLY);
+    if (!fd && fd.error().code == Code::kNotFound) continue;
+    if (!fd || !nobody_else_has(fd->get())) return false;
+    auto facts = look_at(fd->get());
+    if (!facts || facts->size != 0) return false;
+    files.emplace_back(path, std::move(*fd));
+  }
+  for (const auto& [path, fd] : files) {
+    (void)set_append_only(fd.get(), false).ok();
+    if (::unlinkat(directory, path.c_str(), 0) != 0) return false;
+  }
+  return !files.empty();
 }
 
 Result<std::string> repair_tail(int directory, const std::string& name, WallUs now) {
@@ -171,13 +274,15 @@ Result<std::string> repair_tail(int directory, const std::string& name, WallUs n
   if (auto locked = lock_as_writer(time->get(), name); !locked) return std::move(locked).error();
   auto head = read_part(time->get(), 0, kOurBegin.size());
   if (!head) return std::move(head).error();
-  if (*head != kOurBegin && (kOurBegin.substr(0, head->size()) != *head || !nobody_else_has(time->get()))) {
+  if (*head != kOurBegin && (!kOurBegin.starts_with(begin_of(*head)) || !nobody_else_has(time->get()))) {
     return Error{Code::kInvalid, path + ": not made by opelog, not touched", 0};
   }
+  std::string did;
+  auto lost = cut_lost(directory, name, time->get(), did);
+  if (!lost) return std::move(lost).error();
   auto scan = scan_timing(time->get(), name);
   if (!scan) return std::move(scan).error();
 
-  std::string did;
   auto held_out = complete_first_line(directory, name + std::string(kLogSuffix), now, did);
   if (!held_out) return std::move(held_out).error();
   std::uint64_t held_in = 0;
@@ -198,7 +303,7 @@ Result<std::string> repair_tail(int directory, const std::string& name, WallUs n
     return Error{Code::kInvalid, path + ": its last line cannot be completed, not touched", 0};
   }
   if (!scan->tail.empty()) {
-    did = "completed a torn record; " + did;
+    did += "completed a torn record; ";
     TimingRecord record;
     const std::string line = scan->tail + records.substr(0, records.size() - 1);
     if (parse_timing_line(line, false, record).empty()) {

@@ -112,10 +112,15 @@ class RecordingWriter {
 /// end record, and no writer holds it. Reads the two ends of the file.
 bool needs_repair(int directory, const std::string& name);
 
-/// Completes what a crash left of the recording NAME in `directory` by appending only: a torn timing record,
-/// output without timing (as a gap and an `O` record), a missing end (EndReason::kCrash). Returns what it did
-/// in one sentence, "" if the recording was whole. Refuses (Code::kExists) a recording that is live, and
-/// (Code::kInvalid) one that is damaged elsewhere than at its tail, or that plain script made.
+/// Removes the files of NAME if there are any, all are empty, root's and open to nobody: one that was being
+/// made when the daemon was killed, and that the ledger has not heard of. Whether it did.
+bool remove_unbegun(int directory, const std::string& name);
+
+/// Completes what a crash left of NAME in `directory` by appending (zeros a power cut left are cut off): a
+/// torn record, output without timing (as a gap and an `O` record), a missing end (EndReason::kCrash).
+/// Returns what it did in one sentence, "" if the recording was whole. Refuses (Code::kExists) a recording
+/// that is live, and (Code::kInvalid) one that is damaged elsewhere than at its tail, or that plain script
+/// made.
 Result<std::string> repair_tail(int directory, const std::string& name, WallUs now);
 
 }  // namespace opelog::format

@@ -58,7 +58,7 @@ Recorder::Recorder(Loop& loop, UserWork& work, FactSink facts, RecordingHooks ho
             for (auto& [id, session] : sessions_) visit(session->writer());
             for (ExecOnlyRecording* recording : exec_only_) visit(recording->writer());
           },
-          hooks_.ledger) {}
+          hooks_.ledger, hooks_.sync_round) {}
 
 Recorder::~Recorder() = default;
 

@@ -37,6 +37,8 @@ struct RecordingHooks {
   std::function<void(std::uint64_t number, const format::SessionInfo&)> ended;
   /// Of the ledger's entries: on the disk before the recordings they speak of. May be invalid.
   std::function<Fd()> ledger;
+  /// A round of syncing begins: what it returns is called when recordings as they are now are on the disk.
+  RecordingSync::Round sync_round;
 };
 
 /// Opens the recordings' directory, made with mode 0750 root:`group` if it does not exist. Code::kInvalid if

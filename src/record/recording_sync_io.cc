@@ -23,11 +23,12 @@ std::vector<Fd> one_for_each_file_system(std::vector<Fd> files) {
 
 }  // namespace
 
-RecordingSync::RecordingSync(Loop& loop, FactSink facts, Each each, First first)
+RecordingSync::RecordingSync(Loop& loop, FactSink facts, Each each, First first, Round round)
     : loop_(loop),
       facts_(std::move(facts)),
       each_(std::move(each)),
       first_(std::move(first)),
+      round_(std::move(round)),
       timer_(loop, [this] { sync(); }) {}
 
 RecordingSync::~RecordingSync() {
@@ -41,7 +42,13 @@ void RecordingSync::configure(int interval_ms) {
   timer_.start(every, every);
 }
 
+void RecordingSync::nothing_to_do() {
+  if (!round_) return;
+  if (const auto done = round_()) done();
+}
+
 void RecordingSync::closed(format::RecordingWriter& writer) {
+  if (!timer_.active()) nothing_to_do();  // nobody promises anything
   if (!writer.dirty()) return;
   auto files = writer.take_for_sync();
   if (!files) return failed(files.error().err);
@@ -52,7 +59,7 @@ void RecordingSync::sync() {
   if (busy_) return;
   std::size_t dirty = last_.size();
   each_([&dirty](format::RecordingWriter& writer) { dirty += writer.dirty() ? 1 : 0; });
-  if (dirty == 0) return;
+  if (dirty == 0) return nothing_to_do();
   const bool whole = dirty > kSyncEach;
   auto files = std::make_shared<std::vector<Fd>>(std::exchange(last_, {}));
   auto err = std::make_shared<int>(0);
@@ -70,6 +77,7 @@ void RecordingSync::sync() {
   });
   if (whole) *files = one_for_each_file_system(std::move(*files));
   busy_ = true;
+  auto done = round_ ? round_() : std::function<void()>();
   auto queued = run_work(
       loop_,
       [files, first, err, whole] {
@@ -80,10 +88,13 @@ void RecordingSync::sync() {
         }
         files->clear();
       },
-      [this, err, alive = alive_] {
+      [this, err, done = std::move(done), alive = alive_] {
         if (!*alive) return;
         busy_ = false;
-        if (*err != 0) failed(*err);
+        if (*err != 0)
+          failed(*err);
+        else if (done)
+          done();
       });
   if (!queued) busy_ = false;
 }

@@ -26,7 +26,10 @@ class RecordingSync {
   using Each = std::function<void(const Visit&)>;
   /// A descriptor to sync ahead of all recordings: of what must be on the disk before them. May be invalid.
   using First = std::function<Fd()>;
-  RecordingSync(Loop& loop, FactSink facts, Each each, First first = {});
+  /// Asked when a round begins: what it returns is called once all that had been written by then is on the
+  /// disk.
+  using Round = std::function<std::function<void()>()>;
+  RecordingSync(Loop& loop, FactSink facts, Each each, First first = {}, Round round = {});
   ~RecordingSync();
   RecordingSync(const RecordingSync&) = delete;
   RecordingSync& operator=(const RecordingSync&) = delete;
@@ -41,11 +44,13 @@ class RecordingSync {
 
  private:
   void failed(int err);
+  void nothing_to_do();
 
   Loop& loop_;
   FactSink facts_;
   Each each_;
   First first_;
+  Round round_;
   Timer timer_;
   std::vector<Fd> last_;  ///< files of recordings that ended with bytes not yet on disk
   bool busy_ = false;

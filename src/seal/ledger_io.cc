@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "core/clock_io.h"
@@ -14,6 +15,15 @@ namespace {
 
 constexpr std::uint64_t kTickMs = 60000;
 constexpr std::uint64_t kSignRetryMs = 1000;
+
+// The host's clock less the time since its boot, which a suspend does not change; nullopt if we were held up
+// between the two looks.
+std::optional<std::int64_t> clocks_apart() {
+  const MonoUs before = boot_now();
+  const std::int64_t apart = wall_now() - before;
+  if (boot_now() - before >= kClockStepUs / 2) return std::nullopt;
+  return apart;
+}
 
 }  // namespace
 
@@ -107,6 +117,7 @@ Status Ledger::settle_debts() {
 }
 
 void Ledger::add(EntryBody body) {
+  look_at_clock();
   if (owed_.size() > kMaxOwedBytes) {
     ++dropped_;
     return;
@@ -117,6 +128,7 @@ void Ledger::add(EntryBody body) {
 }
 
 Status Ledger::add_now(EntryBody body) {
+  look_at_clock();
   return enter_now(encode_entry({tree_.size(), wall_now(), std::move(body)}));
 }
 
@@ -150,6 +162,7 @@ void Ledger::entered(const std::string& line, const std::string& owed) {
 }
 
 Result<format::Sealing> Ledger::open_session(const format::SessionInfo& info, const std::string& recording) {
+  look_at_clock();
   auto key = SigningKey::generate();
   if (!key) return std::move(key).error();
   OpenedEntry opened{last_no_ + 1,     info.id,  recording,   info.host, info.host_id, info.boot_id,
@@ -168,9 +181,25 @@ Result<format::Sealing> Ledger::open_session(const format::SessionInfo& info, co
   }
   return format::Sealing{std::make_unique<SessionSealer>(last_no_, leaf_hash(line), std::move(*key),
                                                          [this, alive = alive_](EntryBody body) {
-                                                           if (*alive) add(std::move(body));
+                                                           if (*alive) told(std::move(body));
                                                          }),
                          line};
+}
+
+// By a session's sealer.
+void Ledger::told(EntryBody body) {
+  const auto* closed = std::get_if<ClosedEntry>(&body);
+  if (closed != nullptr && closed->n > 0)
+    ended_.push_back(std::move(body));
+  else
+    add(std::move(body));
+}
+
+void Ledger::enter_ended(std::uint64_t count) {
+  for (; !ended_.empty() && ended_entered_ < count; ++ended_entered_) {
+    add(std::move(ended_.front()));
+    ended_.pop_front();
+  }
 }
 
 void Ledger::sign() {
@@ -273,16 +302,21 @@ void Ledger::signed_until(const Result<std::uint64_t>& size) {
     sign_timer_->start(kCheckpointUs / kUsPerMs);
 }
 
+// Ahead of an entry whose time would otherwise be a riddle; and once a minute.
+void Ledger::look_at_clock() {
+  const auto apart = clocks_apart();
+  if (!apart || std::llabs(*apart - clocks_apart_) < kClockStepUs) return;
+  const std::int64_t by = *apart - std::exchange(clocks_apart_, *apart);
+  add(ClockEntry{by});
+  facts_({Level::kWarning,
+          "clock-set",
+          "the host's clock was set by " + std::to_string(by / kUsPerMs) + " ms",
+          {}});
+}
+
 void Ledger::tick() {
-  const std::int64_t apart = wall_now() - boot_now();  // a suspend sets no clock
-  const std::int64_t by = apart - std::exchange(clocks_apart_, apart);
-  if (std::llabs(by) >= kClockStepUs) {
-    add(ClockEntry{by});
-    facts_({Level::kWarning,
-            "clock-set",
-            "the host's clock was set by " + std::to_string(by / kUsPerMs) + " ms",
-            {}});
-  }
+  look_at_clock();
+  clocks_apart_ = clocks_apart().value_or(clocks_apart_);  // what is slewed does not add up
   if (mono_now() - last_entry_ >= kHeartbeatUs) add(HeartbeatEntry{live_ ? live_() : 0});
 }
 
@@ -297,6 +331,7 @@ void Ledger::quiesce() {
 }
 
 void Ledger::finish() {
+  enter_ended(ended());
   (void)settle_debts();
   add(ShutdownEntry{});
   for (int tries = 0; signed_ < tree_.size() && tries < 2; ++tries) {

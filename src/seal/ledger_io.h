@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -73,6 +74,11 @@ class Ledger {
   /// For fdatasync on a thread, before anything that the entries speak of is forced to the disk or removed
   /// from it.
   [[nodiscard]] Fd entries_to_sync() const;
+  /// How many recordings have ended so far. Each is entered as closed only when its last bytes are on the
+  /// disk, or a power cut would look as if they had been taken away: by enter_ended() of a number that was so
+  /// then.
+  [[nodiscard]] std::uint64_t ended() const noexcept { return ended_entered_ + ended_.size(); }
+  void enter_ended(std::uint64_t count);
   void set_live(std::function<std::int64_t()> count) { live_ = std::move(count); }
 
   /// Before the loop ends: no timers any more.
@@ -92,6 +98,8 @@ class Ledger {
   void name_log();
   void end_rotation(Result<RotatedLog> result);
   void signed_until(const Result<std::uint64_t>& size);
+  void told(EntryBody body);
+  void look_at_clock();
   void tick();
   void failed(const Error& error);
 
@@ -103,6 +111,8 @@ class Ledger {
   std::map<std::uint64_t, std::string> interrupted_;
   std::shared_ptr<LedgerSigner> signer_;
   std::function<std::int64_t()> live_;
+  std::deque<EntryBody> ended_;  ///< closed entries to come
+  std::uint64_t ended_entered_ = 0;
   std::string owed_;
   std::uint64_t dropped_ = 0;
   std::string problem_;

@@ -183,9 +183,12 @@ class SessionVerifier {
     }
   }
 
-  // Killed between the opening entry and the first record: all there is came at the next start.
+  // Killed between the opening entry and the first record: all there is came at the next start, if it came
+  // yet.
   bool interrupted_before_its_header(const LedgerSession& known) const {
-    if (!known.crashed || known.crashed->missing || known.sealed || !timing_.seals.empty()) return false;
+    if (known.sealed || known.closed || !timing_.seals.empty()) return false;
+    if (!known.crashed) return sizes_[kTime] && timing_.size == 0;
+    if (known.crashed->missing) return false;
     for (std::size_t file = 0; file < kFiles; ++file) {
       if (size_of(known.crashed->sizes, file) != sizes_[file].value_or(0)) return false;
     }
@@ -528,9 +531,12 @@ class SessionVerifier {
 
   void compare_crashed(const CrashedEntry& crashed) {
     const std::array<Digest, kFiles> digests = {crashed.log, crashed.time, crashed.in};
-    found("crash", crashed.missing ? "it was interrupted, and its files were gone at the next start"
-                                   : "it was interrupted; completed at the next start");
-    crash_told_ = true;
+    // With a final seal only the daemon was interrupted: before it had entered the end.
+    if (crashed.missing || !final_walked()) {
+      found("crash", crashed.missing ? "it was interrupted, and its files were gone at the next start"
+                                     : "it was interrupted; completed at the next start");
+      crash_told_ = true;
+    }
     if (crashed.missing) {
       for (std::size_t file = 0; file < kFiles; ++file) {
         if (sizes_[file])

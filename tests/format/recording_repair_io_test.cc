@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/append_only_io.h"
+#include "core/host_id_io.h"
 #include "format/recording_directory_io.h"
 #include "format/recording_writer_io.h"
 #include "support_io.h"
@@ -30,7 +31,9 @@ Bytes make_crashed(const TempDir& dir) {
   WriterOptions options = options_for(dir);
   options.input = true;
   {
-    auto writer = RecordingWriter::create(options, sample_info(), 0);
+    SessionInfo info = sample_info();
+    info.boot_id = boot_id();
+    auto writer = RecordingWriter::create(options, info, 0);
     EXPECT_TRUE(writer.ok());
     (void)*(*writer)->output("first line\r\n", 1000);
     (void)*(*writer)->input("ls\r", 20000);
@@ -45,6 +48,62 @@ Bytes make_crashed(const TempDir& dir) {
   bytes.in = slurp(dir.file(std::string(kName) + ".in"));
   bytes.data = bytes.log.substr(bytes.log.find('\n') + 1);
   return bytes;
+}
+
+// After another boot zeros at the end may be what a power cut left of a block: of `.time`, from the first one
+// on.
+TEST(RepairTail, WhatAPowerCutLeftOfLostBytesIsCutOffAndStated) {
+  const TempDir dir;
+  Bytes bytes = make_crashed(dir);
+  const std::string base = dir.file(kName);
+  bytes.time.replace(bytes.time.find(boot_id()), boot_id().size(), "another boot");
+  const std::string zeros(700, '\0');
+  const std::string block(4096 - bytes.log.size(), 'x');
+  struct Case {
+    std::string log, time;  // as they are found
+    std::size_t kept_log, kept_time;
+  };
+  const std::string& log = bytes.log;
+  const std::string& time = bytes.time;
+  const Case cases[] = {
+      {log + zeros, time, log.size(), time.size()},
+      {log, time + zeros, log.size(), time.size()},
+      {log, time.substr(0, time.size() - 9) + zeros + "H 0.000001 OPE", log.size(), time.size() - 9},
+      // Sectors missing inside the last block, and only there.
+      {log + block + "abc" + std::string(1533, '\0') + "behind", time, 4096 + 3, time.size()},
+      {log + block + std::string(4096, '\0') + "behind", time, 4096 * 2 + 6, time.size()},
+      {log + zeros + "x", time, log.size() + 701, time.size()},
+  };
+  for (const Case& c : cases) {
+    spill(base + ".log", c.log);
+    spill(base + ".time", c.time);
+    auto repaired = repair_tail(dir.fd(), kName, kNow);
+    ASSERT_TRUE(repaired.ok()) << repaired.error().message;
+    EXPECT_EQ(slurp(base + ".log"), c.log.substr(0, c.kept_log)) << c.log.size();
+    EXPECT_EQ(slurp(base + ".time").compare(0, c.kept_time, time.substr(0, c.kept_time)), 0);
+    EXPECT_EQ(slurp(base + ".time").find('\0'), std::string::npos);
+    EXPECT_EQ(read_all(base).outcome, Outcome::kEnd);
+    EXPECT_EQ(repaired->find("power cut") != std::string::npos,
+              c.kept_log < c.log.size() || c.kept_time < c.time.size());
+  }
+}
+
+TEST(RepairTail, OnlyWhatWasBeingMadeIsRemoved) {
+  const TempDir dir;
+  for (const char* suffix : {".log", ".time"}) spill(dir.file(kName) + suffix, "");
+  Fd flagged(::open((dir.file(kName) + ".log").c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(set_append_only(flagged.get(), true).ok());
+  EXPECT_FALSE(remove_unbegun(dir.fd(), kName)) << "somebody has it open";
+  flagged.reset();
+  EXPECT_TRUE(remove_unbegun(dir.fd(), kName));
+  EXPECT_TRUE(dir.entries().empty());
+  EXPECT_FALSE(remove_unbegun(dir.fd(), kName)) << "nothing is there";
+  spill(dir.file(kName) + ".log", "");
+  spill(dir.file(kName) + ".time", "H");
+  spill(dir.file("notes.log"), "");
+  EXPECT_FALSE(remove_unbegun(dir.fd(), kName)) << "a byte";
+  EXPECT_FALSE(remove_unbegun(dir.fd(), "notes")) << "no name of ours";
+  EXPECT_EQ(dir.entries().size(), 3U);
 }
 
 TEST(RepairTail, AWholeRecordingIsLeftAlone) {

@@ -3,8 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <random>
 #include <sstream>
 
 #include "made_host_io.h"
@@ -458,43 +456,6 @@ TEST(Resigned, ByALaterKeyIsNamed) {
   EXPECT_EQ(joined(words(MadeHost::verdict("r", make(2), nullptr).findings)), "no-ledger resigned no-end ");
   EXPECT_EQ(joined(words(MadeHost::verdict("r", make(3), nullptr).findings)), "no-ledger resigned no-end ");
 }
-
-// ---- crashes, never taken for tampering
-
-class Crashes : public ::testing::TestWithParam<int> {};
-TEST_P(Crashes, AreNotTampering) {
-  std::mt19937 random(static_cast<unsigned>(GetParam()));
-  // 2,000 in all; OPELOG_SESSIONS=1250 makes ten thousand of them.
-  const char* wanted = std::getenv("OPELOG_SESSIONS");
-  const int sessions = wanted != nullptr ? std::atoi(wanted) : kSlow ? 30 : 250;
-  MadeHost host;
-  for (int i = 0; i < sessions; ++i) {
-    MadeHost::Script script;
-    script.input = random() % 4 == 0;
-    script.chunks = static_cast<int>(random() % 3);
-    script.bytes = random() % 200;
-    script.gap = random() % 8 == 0;
-    script.end = static_cast<End>(random() % 3);
-    // A killed daemon has written whole records, but for the last write.
-    if (script.end == End::kCrash) script.lost = random() % 40;
-    host.record(script);
-    if (random() % 50 == 0) host.checkpoint();
-  }
-  host.checkpoint();
-  const LedgerVerdict ledger = host.ledger();
-  EXPECT_EQ(ledger.integrity(), Integrity::kIntact);
-  for (const auto& [name, files] : host.recordings) {
-    const SessionVerdict v = MadeHost::verdict(name, files, &ledger);
-    ASSERT_EQ(v.integrity(), Integrity::kIntact)
-        << GetParam() << " " << name << ": " << joined(words(v.findings));
-    const bool ended = ledger.find(name)->closed.has_value(),
-               crashed = ledger.find(name)->crashed.has_value();
-    ASSERT_EQ(crashed, has(v.findings, "crash"));
-    ASSERT_EQ(!ended && !crashed, has(v.findings, "no-end"));
-    ASSERT_EQ(v.completeness() == Completeness::kComplete, ended && !has(v.findings, "gap"));
-  }
-}
-INSTANTIATE_TEST_SUITE_P(Random, Crashes, ::testing::Range(0, 8));
 
 }  // namespace
 }  // namespace opelog::seal

@@ -32,12 +32,6 @@ std::optional<std::string> slurp_if_there(const std::string& path) {
   return text.str();
 }
 
-// Where the last seal begins, or the opening entry where there is none.
-std::size_t last_whole_write(const std::string& time) {
-  const std::size_t seal = time.rfind(" OPELOG_SEAL ");
-  return seal != std::string::npos ? seal : time.rfind(" OPELOG_OPENED");
-}
-
 class InMemory final : public RecordingBytes {
  public:
   explicit InMemory(const Files& files) : files_(files) {}
@@ -111,9 +105,6 @@ std::string MadeHost::record(const Script& script) {
       if (script.input) {
         EXPECT_TRUE((*writer)->input("x" + std::to_string(i), now).ok());
       }
-      if (script.gap && i == 1) {
-        EXPECT_TRUE((*writer)->gap({"output", "made by a test", 7, 0}, now).ok());
-      }
       now += kUsPerS;
       EXPECT_TRUE((*writer)->flush(now).ok());
     }
@@ -127,11 +118,6 @@ std::string MadeHost::record(const Script& script) {
   }
   const std::string base = std::string(path) + "/" + options.name;
   if (script.end == Script::End::kCrash) {
-    // What was sealed, and the header, were whole writes.
-    const std::string time = *slurp_if_there(base + ".time");
-    const std::size_t kept = time.find('\n', last_whole_write(time)) + 1;
-    std::filesystem::resize_file(base + ".time",
-                                 std::max(kept, time.size() - std::min(time.size(), script.lost)));
     EXPECT_TRUE(format::repair_tail(directory->get(), options.name, now_).ok());
   }
   Files files = {slurp_if_there(base + ".log"), slurp_if_there(base + ".time"), slurp_if_there(base + ".in")};

@@ -30,9 +30,7 @@ class MadeHost {
     bool input = false;
     int chunks = 3;          ///< of output, one a second and so one for each seal
     std::size_t bytes = 40;  ///< of each
-    bool gap = false;
     enum class End { kExit, kCrash, kLive } end = End::kExit;
-    std::size_t lost = 0;  ///< of a crash: bytes of `.time` that never reached the disk
   };
   /// Records one; returns its name.
   std::string record(const Script& script);

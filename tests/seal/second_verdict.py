@@ -389,11 +389,13 @@ class Recording:
         self.stated()
 
     def killed_before_header(self, opening):
-        """Whether all there is came at the start after a crash, because that came before the header."""
+        """Whether all there is came at the start after a crash (or that start is to come), because that came before the header."""
         crash = self.ledger.crash_of(opening)
-        if not crash or crash[0].get("missing") is True or self.seals:
+        if self.seals or any(entry["k"] in ("sealed", "closed") for entry in self.ledger.told_of(opening["no"])):
             return False
-        if any(entry["k"] == "sealed" for entry in self.ledger.told_of(opening["no"])):
+        if not crash:
+            return self.files.get("time") == b""
+        if crash[0].get("missing") is True:
             return False
         return all(len(self.files.get(file, b"")) == crash[0].get(file) for file in FILES)
 
@@ -590,7 +592,8 @@ class Recording:
                 if walked.n == entry["n"] and walked.hash and walked.hash != from_base64(entry["seal"], 32):
                     self.find("altered", "time", walked.seal.start, walked.seal.end)
         if self.crash:
-            entry, self.crashed = self.crash[0], True
+            entry = self.crash[0]
+            self.crashed = self.final is None or entry.get("missing") is True
             for file in FILES:
                 if entry.get("missing") is True:
                     if file in self.files:
