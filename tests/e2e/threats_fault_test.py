@@ -310,6 +310,16 @@ class FullDisk(scene.Scene):
         self.host.sh("while [ -e /var/log/ope_log/.filler ] || [ -e /var/log/ope_log/.filler2 ]; do "
                      "chattr -a /var/log/ope_log/.filler* 2>/dev/null; rm -f /var/log/ope_log/.filler* 2>/dev/null; done")
 
+    def assert_told(self, recording, *allowed):
+        """Nothing altered, nothing cut: the record itself says what is missing. The ledger lay on the same full disk."""
+        self.pin_key()
+        self.wait_signed()
+        _, verdict = self.verify()
+        integrity, completeness, words = self.verdict_of(verdict, recording.name)
+        self.assertEqual((integrity, completeness), ("intact", "incomplete"), words)
+        self.assertIn(words, allowed)
+        self.assertEqual((verdict["ledger"]["integrity"], verdict["ledger"]["findings"]), ("intact", []))
+
     def use(self, text):
         seen = self.host.daemon.log().count("policy-loaded")
         self.host.write("/etc/opelog/opelog.yaml", text.encode())
@@ -330,6 +340,7 @@ class FullDisk(scene.Scene):
         [recording] = self.new_recordings(1)
         self.assertEqual(recording.payload(), term.output)
         self.assertTrue(any("held" in v for v in recording.notes()["OPELOG_GAP"]), recording.notes())
+        self.assert_told(recording, ["gap"])
 
     def test_cut_ends_the_session_and_says_why(self):
         self.use(policy("    on_write_failure: cut\n"))
@@ -340,6 +351,9 @@ class FullDisk(scene.Scene):
         self.assertIn(b"opelog: recording failed", term.output)
         self.free()
         sandbox.wait_until(lambda: not self.host.opelog("ls", "--live").text.count("opelogtest-a_"), "the session's end")
+        [recording] = self.new_recordings(1, ended=False)
+        self.assertTrue(term.output.startswith(recording.payload()))
+        self.assert_told(recording, ["gap"], ["tail-unsealed", "live"], ["tail-unsealed", "no-end"])
 
     def test_continue_shows_all_and_states_the_gap_with_its_count(self):
         self.use(policy("    on_write_failure: continue\n"))
@@ -356,6 +370,7 @@ class FullDisk(scene.Scene):
         lost = sum(int(n) for n in re.findall(r'"bytes":(\d+)', gaps))
         self.assertGreater(lost, 0)
         self.assertEqual(len(recording.payload()) + lost, len(term.output))
+        self.assert_told(recording, ["gap"])
 
     def test_a_login_when_there_is_no_room_to_begin_follows_on_start_failure(self):
         self.use(policy("    on_start_failure: refuse\n"))
@@ -370,6 +385,13 @@ class FullDisk(scene.Scene):
         self.host.daemon.wait_log("login-unrecorded")
         self.free()
         self.new_recordings(0)
+        # What was entered and could not be begun is no session that anybody misses.
+        self.pin_key()
+        self.wait_signed()
+        _, verdict = self.verify()
+        self.assertEqual(verdict["ledger"]["integrity"], "intact", verdict["ledger"])
+        gone = [s for s in verdict["sessions"] if s["completeness"] == "gone"]
+        self.assertLessEqual({f["what"] for s in gone for f in s["findings"]}, {"abandoned"})
 
 
 class Directories(scene.Scene):
@@ -393,6 +415,15 @@ class Directories(scene.Scene):
         self.assertEqual(len(self.host.recordings("opelogtest-b", "/var/log/ope_log/sub")), 1)
         self.assertRegex(self.host.sh("lsattr /var/log/ope_log/sub/*.log").text, r"(?m)^-+a")
         self.host.daemon.wait_log("guard-(rearmed|disarmed|missing|absent)")
+        # Where nobody looks they are missing; with both directories all are whole.
+        self.pin_key()
+        self.wait_signed()
+        rc, verdict = self.verify()
+        self.assertEqual((rc, self.verdict_of(verdict, moved[-1].name)), (9, ("altered", "gone", ["missing-session"])))
+        rc, verdict = self.verify("--also", "/var/log/ope_log/moved", "--also", "/var/log/ope_log")
+        self.assertEqual(rc, 0, verdict)
+        for recording in (*moved, *self.host.recordings("opelogtest-b", "/var/log/ope_log/sub")):
+            self.assertEqual(self.verdict_of(verdict, recording.name), ("intact", "complete", []))
 
     def test_a_read_only_file_system_follows_the_policy(self):
         self.host.run("mount", "-o", "remount,ro,bind", "/var/log/ope_log", check=True)
@@ -403,6 +434,12 @@ class Directories(scene.Scene):
         finally:
             self.host.run("mount", "-o", "remount,rw,bind", "/var/log/ope_log", check=True)
         self.assertEqual(self.host.ssh("opelogtest-a", "echo in").out, b"in\n")
+        [recording] = self.new_recordings(1)
+        self.pin_key()
+        self.wait_signed()
+        _, verdict = self.verify()
+        self.assertEqual(self.verdict_of(verdict, recording.name), ("intact", "complete", []))
+        self.assertEqual(verdict["ledger"]["integrity"], "intact")
 
 
 class Policies(scene.Scene):

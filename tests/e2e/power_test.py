@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""The power goes while sessions run: rows 14 and 18 of docs/threats.md, on a disk whose flushes are known (disk.py)."""
+
+import os
+import random
+import re
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import disk  # noqa: E402
+import sandbox  # noqa: E402
+import scene  # noqa: E402
+
+SEED = int(os.environ.get("OPELOG_SEED", "0")) or random.randrange(1, 1 << 30)
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+CUTS = 6
+
+
+class PowerCut(scene.Scene):
+    """Several cuts in one run of three talking sessions; each is then started from, under another boot's id."""
+
+    @classmethod
+    def prepare(cls):
+        cls.host.sh(f"cat {BOOT_ID} > /run/boot_id && mount --bind /run/boot_id {BOOT_ID}", check=True)
+        cls.disk = disk.Disk(cls.host, 96)
+
+    def talk(self, seconds):
+        """All sessions are read from for a while."""
+        for term in self.terms.values():
+            term.pump(seconds / len(self.terms))
+
+    def test_what_was_flushed_is_there_and_the_rest_is_lost_and_not_cut(self):
+        print(f"OPELOG_SEED={SEED}", file=sys.stderr)
+        chance = random.Random(SEED)
+        self.pin_key()
+        self.assertEqual(self.host.ssh("opelogtest-b", "echo whole").rc, 0)
+        self.terms, names = {}, {}
+        for kind in ("ticks", "flood", "asks"):
+            seen = {r.name for r in self.host.recordings()}
+            self.terms[kind] = self.log_in()
+            [names[kind]] = {r.name for r in self.host.recordings()} - seen
+        self.terms["ticks"].send("i=0; while :; do i=$((i+1)); echo tick-$i; sleep 0.02; done\r")
+        self.terms["flood"].send("while :; do head -c 9000 /dev/urandom | base64; sleep 0.02; done\r")
+
+        cuts, self.slowest = [], 0.0
+        for number in range(CUTS):
+            mark = f"mark-{number}-42"
+            self.terms["asks"].send(f"echo mark-{number}-$((40+2))\r")
+            self.terms["asks"].expect(mark)
+            asked = time.monotonic()
+            self.disk.wait_holds(mark.encode(), lambda: self.talk(0.03))
+            self.slowest = max(self.slowest, time.monotonic() - asked)
+            self.talk(chance.random())
+            self.assertEqual(self.host.ssh("opelogtest-b", f"echo passed-{number}").rc, 0)
+            self.talk(chance.random())
+            passing = self.host.popen(*self.host.ssh_argv("opelogtest-b", f"echo passing-{number}; sleep 0.2"), stdin=-3, stdout=-3)
+            self.talk(0.1 + chance.random() / 2)
+            image = f"/run/disk/cut.{number}"
+            unflushed, kept = self.disk.cut(image, chance.randrange(1 << 30), ("now", "flush")[number % 2])
+            cuts.append((image, mark, unflushed, kept, {r.name: len(r.log) for r in self.host.recordings()}))
+            passing.wait()
+        self.talk(0.1)
+        self.host.daemon.kill()
+        written = {r.name: (r.log, r.time) for r in self.host.recordings()}
+        for term in self.terms.values():
+            term.hang_up()
+        self.disk.take_away()
+        self.assertGreater(sum(cut[2] for cut in cuts), 0, "there was something to lose")
+
+        for number, (image, mark, unflushed, kept, sizes) in enumerate(cuts):
+            with self.subTest(cut=number, unflushed=unflushed, kept=kept, seed=SEED):
+                self.after_the_cut(number, image, mark, names, sizes, written)
+
+    def after_the_cut(self, number, image, mark, names, sizes, written):
+        self.disk.put(image)
+        self.host.write("/run/boot_id", f"00000000-0000-0000-0000-{number:012}\n")
+        self.host.start_daemon(self.policy)
+        try:
+            self.assertEqual(self.host.ssh("opelogtest-a", "echo again").out, b"again\n")
+            self.wait_signed()
+
+            def told():
+                sessions = self.verify()[1]["sessions"]
+                return not any({"no-end", "live"} & {f["what"] for f in s["findings"]} for s in sessions)
+            sandbox.wait_until(told, "the ends of all sessions")
+            _, verdict = self.verify()
+            self.assertEqual(verdict["ledger"]["integrity"], "intact", verdict["ledger"])
+            words = {f["what"] for f in verdict["ledger"]["findings"]}
+            self.assertIn("unclean-boot", words)
+            self.assertLessEqual(words, {"unclean-boot", "torn-entry"})
+            found = {r.name: r for r in self.host.recordings()}
+            for session in verdict["sessions"]:
+                words = {f["what"] for f in session["findings"]}
+                with self.subTest(session=session["recording"]):
+                    self.assertEqual(session["integrity"], "intact", session)
+                    self.assertLessEqual(words, {"crash", "lost", "tail-unsealed", "gap"}, session)
+                    self.assertTrue(session["completeness"] in ("complete", "incomplete") or words == {"lost"}, session)
+            for kind, name in names.items():
+                self.assertIn(name, found, "a recording that was on the disk")
+                self.assert_a_part(found[name], written[name], sizes[name], kind)
+            self.assertIn(mark.encode(), found[names["asks"]].payload(), "what was flushed is there")
+        finally:
+            self.host.daemon.stop()
+            self.disk.take_away()
+
+    def assert_a_part(self, recording, written, size, kind):
+        """It plays, it is the beginning of what was recorded, and little is missing."""
+        log, timing = written
+        self.assertEqual(recording.log, log[:len(recording.log)])
+        self.assertEqual(recording.replay(), recording.payload())
+        self.assertIn('"reason":"crash"', recording.notes()["OPELOG_END"][0])
+        missing = self.seconds(log, timing, size) - self.seconds(log, timing, min(size, len(recording.log) + 1))
+        print(f"{kind}: {size - len(recording.log)} bytes, {missing:.2f} s missing", file=sys.stderr)
+        # The sync interval is 1 s, and then the disk takes as long as it likes.
+        self.assertLess(missing, 6 + self.slowest)
+
+    @staticmethod
+    def seconds(log, timing, size):
+        """When the byte at `size` of `.log` came, in seconds since the recording began."""
+        at, left = 0.0, size - len(log.split(b"\n", 1)[0]) - 1
+        for line in timing.splitlines():
+            match = re.match(rb"([OISH]) (\d+\.\d{6}) (\d+)?", line)
+            if match:
+                at += float(match[2])
+                if match[1] == b"O":
+                    left -= int(match[3])
+            if left <= 0:
+                break
+        return at
+
+
+class KilledInFloods(scene.Scene):
+    """Row 14: `kill -9` of the daemon in the middle of three floods, again and again."""
+
+    def test_whatever_a_terminal_had_received_is_recorded_and_all_is_a_crash(self):
+        print(f"OPELOG_SEED={SEED}", file=sys.stderr)
+        chance = random.Random(SEED)
+        self.pin_key()
+        received = {}
+        for _ in range(5):
+            terms = {}
+            for user in ("opelogtest-a", "opelogtest-a", "opelogtest-b"):
+                seen = {r.name for r in self.host.recordings()}
+                term = self.log_in(user)
+                [name] = {r.name for r in self.host.recordings()} - seen
+                terms[name] = term
+            for term in terms.values():
+                term.send("yes 0123456789abcdef\r")
+                term.expect("f\r\n")
+            for _ in range(20):
+                for term in terms.values():
+                    term.pump(chance.random() / 40)
+            self.host.daemon.kill()
+            for name, term in terms.items():
+                term.expect_eof()
+                received[name] = term.output
+            self.host.start_daemon(self.policy)
+            sandbox.wait_until(lambda: all(r.ended() for r in self.host.recordings()), "the ends of all recordings")
+        self.wait_signed()
+
+        def entered():
+            return not any("no-end" in {f["what"] for f in s["findings"]} for s in self.verify()[1]["sessions"])
+        sandbox.wait_until(entered, "the crashes stand in the ledger")
+        rc, verdict = self.verify()
+        self.assertEqual(rc, 1)
+        self.assertEqual(verdict["ledger"]["integrity"], "intact")
+        self.assertLessEqual({f["what"] for f in verdict["ledger"]["findings"]}, {"unclean-boot", "torn-entry"})
+        self.assertEqual(len(verdict["sessions"]), 15)
+        for recording in self.host.recordings():
+            integrity, completeness, words = self.verdict_of(verdict, recording.name)
+            self.assertEqual((integrity, completeness), ("intact", "incomplete"), recording)
+            self.assertIn("crash", words)
+            self.assertLessEqual(set(words), {"crash", "tail-unsealed", "gap"})
+            # The shim's own last words are no part of the session.
+            shown = received[recording.name].split(b"\r\nopelog: ")[0]
+            self.assertTrue(recording.payload().startswith(shown), (recording, shown[-100:]))
+            self.assertEqual(recording.replay(), recording.payload())
+
+
+if __name__ == "__main__":
+    sandbox.run_file()
