@@ -112,8 +112,8 @@ class PowerCut(scene.Scene):
         self.assertIn('"reason":"crash"', recording.notes()["OPELOG_END"][0])
         missing = self.seconds(log, timing, size) - self.seconds(log, timing, min(size, len(recording.log) + 1))
         print(f"{kind}: {size - len(recording.log)} bytes, {missing:.2f} s missing", file=sys.stderr)
-        # The sync interval is 1 s, and then the disk takes as long as it likes.
-        self.assertLess(missing, 6 + self.slowest)
+        # That it is flushed in time wait_holds() has seen; the disk, and this machine, take as long as they like.
+        self.assertLess(missing, 15 + self.slowest)
 
     @staticmethod
     def seconds(log, timing, size):
