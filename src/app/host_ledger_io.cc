@@ -1,8 +1,10 @@
 #include "app/host_ledger_io.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <utility>
 #include <vector>
 
@@ -27,6 +29,9 @@ Status digest_file(int directory, const std::string& name, std::size_t which, st
   missing = !fd && fd.error().code == Code::kNotFound;
   if (missing) return {};
   if (!fd) return std::move(fd).error();
+  // Completed just now: what the ledger is to state must not be lost by the next power cut, or it would seem
+  // altered.
+  if (::fdatasync(fd->get()) != 0) return error_from_errno(errno, name);
   Sha256 hash(seal::kFileDomains[which]);
   std::vector<char> buffer(format::kReadBytes);
   for (;;) {
