@@ -116,9 +116,13 @@ static void let_others_open(const struct waiter* w) {
   if (w->terminal && !w->own_terminal) call2(__NR_ioctl, OPELOG_WAITER_USER, kNotExclusive);
 }
 
+static void say_gone(const struct waiter* w) {
+  static const char text[] = "\r\nopelog: the recorder is gone; this session ends\r\n";
+  if (w->terminal) call3(__NR_write, OPELOG_WAITER_USER, (long)text, sizeof text - 1);
+}
+
 /* Nobody records: ask the shell to end, say so, and see to it that it does. */
 static __attribute__((noreturn)) void end_session(const struct waiter* w, int say) {
-  static const char text[] = "\r\nopelog: the recorder is gone; this session ends\r\n";
   if (w->terminal) {
     kill_process(-w->shell, kSigHup);
     kill_process(-w->shell, kSigCont);
@@ -126,7 +130,7 @@ static __attribute__((noreturn)) void end_session(const struct waiter* w, int sa
   kill_process(w->shell, kSigHup);
   kill_process(w->shell, kSigCont);
   if (w->own_terminal) give_back_terminal(w);
-  if (w->terminal && say) call3(__NR_write, OPELOG_WAITER_USER, (long)text, sizeof text - 1);
+  if (say) say_gone(w);
   struct time_spec left = {kGraceSeconds, 0}; /* the kernel writes back what remains of it */
   struct poll_entry entry = {w->signals, kPollIn, 0};
   while (ended_status(w) < 0) {
@@ -245,6 +249,8 @@ static __attribute__((noreturn)) void wait_for_shell(struct waiter* w) {
           give_back_terminal(w);
         else
           go_on_copying();
+        /* Its master was the daemon's: a shell that ends at once when that dies may be seen first. */
+        if (heard == kBroken) say_gone(w);
         let_others_open(w);
         leave_like(status);
       }

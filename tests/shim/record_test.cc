@@ -751,6 +751,20 @@ TEST(Waiter, LeavesWithTheStatusWhenTheDaemonVanishesAfterTheEnd) {
   EXPECT_EQ(WEXITSTATUS(s.child.wait()), 5);
 }
 
+// The inner terminal hangs up with the daemon: a shell that dies of it may be gone before the connection is
+// looked at.
+TEST(Waiter, SaysThatTheDaemonVanishedAlsoIfTheShellEndedFirst) {
+  Sandbox sandbox;
+  sandbox.listen();
+  TerminalSession s(sandbox, "exit 5");
+  s.talk.started();
+  s.talk.ended();
+  s.talk.close();
+  EXPECT_NE(read_until(s.outer.master.get(), "ends").find("opelog: the recorder is gone; this session ends"),
+            std::string::npos);
+  EXPECT_EQ(WEXITSTATUS(s.child.wait()), 5);
+}
+
 TEST(Waiter, ABrokenConnectionEndsTheSessionAndSaysSo) {
   Sandbox sandbox;
   sandbox.listen();
