@@ -9,6 +9,8 @@ PACKAGES_RUN="python3 openssh-server openssh-client passwd e2fsprogs util-linux 
 PACKAGES_CHECK="libgtest-dev libgmock-dev clang clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 ccache
   iproute2 logrotate zstd rsync vim less sudo tmux zsh expect man-db strace asciinema tlog
   libfaketime btrfs-progs"
+# To test it on a whole machine (./check --host).
+PACKAGES_HOST="debootstrap systemd-container rsync"
 
 # packages_missing NAME…: prints those that are not installed.
 packages_missing() {
