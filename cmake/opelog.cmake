@@ -47,8 +47,8 @@ endif()
 # For a build from nothing (./try, ./check): headers are read and templates made once for several sources. Off for
 # everyday work, where one changed source should cost one source; and there a forgotten include shows.
 option(OPELOG_UNITY "Compile several sources of a room as one" OFF)
-# Several units for a large room, for the sake of a second core.
-set(CMAKE_UNITY_BUILD_BATCH_SIZE 24)
+# One unit for each room: what all of its sources include is read once, and other rooms keep the second core busy.
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 100)
 if(OPELOG_UNITY)
   # g++ takes every source but the main one for a header there.
   target_compile_options(opelog_options INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
@@ -77,6 +77,8 @@ function(opelog_test room)
   set(sample 1)
   if(OPELOG_SANITIZE)
     set(sample 7)
+    # In test code itself undefined behaviour is not looked for: that took a quarter of its compilation.
+    target_compile_options(${room}_test PRIVATE -fno-sanitize=undefined)
   endif()
   # Tests of thousands of like cases take samples of them under the sanitizers; all run in the release build.
   target_compile_definitions(${room}_test PRIVATE OPELOG_SOURCE_DIR="${CMAKE_SOURCE_DIR}"

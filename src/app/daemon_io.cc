@@ -46,10 +46,27 @@ seal::FileSizes sizes_of(const record::RecordingRemoval& removal) {
   return sizes;
 }
 
+// Of recordings whose files hold nothing, those of which the ledger knows nothing either: they were being
+// made.
+std::set<std::string> unbegun(int directory, const std::vector<std::string>& names,
+                              const std::string& ledger) {
+  std::set<std::string> empty;
+  for (const std::string& name : names) {
+    const auto holds = [&](std::string_view suffix) {
+      struct stat st {};
+      return ::fstatat(directory, (name + std::string(suffix)).c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+             st.st_size > 0;
+    };
+    if (!holds(format::kTimeSuffix) && !holds(format::kLogSuffix)) empty.insert(name);
+  }
+  for (const std::string& known : HostLedger::ever_opened(ledger, empty)) empty.erase(known);
+  return empty;
+}
+
 // Only what lay there when the daemon began: a recording that a login makes meanwhile is not to be touched.
 // The ledger knows of `interrupted` that they did, whatever the clock says.
 void repair_directory(const std::string& path, WallUs began, const std::set<std::string>& interrupted,
-                      Repairs& repairs) {
+                      const std::string& ledger, Repairs& repairs) {
   auto names = format::list_names(path);
   if (!names) {
     if (names.error().code != Code::kNotFound)
@@ -58,13 +75,20 @@ void repair_directory(const std::string& path, WallUs began, const std::set<std:
   }
   auto directory = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
   if (!directory) return;
+  const std::set<std::string> unknown = unbegun(directory->get(), *names, ledger);
   for (const std::string& name : *names) {
     struct stat st {};
     if (interrupted.count(name) == 0 &&
         ::fstatat(directory->get(), (name + ".time").c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
         st.st_mtim.tv_sec * kUsPerS + st.st_mtim.tv_nsec / 1000 >= began)
       continue;
-    if (interrupted.count(name) == 0 && format::remove_unbegun(directory->get(), name)) continue;
+    if (unknown.count(name) > 0 && format::remove_unbegun(directory->get(), name)) {
+      repairs.facts.push_back({Level::kWarning,
+                               "recording-unbegun",
+                               "the empty files of a recording that was being made were removed",
+                               {{"recording", name}}});
+      continue;
+    }
     if (!format::needs_repair(directory->get(), name)) continue;
     auto done = format::repair_tail(directory->get(), name, wall_now());
     if (!done) {
@@ -234,6 +258,7 @@ int Daemon::run() {
   connections_.reset();
   logins_.reset();
   unrecorded_.reset();
+  const bool on_disk = recorder_->sync_all().ok();
   recorder_.reset();
   logins_work_.reset();
   sessions_work_.reset();
@@ -246,7 +271,7 @@ int Daemon::run() {
   watchdog_.reset();
   stop_poll_.reset();
   loop_.run();  // close callbacks, and work still under way
-  ledger_->finish();
+  ledger_->finish(on_disk);
   hooks_.reset();
   state(Level::kInfo, "daemon-stop", "opelogd has stopped");
   return exit_code_;
@@ -381,10 +406,11 @@ void Daemon::repair_then_guard() {
   auto queued = run_work(
       loop_,
       [repairs, directory = config_.policy.policy.directory, began = started_,
+       ledger = ledger_->opened() ? config_.policy.policy.seal_ledger : std::string(),
        interrupted = ledger_->interrupted()] {
         std::set<std::string> names;
         for (const auto& [no, name] : interrupted) names.insert(name);
-        repair_directory(directory, began, names, *repairs);
+        repair_directory(directory, began, names, ledger, *repairs);
         repairs->interrupted = HostLedger::read_interrupted(directory, interrupted);
       },
       [this, repairs] {
@@ -574,7 +600,7 @@ void Daemon::compressed(const std::string& recording, Reply<std::int64_t> reply)
 
 Status Daemon::viewed(uid_t uid, const std::string& recording, format::View what) {
   if (!config_.policy.policy.seal_viewed) return {};
-  if (const Status open = ledger_->opened(); !open) return open;
+  if (Status open = ledger_->opened(); !open) return open;
   views_->viewed({uid, recording, what});
   return {};
 }

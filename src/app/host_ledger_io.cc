@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -175,6 +176,20 @@ Interrupted HostLedger::read_interrupted(const std::string& directory,
   return found;
 }
 
+std::set<std::string> HostLedger::ever_opened(const std::string& ledger_directory,
+                                              std::set<std::string> names) {
+  std::ifstream entries(ledger_directory + "/" + seal::kEntriesFile);
+  std::set<std::string> known;
+  if (names.empty()) return known;
+  if (!entries) return names;
+  for (std::string line; std::getline(entries, line);) {
+    const auto entry = seal::parse_entry(line);
+    const auto* opened = entry ? std::get_if<seal::OpenedEntry>(&entry->body) : nullptr;
+    if (opened != nullptr && names.count(opened->recording) > 0) known.insert(opened->recording);
+  }
+  return entries.bad() ? names : known;
+}
+
 Fd HostLedger::entries_to_sync() const {
   return ledger_ ? ledger_->entries_to_sync() : Fd();
 }
@@ -199,8 +214,8 @@ void HostLedger::quiesce() {
   if (ledger_) ledger_->quiesce();
 }
 
-void HostLedger::finish() {
-  if (ledger_) ledger_->finish();
+void HostLedger::finish(bool on_disk) {
+  if (ledger_) ledger_->finish(on_disk);
   ledger_.reset();
 }
 

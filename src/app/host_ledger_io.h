@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,9 @@ class HostLedger {
   [[nodiscard]] std::map<std::uint64_t, std::string> interrupted() const;
   static Interrupted read_interrupted(const std::string& directory,
                                       const std::map<std::uint64_t, std::string>& sessions);
+  /// Which of these recordings the ledger at that place has ever opened a session for; all of them if it
+  /// cannot be read. Reads it whole: on a thread.
+  static std::set<std::string> ever_opened(const std::string& ledger_directory, std::set<std::string> names);
   /// Of the ledger's entries, for fdatasync on a thread ahead of what they speak of; invalid without a
   /// ledger.
   [[nodiscard]] Fd entries_to_sync() const;
@@ -66,7 +70,8 @@ class HostLedger {
 
   void set_live(std::function<std::int64_t()> count);
   void quiesce();
-  void finish();
+  /// `on_disk`: all recordings are, so what has ended may be entered as closed.
+  void finish(bool on_disk);
 
  private:
   void open();

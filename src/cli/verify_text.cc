@@ -92,7 +92,7 @@ std::string verdict_text(const HostVerdict& host, bool all, bool colour) {
     out += painted(words, colour_of(s.integrity(), s.completeness()), colour) + " " + printable(s.recording);
     if (s.seals > 0) out += "  " + std::to_string(s.seals) + " seals, " + format_size(s.sealed);
     out += "\n";
-    for (const Finding& f : s.findings) out += finding_text(f);
+    for (const seal::Finding& f : s.findings) out += finding_text(f);
   }
   out += std::to_string(host.sessions.size()) + (host.sessions.size() == 1 ? " recording" : " recordings");
   for (const auto& [words, count] : counts)

@@ -32,7 +32,7 @@ constexpr Field<Policy> kRecordings[] = {
                           p.append_only);
      }},
     {"sync_interval",
-     [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 0, kHour, p.sync_interval_ms); }},
+     [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 0, 20 * kSecond, p.sync_interval_ms); }},
 };
 
 constexpr Field<Policy> kSeal[] = {

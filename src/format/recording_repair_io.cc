@@ -60,8 +60,8 @@ std::uint64_t lost_from(const std::string& text, std::uint64_t from, bool timing
   return text.back() == '\0' ? without_zeros(size) : size;
 }
 
-/// Cuts that off. Returns how many bytes.
-Result<std::uint64_t> cut_lost_end(int fd, bool timing) {
+/// Cuts that off; with `only_zeros` not if there is anything but zeros behind it. Returns how many bytes.
+Result<std::uint64_t> cut_lost_end(int fd, bool timing, bool only_zeros) {
   auto facts = look_at(fd);
   if (!facts) return std::move(facts).error();
   const std::uint64_t from = facts->size > kLostWindow ? facts->size - kLostWindow : 0;
@@ -69,6 +69,7 @@ Result<std::uint64_t> cut_lost_end(int fd, bool timing) {
   if (!text) return std::move(text).error();
   const std::uint64_t end = lost_from(*text, from, timing);
   if (end >= facts->size) return std::uint64_t{0};
+  if (only_zeros && text->find_first_not_of('\0', end - from) != std::string::npos) return std::uint64_t{0};
   auto flagged = has_append_only(fd);
   if (flagged && *flagged) {
     if (auto cleared = set_append_only(fd, false); !cleared) return std::move(cleared).error();
@@ -194,16 +195,17 @@ Result<std::uint64_t> complete_first_line(int directory, const std::string& path
 /// What only looks like bytes, in each file. Of output a zero byte may be one that a program wrote: not
 /// touched in the boot that it was recorded in.
 Status cut_lost(int directory, const std::string& name, int time, std::string& did) {
-  auto cut = cut_lost_end(time, true);
+  const bool same_boot = boot_of(time) == boot_id();
+  auto cut = cut_lost_end(time, true, same_boot);
   if (!cut) return std::move(cut).error();
   if (*cut > 0)
     did += "cut off " + std::to_string(*cut) + " bytes of .time that a power cut had left of lost ones; ";
-  if (*cut == 0 && boot_of(time) == boot_id()) return {};
+  if (*cut == 0 && same_boot) return {};
   for (const std::string_view suffix : {kLogSuffix, kInputSuffix}) {
     auto fd = open_regular(directory, name + std::string(suffix), O_RDWR | O_APPEND);
     if (!fd && fd.error().code == Code::kNotFound) continue;
     if (!fd) return std::move(fd).error();
-    cut = cut_lost_end(fd->get(), false);
+    cut = cut_lost_end(fd->get(), false, same_boot);
     if (!cut) return std::move(cut).error();
     if (*cut > 0)
       did += "cut off " + std::to_string(*cut) + " bytes of " + std::string(suffix) +

@@ -113,7 +113,7 @@ class RecordingWriter {
 bool needs_repair(int directory, const std::string& name);
 
 /// Removes the files of NAME if there are any, all are empty, root's and open to nobody: one that was being
-/// made when the daemon was killed, and that the ledger has not heard of. Whether it did.
+/// made when the daemon was killed; only for one that no ledger has heard of. Whether it did.
 bool remove_unbegun(int directory, const std::string& name);
 
 /// Completes what a crash left of NAME in `directory` by appending (zeros a power cut left are cut off): a

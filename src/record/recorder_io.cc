@@ -285,6 +285,11 @@ void Recorder::shutdown() {
   }
 }
 
+Status Recorder::sync_all() {
+  auto directory = open_recordings_directory(policy_.directory, place_.file_group);
+  return sync_.finish(directory ? directory->get() : -1);
+}
+
 std::string Recorder::describe() const {
   std::string text = "recorder sessions=" + std::to_string(sessions_.size()) +
                      " leaving=" + std::to_string(leaving_.size()) + " total=" + std::to_string(total_) +

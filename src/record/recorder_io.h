@@ -94,6 +94,8 @@ class Recorder {
   Result<std::string> kill(const std::string& which, const std::string& who);
   /// Ends all sessions; returns at once, gone() tells when none is left.
   void shutdown();
+  /// Then: blocks until every recording is on the disk.
+  Status sync_all();
   [[nodiscard]] bool idle() const noexcept { return sessions_.empty(); }
   [[nodiscard]] std::string describe() const;
 

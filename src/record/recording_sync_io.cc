@@ -37,7 +37,7 @@ RecordingSync::~RecordingSync() {
 
 void RecordingSync::configure(int interval_ms) {
   timer_.stop();
-  if (interval_ms <= 0) return;
+  if (interval_ms <= 0) return nothing_to_do();
   const auto every = static_cast<std::uint64_t>(interval_ms);
   timer_.start(every, every);
 }
@@ -51,16 +51,29 @@ void RecordingSync::closed(format::RecordingWriter& writer) {
   if (!timer_.active()) nothing_to_do();  // nobody promises anything
   if (!writer.dirty()) return;
   auto files = writer.take_for_sync();
-  if (!files) return failed(files.error().err);
-  for (Fd& fd : *files) last_.push_back(std::move(fd));
+  if (!files) {
+    whole_ = true;  // its file system is synced as a whole, once there is a descriptor for that
+    return failed(files.error().err);
+  }
+  keep(std::move(*files));
+}
+
+void RecordingSync::keep(std::vector<Fd> files) {
+  for (Fd& fd : files) last_.push_back(std::move(fd));
+  if (last_.size() <= kSyncEach) return;
+  last_ = one_for_each_file_system(std::move(last_));
+  whole_ = true;
 }
 
 void RecordingSync::sync() {
   if (busy_) return;
   std::size_t dirty = last_.size();
   each_([&dirty](format::RecordingWriter& writer) { dirty += writer.dirty() ? 1 : 0; });
-  if (dirty == 0) return nothing_to_do();
-  const bool whole = dirty > kSyncEach;
+  if (dirty == 0) {
+    if (!whole_) nothing_to_do();
+    return;
+  }
+  const bool whole = std::exchange(whole_, false) || dirty > kSyncEach;
   auto files = std::make_shared<std::vector<Fd>>(std::exchange(last_, {}));
   auto err = std::make_shared<int>(0);
   auto first = std::make_shared<Fd>(first_ ? first_() : Fd());
@@ -86,17 +99,41 @@ void RecordingSync::sync() {
         for (const Fd& fd : *files) {
           if ((whole ? ::syncfs(fd.get()) : ::fdatasync(fd.get())) != 0) *err = errno;
         }
-        files->clear();
+        if (*err == 0) files->clear();
       },
-      [this, err, done = std::move(done), alive = alive_] {
+      [this, files, err, whole, done = std::move(done), alive = alive_] {
         if (!*alive) return;
         busy_ = false;
-        if (*err != 0)
-          failed(*err);
-        else if (done)
-          done();
+        if (*err == 0) {
+          if (done) done();
+          return;
+        }
+        // The kernel tells an error once: only a sync that succeeds, of all of them, says that they are
+        // there.
+        whole_ = whole_ || whole;
+        keep(std::move(*files));
+        failed(*err);
       });
-  if (!queued) busy_ = false;
+  if (queued) return;
+  busy_ = false;
+  whole_ = whole_ || whole;
+  keep(std::move(*files));
+  failed(queued.error().err);
+}
+
+Status RecordingSync::finish(int directory) {
+  timer_.stop();
+  int err = 0;
+  const auto sync = [&err](int fd, int (*how)(int)) {
+    if (how(fd) != 0) err = errno;
+  };
+  if (const Fd first = first_ ? first_() : Fd()) sync(first.get(), ::fdatasync);
+  // What a round under way has, too.
+  if (directory >= 0) sync(directory, ::syncfs);
+  for (const Fd& fd : std::exchange(last_, {})) sync(fd.get(), ::syncfs);
+  if (directory >= 0 && err == 0) return {};
+  failed(err);
+  return Error{Code::kIo, error_from_errno(err, "sync the recordings").message, err};
 }
 
 void RecordingSync::failed(int err) {

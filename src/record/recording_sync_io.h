@@ -41,8 +41,12 @@ class RecordingSync {
   /// Starts syncing what is dirty now; nothing while a sync is under way.
   void sync();
   [[nodiscard]] bool busy() const noexcept { return busy_; }
+  /// At the end, when no recording is live any more: blocks until all that was recorded is on the disk.
+  /// `directory`: open descriptor of the recordings' directory, -1 if there is none, which is an error.
+  Status finish(int directory);
 
  private:
+  void keep(std::vector<Fd> files);
   void failed(int err);
   void nothing_to_do();
 
@@ -54,6 +58,7 @@ class RecordingSync {
   Timer timer_;
   std::vector<Fd> last_;  ///< files of recordings that ended with bytes not yet on disk
   bool busy_ = false;
+  bool whole_ = false;  ///< the next round must be of whole file systems: files were let go unsynced
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

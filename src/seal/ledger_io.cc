@@ -330,8 +330,8 @@ void Ledger::quiesce() {
   tick_.reset();
 }
 
-void Ledger::finish() {
-  enter_ended(ended());
+void Ledger::finish(bool on_disk) {
+  if (on_disk) enter_ended(ended());
   (void)settle_debts();
   add(ShutdownEntry{});
   for (int tries = 0; signed_ < tree_.size() && tries < 2; ++tries) {

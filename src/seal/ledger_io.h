@@ -84,7 +84,8 @@ class Ledger {
   /// Before the loop ends: no timers any more.
   void quiesce();
   /// After the loop has ended, and all sessions with it: the stop, and the last checkpoint.
-  void finish();
+  /// `on_disk`: every recording is, so what has ended may be entered; else the next start finds out.
+  void finish(bool on_disk);
 
  private:
   Ledger(Loop& loop, FactSink facts, LedgerFiles files, LedgerState state,

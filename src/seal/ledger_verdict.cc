@@ -9,7 +9,7 @@ namespace {
 // Of the same kind so many are named; a ledger that is not one would fill the memory.
 constexpr std::size_t kMaxFindings = 1000;
 // A session that could not be begun is closed at once.
-constexpr std::int64_t kAbandonedUs = 2 * kUsPerS;
+constexpr std::int64_t kAbandonedUs = 30 * kUsPerS;
 
 bool is_ascii(std::string_view line) {
   return std::all_of(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
@@ -206,6 +206,7 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
     if (LedgerSession* s = session_that_runs(sealed->no)) {
       s->sealed = *sealed;
       s->sealed_index = entry.index;
+      s->sealed_at = entry.at;
     }
   } else if (const auto* closed = std::get_if<ClosedEntry>(&entry.body)) {
     // The first one counts: whoever can have entries signed today cannot change what was said of the past.

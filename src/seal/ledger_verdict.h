@@ -30,7 +30,7 @@ struct LedgerSession {
   std::string recording;
   std::string boot;  ///< boot_id
   PublicKey key{};
-  WallUs at = 0, closed_at = 0;
+  WallUs at = 0, sealed_at = 0, closed_at = 0;
   std::optional<std::uint64_t> closed_boot_index;
   std::optional<SealedEntry> sealed;  ///< the last
   std::optional<ClosedEntry> closed;

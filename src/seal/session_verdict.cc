@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -13,8 +14,9 @@ namespace {
 enum File : std::size_t { kLog = 0, kTime = 1, kIn = 2, kFiles = 3 };
 constexpr std::array<const char*, kFiles> kFileNames = {".log", ".time", ".in"};
 constexpr std::string_view kDataFirstLine = "Script started on ";
-/// Seals that a power cut may take, with what they cover: those of a sync interval, and some.
-constexpr std::uint64_t kMaxLostSeals = 10;
+/// A power cut takes what was sealed in this time at most: the longest sync interval that a policy may have,
+/// twice (a round that waits for the one before), and some.
+constexpr std::int64_t kLostUs = 60 * kUsPerS;
 /// Of the keys that a wrong signature is tried against.
 constexpr std::size_t kMaxKeysTried = 4096;
 /// Lines of another's number or out of turn whose signature is looked at all the same, in case only the
@@ -175,7 +177,7 @@ class SessionVerifier {
       found_in("file-missing", kTime, 0, 0, "the file is not there");
     } else if (!timing_.begins_whole) {
       found_in("cut-head", kTime, 0, first_seal_begin(), "the beginning is missing");
-    } else if (was_short_after_power_cut(kTime, timing_.size)) {
+    } else if (short_after_power_cut(kTime, timing_.size)) {
       found_in("lost", kTime, 0, timing_.size, "the opening entry was lost in a power cut");
     } else {
       found_in("altered", kTime, 0, first_seal_begin(), "the opening entry is missing or damaged");
@@ -434,27 +436,41 @@ class SessionVerifier {
 
   void cut_tail(std::size_t file, std::uint64_t size, std::uint64_t sealed) {
     const std::string count = std::to_string(sealed - size);
-    if (was_short_after_power_cut(file, size))
+    if (short_after_power_cut(file, size) && young_behind(file, size))
       found_in("lost", file, size, sealed, count + " sealed bytes of the end were lost in a power cut");
     else
       found_in("cut-tail", file, size, sealed, count + " sealed bytes of the end are missing");
     shift_told_[file] = true;
   }
 
-  // Whether the daemon found the file as short as that after another boot, and what is missing is young
-  // enough.
-  [[nodiscard]] bool was_short_after_power_cut(std::size_t file, std::uint64_t size) const {
-    if (!opening_.crashed || !opening_.power_cut || opening_.crashed->missing ||
-        size_of(opening_.crashed->sizes, file) != size)
-      return false;
-    // What the last seal but ten covered, of those we know of, must be there.
-    std::uint64_t newest = walked_.empty() ? 0 : walked_.back().n;
-    if (opening_.sealed) newest = std::max(newest, opening_.sealed->n);
-    if (newest <= kMaxLostSeals) return true;
-    for (const Walked& w : walked_) {
-      if (w.n == newest - kMaxLostSeals) return size_of(w.line->seal.sizes, file) <= size;
-    }
-    return false;
+  // Whether the daemon found the file as short as that after another boot.
+  [[nodiscard]] bool short_after_power_cut(std::size_t file, std::uint64_t size) const {
+    return opening_.crashed && opening_.power_cut && !opening_.crashed->missing &&
+           size_of(opening_.crashed->sizes, file) == size;
+  }
+  // When the newest seal that is known of was made, since the beginning of the recording.
+  [[nodiscard]] std::int64_t newest_seal_at() const {
+    const std::int64_t here = walked_.empty() ? 0 : made_at(walked_.back());
+    std::int64_t told = 0;
+    if (!opening_.sealed || __builtin_sub_overflow(opening_.sealed_at, opening_.at, &told)) return here;
+    return std::max(here, told);
+  }
+  static std::int64_t made_at(const Walked& w) {
+    return static_cast<std::int64_t>(
+        std::min<std::uint64_t>(w.line->seal.at, std::numeric_limits<std::int64_t>::max()));
+  }
+  // Nothing that lay behind `size` was sealed longer ago than a power cut reaches.
+  [[nodiscard]] bool young_behind(std::size_t file, std::uint64_t size) const {
+    const std::int64_t old = newest_seal_at() - kLostUs;
+    return std::none_of(walked_.begin(), walked_.end(), [&](const Walked& w) {
+      return made_at(w) < old && size_of(w.line->seal.sizes, file) > size;
+    });
+  }
+  // The same of the seals behind the last one here: the next one, or all came after that.
+  [[nodiscard]] bool young_seals(const SealedEntry& sealed) const {
+    const bool none = walked_.empty();
+    return sealed.n == (none ? 0 : walked_.back().n) + 1 ||
+           newest_seal_at() - (none ? 0 : made_at(walked_.back())) <= kLostUs;
   }
 
   [[nodiscard]] bool final_walked() const { return !walked_.empty() && walked_.back().line->seal.final; }
@@ -503,8 +519,8 @@ class SessionVerifier {
         found_in("cut-tail", kTime, timing_.size, closed->sizes.time,
                  "the ledger knows of seal " + std::to_string(closed->n) + ", the last one here is " +
                      std::to_string(last));
-    } else if (sealed && sealed->n > last && was_short_after_power_cut(kTime, timing_.size) &&
-               sealed->n - last <= kMaxLostSeals) {
+    } else if (sealed && sealed->n > last && short_after_power_cut(kTime, timing_.size) &&
+               young_seals(*sealed)) {
       found_in("lost", kTime, timing_.size, timing_.size,
                "the seals from " + std::to_string(last + 1) + " to " + std::to_string(sealed->n) +
                    " were lost in a power cut");

@@ -14,7 +14,7 @@ import scene  # noqa: E402
 
 SEED = int(os.environ.get("OPELOG_SEED", "0")) or random.randrange(1, 1 << 30)
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
-CUTS = 6
+CUTS = 4
 
 
 class PowerCut(scene.Scene):
@@ -128,6 +128,63 @@ class PowerCut(scene.Scene):
             if left <= 0:
                 break
         return at
+
+
+class OneCut(scene.Scene):
+    """What comes before is up to the subclass."""
+    megabytes = 96
+
+    @classmethod
+    def prepare(cls):
+        cls.host.sh(f"cat {BOOT_ID} > /run/boot_id && mount --bind /run/boot_id {BOOT_ID}", check=True)
+        cls.disk = disk.Disk(cls.host, cls.megabytes)
+
+    def verdict_after(self, image):
+        """Of the only session, as another boot finds it."""
+        self.disk.take_away()
+        self.disk.put(image)
+        self.host.write("/run/boot_id", "00000000-0000-0000-0000-000000000001\n")
+        self.host.start_daemon(self.policy)
+        try:
+            sandbox.wait_until(lambda: all(r.ended() for r in self.host.recordings()), "the end of the session")
+            self.wait_signed()
+            [session] = self.verify()[1]["sessions"]
+            return session["integrity"], session["completeness"], {f["what"] for f in session["findings"]}
+        finally:
+            self.host.daemon.stop()
+            self.disk.take_away()
+
+
+class CutAfterAStop(OneCut):
+    """A daemon that stopped in order has all of it on the disk, and has said so only then."""
+
+    def test_nothing_is_missing(self):
+        self.pin_key()
+        term = self.log_in()
+        term.send("i=0; while :; do i=$((i+1)); echo tick-$i; sleep 0.02; done\r")
+        term.expect("tick-99\r")
+        self.host.daemon.stop()
+        self.disk.cut("/run/disk/cut", SEED, "now")
+        term.hang_up()
+        self.assertEqual(self.verdict_after("/run/disk/cut"), ("intact", "complete", set()))
+
+
+class CutInAFlood(OneCut):
+    """Many seals a second: what is lost is not measured by their number."""
+    megabytes = 400
+
+    def test_it_is_lost_and_not_cut(self):
+        print(f"OPELOG_SEED={SEED}", file=sys.stderr)
+        self.pin_key()
+        flood = self.host.popen(*self.host.ssh_argv("opelogtest-a", f"yes {'0123456789' * 7}", tty=True), stdin=-3, stdout=-3, stderr=-3)
+        [recording] = sandbox.wait_until(lambda: self.host.recordings() or None, "the recording")
+        sandbox.wait_until(lambda: os.path.getsize(recording.path(".log")) > 60 << 20, "a flood")
+        self.disk.cut("/run/disk/cut", SEED, "now")
+        self.host.daemon.kill()
+        flood.wait()
+        integrity, completeness, words = self.verdict_after("/run/disk/cut")
+        self.assertEqual((integrity, completeness), ("intact", "incomplete"), words)
+        self.assertLessEqual(words, {"crash", "lost", "gap", "tail-unsealed"})
 
 
 class KilledInFloods(scene.Scene):

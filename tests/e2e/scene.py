@@ -6,6 +6,7 @@
 One host per class, and a fresh recordings' directory is not made per test: count with self.new_recordings().
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -86,8 +87,18 @@ class Scene(unittest.TestCase):
         return session["integrity"], session["completeness"], [f["what"] for f in session["findings"]]
 
     def wait_signed(self):
-        """The newest entries of the ledger are counted by a checkpoint within a second."""
+        """The ledger has the end of every recording that has one (once that is on the disk), and a checkpoint counts all its entries."""
         def all_counted():
+            open_ones = {}
+            for line in self.host.read(f"{sandbox.LEDGER_DIR}/entries").split(b"\n"):
+                with contextlib.suppress(ValueError):
+                    entry = json.loads(line)
+                    if entry["k"] == "opened":
+                        open_ones[entry["no"]] = entry["recording"]
+                    elif entry["k"] in ("closed", "crashed"):
+                        open_ones.pop(entry["no"], None)
+            if {r.name for r in self.host.recordings() if r.ended()} & set(open_ones.values()):
+                return None
             ledger = self.verify()[1]["ledger"]
             return ledger["entries"] == ledger["signed"] or None
         sandbox.wait_until(all_counted, "a checkpoint that counts all entries")

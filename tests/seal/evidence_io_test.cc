@@ -53,7 +53,7 @@ class EvidenceHost {
     if (!name.empty()) record(**opened, name, ended);
     (*opened)->quiesce();
     loop.run();
-    (*opened)->finish();
+    (*opened)->finish(true);
   }
 
   [[nodiscard]] std::string ledger() const { return dir_.file("ledger"); }

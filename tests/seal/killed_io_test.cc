@@ -107,7 +107,7 @@ class Recorder {
   [[noreturn]] void stop() {
     ledger_.quiesce();
     loop_.run();
-    ledger_.finish();
+    ledger_.finish(true);
     ::_exit(0);
   }
 

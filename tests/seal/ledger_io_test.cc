@@ -60,7 +60,7 @@ class LedgerFile : public ::testing::Test {
     void stop() {
       ledger->quiesce();
       loop->run();
-      ledger->finish();
+      ledger->finish(true);
       ledger.reset();
     }
     // As by kill -9: what is in memory is gone. The work under way may have ended or not.

@@ -42,8 +42,8 @@ EFFECTS = {
 }
 INTEGRITY = ("intact", "unproven", "altered")
 COMPLETENESS = ("complete", "incomplete", "cut", "gone")
-ABANDONED_WITHIN = 2_000_000  # microseconds between opened and closed
-POWER_CUT_SEALS = 10  # what a power cut can take of what was sealed
+ABANDONED_WITHIN = 30_000_000  # microseconds between opened and closed
+POWER_CUT = 60_000_000  # microseconds of sealed bytes and seals that a power cut can take
 LEDGER_DAMAGE = ("ledger-altered", "ledger-cut", "ledger-forked", "ledger-rolled-back", "key-chain-broken", "numbers-not-dense")
 
 TEXTS = {
@@ -369,6 +369,7 @@ class Recording:
             return
         self.number = entry["no"]
         entry, line, index = self.in_ledger(entry, line)
+        self.opened_at = entry["t"]
         if index is not None:
             self.session = self.ledger.told_of(entry["no"])
             self.crash = self.ledger.crash_of(entry)
@@ -547,10 +548,14 @@ class Recording:
                     and all(equal(segment, lacking) for segment in segments[1:])):
                 self.find("cut-head", file, 0, segments[0][1])
             else:
-                newest = max([self.walked[-1].n] + [entry["n"] for entry in self.session if entry["k"] == "sealed"])
-                oldest = [walked for walked in self.walked if walked.n == newest - POWER_CUT_SEALS]
-                old_enough = newest <= POWER_CUT_SEALS or bool(oldest) and oldest[0].seal.sizes[file] <= len(data)
-                self.find("lost" if old_enough and self.by_power_cut(file) else "cut-tail", file, len(data), last)
+                old = [one for one in self.walked if one.seal.at < self.newest() - POWER_CUT and one.seal.sizes[file] > len(data)]
+                self.find("lost" if not old and self.by_power_cut(file) else "cut-tail", file, len(data), last)
+
+    def newest(self):
+        """When the newest seal known of was made, in microseconds since the recording began."""
+        here = self.walked[-1].seal.at if self.walked else 0
+        sealed = [entry["t"] - self.opened_at for entry in self.session if entry["k"] == "sealed"]
+        return max([here] + sealed[-1:])
 
     def by_power_cut(self, file):
         """Step 8, the end: whether the next start found a file as short as it is."""
@@ -580,7 +585,8 @@ class Recording:
         above = [entry for entry in told if entry["n"] > number]
         if above:
             entry = above[0]
-            lost = entry["k"] == "sealed" and entry["n"] - number <= POWER_CUT_SEALS and self.by_power_cut("time")
+            young = entry["n"] == number + 1 or self.newest() - (last.seal.at if last else 0) <= POWER_CUT
+            lost = entry["k"] == "sealed" and young and self.by_power_cut("time")
             if lost:
                 self.find("lost", "time", begin, len(self.time))
             elif len(self.time) >= entry["time"] + (entry["k"] == "sealed"):
