@@ -129,9 +129,12 @@ Status RecordingSync::finish(int directory) {
   };
   if (const Fd first = first_ ? first_() : Fd()) sync(first.get(), ::fdatasync);
   // What a round under way has, too.
-  if (directory >= 0) sync(directory, ::syncfs);
+  if (directory >= 0)
+    sync(directory, ::syncfs);
+  else
+    err = ENOENT;
   for (const Fd& fd : std::exchange(last_, {})) sync(fd.get(), ::syncfs);
-  if (directory >= 0 && err == 0) return {};
+  if (err == 0) return {};
   failed(err);
   return Error{Code::kIo, error_from_errno(err, "sync the recordings").message, err};
 }

@@ -155,8 +155,9 @@ print("held", sorted(held), "alive", sorted(alive), flush=True)
         term.send("stty size; kill -CONT %d\r" % waiter)
         term.expect(r"\n24 80\r\n")
         sandbox.wait_until(lambda: b"SIGWINCH ROWS=31 COLS=99" in recording.time, "the new size is in the record")
-        term.send("stty size\r")
-        term.expect(r"\n31 99\r\n")
+        # The record has it a moment before the terminal inside has.
+        term.send("until [ \"$(stty size)\" = '31 99' ]; do :; done; echo se''en\r")
+        term.expect(r"\nseen\r\n")
         self.assertEqual(self.log_out(term, "exit 3"), 3)
         self.assertEqual(self.log_out(other), 0)
         for done in self.new_recordings(3):

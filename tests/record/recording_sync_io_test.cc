@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "probe.h"
 
@@ -43,8 +44,66 @@ class RecordingSyncTest : public ::testing::Test {
   RecordingSync sync_{loop_, [this](const Fact& fact) { facts_.push_back(fact); },
                       [this](const RecordingSync::Visit& visit) {
                         for (auto& writer : writers_) visit(*writer);
+                      },
+                      [this] {  // a pipe cannot be synced
+                        int ends[2] = {-1, -1};
+                        if (!fails_ || ::pipe2(ends, O_CLOEXEC) != 0) return Fd();
+                        ::close(ends[1]);
+                        return Fd(ends[0]);
+                      },
+                      [this] {
+                        ++rounds_;
+                        return [this] { ++done_; };
                       }};
+  bool fails_ = false;
+  int rounds_ = 0, done_ = 0;
 };
+
+TEST_F(RecordingSyncTest, ARoundCountsOnlyOnceAllOfItIsOnTheDisk) {
+  open(2);
+  sync_.closed(*writers_[1]);
+  writers_.pop_back();
+  fails_ = true;
+  sync_.sync();
+  EXPECT_EQ(rounds_, 1) << "what ends while it runs belongs to the next";
+  EXPECT_EQ(done_, 0);
+  settle();
+  EXPECT_EQ(done_, 0);
+  ASSERT_EQ(facts_.size(), 1u);
+  EXPECT_EQ(facts_[0].event, std::string("sync-failed"));
+  EXPECT_EQ(dirty(), 0u);
+  fails_ = false;
+  sync_.sync();
+  EXPECT_TRUE(sync_.busy()) << "what failed is synced again, though nothing is new";
+  settle();
+  EXPECT_EQ(done_, 1);
+  sync_.sync();
+  EXPECT_FALSE(sync_.busy());
+  EXPECT_EQ(done_, 2) << "nothing to do is done at once";
+}
+
+TEST_F(RecordingSyncTest, WithoutPromisesWhatEndsCountsAtOnce) {
+  sync_.configure(0);
+  EXPECT_EQ(done_, 1);
+  open(1);
+  sync_.closed(*writers_[0]);
+  EXPECT_EQ(done_, 2);
+  sync_.configure(1000);
+  sync_.closed(*writers_[0]);
+  EXPECT_EQ(done_, 2);
+}
+
+TEST_F(RecordingSyncTest, TheEndHasEverythingOnTheDiskOrSaysSo) {
+  open(1);
+  sync_.closed(*writers_[0]);
+  const Fd directory = std::move(open_at(AT_FDCWD, scratch_.path(), O_RDONLY | O_DIRECTORY)).value();
+  fails_ = true;
+  EXPECT_FALSE(sync_.finish(directory.get()));
+  fails_ = false;
+  EXPECT_TRUE(sync_.finish(directory.get()));
+  EXPECT_FALSE(sync_.finish(-1));
+  EXPECT_EQ(facts_.size(), 2u);
+}
 
 TEST_F(RecordingSyncTest, FewAndManyAreCleanAfterwards) {
   for (const std::size_t count : {std::size_t{1}, kSyncEach, kSyncEach + 1, 4 * kSyncEach}) {
