@@ -60,6 +60,7 @@ class RecordingSyncTest : public ::testing::Test {
 };
 
 TEST_F(RecordingSyncTest, ARoundCountsOnlyOnceAllOfItIsOnTheDisk) {
+  sync_.configure(3600 * 1000);
   open(2);
   sync_.closed(*writers_[1]);
   writers_.pop_back();
