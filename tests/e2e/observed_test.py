@@ -3,7 +3,6 @@
 import contextlib
 import json
 import socket
-import time
 
 import sandbox
 from scene import Scene
@@ -94,12 +93,12 @@ class Hooks(Scene):
         self.host.daemon.wait_log(r"hook-failed: .*/usr/local/bin/absent: No such file")
 
         # Hooks that never end, and a socket that nobody reads: more logins than any queue has room for.
-        begun = time.monotonic()
         for _ in range(12):
             self.assertEqual(self.host.ssh(USER, "true").rc, 0)
-        self.assertLess(time.monotonic() - begun, 25, "logins waited for hooks, which take 30 s each")
         self.new_recordings(13)
-        self.assertLessEqual(len(self.host.read("/run/never").split()), 4)
+        alive = [pid for pid in self.host.read("/run/never").decode().split() if self.host.exists(f"/proc/{pid}")]
+        self.assertTrue(alive, "logins waited for hooks")
+        self.assertLessEqual(len(alive), 4)
         status = json.loads(self.host.opelog("status", "--json").out)
         self.assertEqual(status["events"]["session-end"], 13)
 
