@@ -28,11 +28,11 @@ TempDir::TempDir() {
 }
 
 TempDir::~TempDir() {
-  for (const std::string& name : entries()) {
-    Fd fd(::open(file(name).c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path_, ignored)) {
+    Fd fd(::open(entry.path().c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
     if (fd) (void)set_append_only(fd.get(), false).ok();
   }
-  std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
 }
 
