@@ -1,4 +1,5 @@
-// Daemon: puts recorder, login server, guard and control server on one loop and feeds them the configuration.
+// Daemon: puts recorder, login server, guard, ledger, retention, hooks and control server on one loop and
+// feeds them the configuration.
 //
 // Composition only: what each does is decided in its own room. Order of life: log, loop, then everything that
 // has handles; all of it ends before the loop does. A configuration is loaded whole on a worker thread and

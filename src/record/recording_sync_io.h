@@ -1,8 +1,10 @@
 // RecordingSync: forces what was recorded to the disk, once an interval: what a power cut may cost.
 //
-// fdatasync blocks for as long as the disk likes: never on the loop, one piece of work at a time. Few files
-// are synced one by one. Many are synced by one syncfs(2) for each file system they lie on: hundreds of
-// fdatasync a second cost more than all relaying (docs/why/030-sync.md).
+// Invariant: a round counts as done only if all that had been written when it began is on the disk; what
+// failed is synced again, whatever else is dirty. fdatasync blocks for as long as the disk likes: never on
+// the loop (but in finish(), when nobody is served any more), one piece of work at a time. Few files are
+// synced one by one. Many are synced by one syncfs(2) for each file system they lie on: hundreds of fdatasync
+// a second cost more than all relaying (docs/why/030-sync.md).
 #pragma once
 
 #include <functional>

@@ -1,8 +1,8 @@
 // Ledger: the host's list of what exists, as the daemon keeps it on its loop (docs/formats/seals.md).
 //
 // Invariants: an entry is in the file (or owed to it, in order) when add() returns; a session's opening entry
-// is in the file before its recording holds a byte; checkpoints are made on a worker thread, one at a time,
-// so that no disk keeps the loop waiting.
+// is in the file before its recording holds a byte, its closed one only once that is on the disk; checkpoints
+// are made on a worker thread, one at a time, so that no disk keeps the loop waiting.
 #pragma once
 
 #include <cstdint>
