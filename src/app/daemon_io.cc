@@ -148,6 +148,7 @@ Status Daemon::start() {
 
   auto passed = record::take_passed_fds();
   if (!passed) return std::move(passed).error();
+  record::KeptSessions kept = record::take_kept(*passed);
   auto login = listener(*passed, "login", *shim_group);
   if (!login) return std::move(login).error();
   auto control = listener(*passed, "control", config_.file_group);
@@ -176,6 +177,10 @@ Status Daemon::start() {
                              },
                              [this] { return ledger_->entries_to_sync(); },
                              [this] { return ledger_->sync_round(); }});
+  store_ = record::FdStore::open(loop_);
+  if (store_) {
+    if (auto set = recorder_->set_store(store_.get(), std::move(kept.buffer)); !set) return set;
+  }
   open_exec();
   auto logins = record::LoginServer::open(loop_, *logins_work_, std::move(*login), facts_, *recorder_);
   if (!logins) return std::move(logins).error();
@@ -211,15 +216,17 @@ Status Daemon::start() {
   if (!server) return std::move(server).error();
   control_ = std::move(*server);
 
-  for (int signum : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {
+  for (int signum : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) {
     auto signal = Signal::open(loop_, signum, [this](int which) {
       if (which == SIGHUP) {
         log_->reopen();
         load_again();
       } else if (which == SIGUSR1) {
         state(Level::kInfo, "dump", dump());
+      } else if (which == SIGUSR2) {
+        hand_over();
       } else {
-        stop();
+        asked_to_stop();
       }
     });
     if (!signal) return std::move(signal).error();
@@ -240,6 +247,7 @@ Status Daemon::start() {
     watchdog_->start(*interval, *interval);
   }
   apply(std::move(config_));
+  if (store_) recorder_->take_over(std::move(kept.sessions));
   repair_then_guard();
   state(Level::kInfo, "daemon-start",
         std::string("opelogd ") + OPELOG_VERSION + " records to " + config_.policy.policy.directory,
@@ -258,8 +266,10 @@ int Daemon::run() {
   connections_.reset();
   logins_.reset();
   unrecorded_.reset();
-  const bool on_disk = recorder_->sync_all().ok();
+  // Sessions that are handed over wait for the next daemon, not for a disk.
+  const bool on_disk = !handing_over_ && recorder_->sync_all().ok();
   recorder_.reset();
+  if (store_) (void)store_->flush();
   logins_work_.reset();
   sessions_work_.reset();
   exec_.reset();
@@ -270,8 +280,9 @@ int Daemon::run() {
   signals_.clear();
   watchdog_.reset();
   stop_poll_.reset();
+  store_.reset();
   loop_.run();  // close callbacks, and work still under way
-  ledger_->finish(on_disk);
+  ledger_->finish(on_disk, !handing_over_);
   hooks_.reset();
   state(Level::kInfo, "daemon-stop", "opelogd has stopped");
   return exit_code_;
@@ -314,6 +325,9 @@ void Daemon::apply(Config config) {
   recorder_->configure(p, {-1, config_.file_group, config_.tty_group, paths_.utmp,
                            [this](const format::SessionInfo& info, const std::string& name) {
                              return ledger_->open_session(info, name);
+                           },
+                           [this](const format::SealerMark& mark, std::array<std::uint64_t, 3>& covered) {
+                             return ledger_->resume_session(mark, covered);
                            }});
   connections_->configure(p);
   retention_->configure(p.directory, p.retention);
@@ -451,6 +465,36 @@ void Daemon::own_closed(const format::RecordingWriter& writer) {
 
 // ---- stop
 
+void Daemon::asked_to_stop() {
+  if (!store_ || stopping_) return stop();
+  if (std::exchange(asking_, true)) return stop();
+  auto restarts = std::make_shared<bool>(false);
+  auto queued = run_work(
+      loop_, [restarts] { *restarts = record::restarts_us(); },
+      [this, restarts] {
+        if (stopping_) return;
+        if (*restarts)
+          hand_over();
+        else
+          stop();
+      });
+  if (!queued) stop();
+}
+
+// What runs goes on under the next daemon; what cannot be kept ends as in a stop. First all that takes time: until the
+// very end the sessions go on here.
+void Daemon::hand_over() {
+  if (!store_ || std::exchange(stopping_, true)) return;
+  handing_over_ = true;
+  record::notify_stopping();
+  state(Level::kInfo, "daemon-handover",
+        "leaving " + std::to_string(recorder_->count()) + " sessions to the next daemon");
+  logins_->stop();
+  if (unrecorded_) unrecorded_->shutdown();
+  recorder_->end_unkept();
+  wait_for_the_end();
+}
+
 void Daemon::stop() {
   if (std::exchange(stopping_, true)) {
     loop_.stop();  // asked twice: now
@@ -461,11 +505,23 @@ void Daemon::stop() {
   logins_->stop();
   if (unrecorded_) unrecorded_->shutdown();
   recorder_->shutdown();
+  wait_for_the_end();
+}
+
+void Daemon::wait_for_the_end() {
   stop_deadline_ = mono_now() + kStopUs;
   stop_poll_ = std::make_unique<Timer>(loop_, [this] {
     // A login that was given up meanwhile gives its terminal back, and its recording has an end.
-    const bool idle = recorder_->idle() && logins_work_->idle() && sessions_work_->idle();
-    if (idle || mono_now() >= stop_deadline_) loop_.stop();
+    bool idle = logins_work_->idle() && sessions_work_->idle();
+    if (handing_over_) {
+      idle = idle && recorder_->only_kept() && ledger_->all_entered();
+      if (!ledger_->all_entered()) recorder_->sync();
+    } else {
+      idle = idle && recorder_->idle();
+    }
+    if (!idle && mono_now() < stop_deadline_) return;
+    if (handing_over_) recorder_->hand_over();
+    loop_.stop();
   });
   stop_poll_->start(0, 10);
 }

@@ -24,6 +24,8 @@
 #include "record/connection_watch_io.h"
 #include "record/control_server_io.h"
 #include "record/exec_source.h"
+#include "record/fd_store_io.h"
+#include "record/kept_sessions_io.h"
 #include "record/login_server_io.h"
 #include "record/recorder_io.h"
 #include "record/retention_io.h"
@@ -67,7 +69,10 @@ class Daemon final : private record::ControlHandler {
   void repair_then_guard();
   void open_exec();
   void configure_guard();
+  void asked_to_stop();
   void stop();
+  void hand_over();
+  void wait_for_the_end();
   void own_opened(const format::RecordingWriter& writer);
   void own_closed(const format::RecordingWriter& writer);
   void state(Level level, const char* event, std::string text,
@@ -94,6 +99,7 @@ class Daemon final : private record::ControlHandler {
 
   Loop loop_;
   std::unique_ptr<EventHooks> hooks_;
+  std::unique_ptr<record::FdStore> store_;  ///< nullptr: sessions end with the daemon
   /// Of logins, and of sessions: a directory server that does not answer keeps no session's terminal waiting.
   std::unique_ptr<record::UserWork> logins_work_, sessions_work_;
   std::unique_ptr<watch::Guard> guard_;
@@ -110,6 +116,7 @@ class Daemon final : private record::ControlHandler {
   std::vector<std::unique_ptr<Signal>> signals_;
   std::unique_ptr<Timer> watchdog_, stop_poll_;
   MonoUs stop_deadline_ = 0;
+  bool asking_ = false, handing_over_ = false;
 };
 
 }  // namespace opelog::app

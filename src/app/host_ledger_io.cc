@@ -122,6 +122,16 @@ Result<format::Sealing> HostLedger::open_session(const format::SessionInfo& info
   return format::Sealing{};
 }
 
+Result<std::unique_ptr<format::RecordingSealer>> HostLedger::resume_session(
+    const format::SealerMark& mark, std::array<std::uint64_t, 3>& covered) {
+  if (!ledger_) return Error{Code::kIo, "no ledger: " + problem_, 0};
+  return ledger_->resume_session(mark, covered);
+}
+
+bool HostLedger::all_entered() const {
+  return !ledger_ || ledger_->all_entered();
+}
+
 Status HostLedger::opened() const {
   return ledger_ ? Status{} : Status{Error{Code::kIo, "no ledger: " + problem_, 0}};
 }
@@ -214,8 +224,8 @@ void HostLedger::quiesce() {
   if (ledger_) ledger_->quiesce();
 }
 
-void HostLedger::finish(bool on_disk) {
-  if (ledger_) ledger_->finish(on_disk);
+void HostLedger::finish(bool on_disk, bool sign) {
+  if (ledger_) ledger_->finish(on_disk, sign);
   ledger_.reset();
 }
 

@@ -2,6 +2,7 @@
 // or not as the policy says, and told of the sessions that a crash interrupted.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -37,6 +38,9 @@ class HostLedger {
   /// For RecordingPlace::seal. Where the ledger is not to be had: an error if the policy requires it, an
   /// empty value and a warning otherwise.
   Result<format::Sealing> open_session(const format::SessionInfo& info, const std::string& recording);
+  /// For RecordingPlace::resume_seal.
+  Result<std::unique_ptr<format::RecordingSealer>> resume_session(const format::SealerMark& mark,
+                                                                  std::array<std::uint64_t, 3>& covered);
   /// An error while there is no ledger.
   [[nodiscard]] Status opened() const;
   /// Entered if there is a ledger.
@@ -70,8 +74,10 @@ class HostLedger {
 
   void set_live(std::function<std::int64_t()> count);
   void quiesce();
-  /// `on_disk`: all recordings are, so what has ended may be entered as closed.
-  void finish(bool on_disk);
+  /// `on_disk`: all recordings are, so what has ended may be entered as closed. `sign`: as Ledger::finish().
+  void finish(bool on_disk, bool sign = true);
+  /// Nothing that has ended is still to be entered as closed.
+  [[nodiscard]] bool all_entered() const;
 
  private:
   void open();

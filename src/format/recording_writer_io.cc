@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <utility>
 
 #include "core/append_only_io.h"
@@ -146,21 +147,38 @@ struct RecordingWriter::State {
   std::array<std::uint64_t, kFiles> written{};
   std::string name;
   MonoUs first = 0;
-  MonoUs last = 0;            ///< of the last record begun: the next delay counts from here
-  std::uint64_t pending = 0;  ///< bytes of `.log` that no record speaks of yet
-  MonoUs pending_at = 0;      ///< when the first of them came
-  std::string batch;          ///< whole `O` records of accepted output, not yet in `.time`
-  MonoUs batch_at = 0;        ///< when the first byte they speak of came
-  MonoUs retry_at = 0;        ///< after a failure; 0 none
-  std::string kept;           ///< records begun (or owed) and not yet wholly in `.time`
-  std::size_t kept_from = 0;  ///< of them, already written
-  int kept_err = 0;           ///< why they are not in
+  MonoUs retry_at = 0;           ///< after a failure; 0 none
+  std::size_t records_from = 0;  ///< of the records under way, already written
+  int records_err = 0;           ///< why they are not in
   bool dirty = false, ended = false, append_only = false;
 
+  struct Free {
+    void operator()(WriterMemory* own) const noexcept { std::free(own); }
+  };
+  std::unique_ptr<WriterMemory, Free> own;  ///< where nobody gave another
+  WriterMemory* memory = nullptr;
+  WriterMark mark{};  ///< commit() is what makes it hold
+
   std::unique_ptr<RecordingSealer> sealer;
+  bool keeps_seals = false;           ///< the mark has the sealer's secret
   std::optional<MonoUs> unsealed_at;  ///< when the first byte came that no seal covers
   std::uint64_t unsealed = 0;         ///< bytes of `.log` and `.in` that no seal covers
-  MonoUs sealed_at = 0;               ///< of the last seal, or the beginning
+
+  /// Code::kIo without memory.
+  Status remember_in(WriterMemory* given) {
+    if (given == nullptr) own.reset(static_cast<WriterMemory*>(std::calloc(1, sizeof(WriterMemory))));
+    memory = given != nullptr ? given : own.get();
+    return memory != nullptr ? Status{} : Status(Error{Code::kIo, name + ": out of memory", ENOMEM});
+  }
+  void commit() noexcept { memory->mark.set(mark); }
+  void save_sealer() {
+    if (sealer && keeps_seals) sealer->save(mark.sealer);
+  }
+
+  /// Bytes of `.log` that no record speaks of yet.
+  [[nodiscard]] std::uint64_t pending() const noexcept { return written[kLog] - mark.timed; }
+  [[nodiscard]] bool under_way() const noexcept { return mark.records > 0; }
+  [[nodiscard]] std::string_view batch() const noexcept { return {memory->batch.data(), mark.batch}; }
 
   void accepted(File file, std::string_view bytes, MonoUs now) {
     written[file] += bytes.size();
@@ -177,92 +195,119 @@ struct RecordingWriter::State {
 
   /// Delay of a record at `now`, which becomes the last. A clock that seems to go back counts as standing.
   std::int64_t step(MonoUs now) noexcept {
-    const MonoUs at = std::max(now, last);
-    return at - std::exchange(last, at);
+    const MonoUs at = std::max(now, mark.last);
+    return at - std::exchange(mark.last, at);
   }
 
-  /// Writes to `.time` until all is in or the kernel refuses; returns how much is in and that errno.
-  std::pair<std::size_t, int> put(std::string_view bytes, MonoUs now) {
-    std::size_t in = 0;
-    while (in < bytes.size()) {
-      const std::ptrdiff_t n = write_once(write, fds[kTime].get(), bytes.substr(in));
-      if (n < 0) return {in, static_cast<int>(-n)};
-      accepted(kTime, bytes.substr(in, static_cast<std::size_t>(n)), now);
-      in += static_cast<std::size_t>(n);
+  /// Writes what is under way until all is in or the kernel refuses: that errno.
+  int put(MonoUs now) {
+    const std::string_view records(memory->records.data(), mark.records);
+    while (records_from < records.size()) {
+      const std::string_view left = records.substr(records_from);
+      const std::ptrdiff_t n = write_once(write, fds[kTime].get(), left);
+      if (n < 0) return static_cast<int>(-n);
+      accepted(kTime, left.substr(0, static_cast<std::size_t>(n)), now);
+      records_from += static_cast<std::size_t>(n);
     }
-    return {in, 0};
+    return 0;
   }
 
-  Status put_kept(MonoUs now) {
-    if (kept.empty()) return {};
-    const auto [in, err] = put(std::string_view(kept).substr(kept_from), now);
-    kept_from += in;
-    if (err != 0) {
+  /// All of them are in.
+  void put_is_done() noexcept {
+    mark.time_bytes += mark.records;
+    mark.records = 0;
+    records_from = 0;
+    commit();
+  }
+
+  Status put_rest(MonoUs now) {
+    if (!under_way()) return {};
+    if (const int err = put(now); err != 0) {
       retry_at = now + kRetryUs;
-      kept_err = err;
+      records_err = err;
       return refused(kTime, err);
     }
-    kept.clear();
-    kept_from = 0;
+    put_is_done();
     retry_at = 0;
     return {};
   }
 
-  /// Appends whole records. On an error nothing of them is in the file (unless `owed`: then they are kept); a
-  /// record accepted in part counts as accepted, the rest is kept.
-  Status put_records(std::string_view records, MonoUs now, bool owed) {
-    const auto [in, err] = put(records, now);
-    if (err == 0) return {};
-    if (in == 0 && !owed) return refused(kTime, err);
-    kept.assign(records.substr(in));
-    kept_from = 0;
-    kept_err = err;
+  /// Appends whole records, and with them makes hold what the mark says now. On an error nothing of them is in the
+  /// file, and the mark is `before` (unless `owed`: then they are kept); a record accepted in part counts as accepted,
+  /// the rest is kept.
+  Status put_records(std::string_view records, const WriterMark& before, MonoUs now, bool owed) {
+    if (records.size() > memory->records.size()) {
+      mark = before;
+      return Error{Code::kLimit, name + ": a record of " + std::to_string(records.size()) + " bytes", 0};
+    }
+    std::copy(records.begin(), records.end(), memory->records.begin());
+    mark.records = static_cast<std::uint32_t>(records.size());
+    records_from = 0;
+    commit();
+    const int err = put(now);
+    if (err == 0) {
+      put_is_done();
+      return {};
+    }
+    if (records_from == 0 && !owed) {
+      mark = before;
+      commit();
+      return refused(kTime, err);
+    }
+    records_err = err;
     retry_at = now + kRetryUs;
     return {};
   }
 
   /// From now on output begins a record of its own.
   void close_pending() {
-    if (pending == 0) return;
-    std::array<char, kDataRecordBytes> line;
-    const MonoUs at = std::max(pending_at, last);
-    if (batch.empty()) batch_at = pending_at;
-    batch.append(line.data(), encode_data_record(line.data(), 'O', at - last, pending));
-    last = at;
-    pending = 0;
+    if (pending() == 0 || mark.batch + kDataRecordBytes > memory->batch.size()) return;
+    const MonoUs at = std::max(memory->pending_at, mark.last);
+    if (mark.batch == 0) mark.batch_at = memory->pending_at;
+    mark.batch += static_cast<std::uint32_t>(
+        encode_data_record(memory->batch.data() + mark.batch, 'O', at - mark.last, pending()));
+    mark.last = at;
+    mark.timed = written[kLog];
+    commit();
   }
 
   Status flush(MonoUs now) {
-    if (auto done = put_kept(now); !done) return done;
+    if (auto done = put_rest(now); !done) return done;
     close_pending();
-    if (batch.empty()) return {};
-    if (auto done = put_records(batch, now, false); !done) {
+    if (mark.batch == 0) return {};
+    const WriterMark before = mark;
+    mark.batch = 0;
+    if (auto done = put_records(batch_of(before), before, now, false); !done) {
       retry_at = now + kRetryUs;
       return done;
     }
-    batch.clear();
-    if (kept.empty()) retry_at = 0;
+    if (!under_way()) retry_at = 0;
     return {};
+  }
+  [[nodiscard]] std::string_view batch_of(const WriterMark& of) const noexcept {
+    return {memory->batch.data(), of.batch};
   }
 
   [[nodiscard]] bool seal_due(MonoUs now) const noexcept {
     return sealer && (unsealed >= kSealBytes || (unsealed_at && now - *unsealed_at >= kSealUs) ||
-                      now - sealed_at >= kSealIdleUs);
+                      now - mark.sealed_at >= kSealIdleUs);
   }
 
   /// A seal over all that was accepted. On an error there is none, and it stays due.
   Status seal(MonoUs now, bool final) {
     if (auto done = flush(now); !done) return done;
-    if (!kept.empty()) return refused(kTime, kept_err);
-    const MonoUs at = std::max(now, last);
+    if (under_way()) return refused(kTime, records_err);
+    const WriterMark before = mark;
+    const MonoUs at = std::max(now, mark.last);
     auto value = sealer->seal(at - first, final);
     if (!value) {
       retry_at = now + kRetryUs;
       return std::move(value).error();
     }
-    const MonoUs before = std::exchange(last, at);
-    if (auto done = put_records(encode_note(at - before, kOpelogSeal, *value), now, false); !done) {
-      last = before;
+    mark.last = at;
+    mark.sealed_at = now;
+    save_sealer();
+    if (auto done = put_records(encode_note(at - before.last, kOpelogSeal, *value), before, now, false); !done) {
       sealer->refused();
       retry_at = now + kRetryUs;
       return done;
@@ -270,46 +315,59 @@ struct RecordingWriter::State {
     // Its own line is for the next one to cover, and no reason to make that.
     unsealed_at.reset();
     unsealed = 0;
-    sealed_at = now;
     return {};
   }
 
   [[nodiscard]] std::optional<MonoUs> seal_deadline() const noexcept {
     if (!sealer || ended) return std::nullopt;
-    return std::max(unsealed_at ? *unsealed_at + kSealUs : sealed_at + kSealIdleUs, retry_at);
+    return std::max(unsealed_at ? *unsealed_at + kSealUs : mark.sealed_at + kSealIdleUs, retry_at);
   }
 
   /// When the oldest output without a record in `.time` came; nothing if there is none.
   std::optional<MonoUs> oldest() const noexcept {
-    if (!batch.empty()) return batch_at;
-    return pending > 0 ? std::optional(pending_at) : std::nullopt;
+    if (mark.batch > 0) return mark.batch_at;
+    return pending() > 0 ? std::optional(memory->pending_at) : std::nullopt;
   }
 
-  /// A record that stands by itself: `encode(delay)` makes it.
+  /// A record that stands by itself: `encode(delay)` makes it. `ending`: the last ones.
   template <typename Encode>
-  Status record(MonoUs now, Encode encode) {
-    if (ended) return Error{Code::kGone, name + ": the recording has ended", 0};
+  Status record(MonoUs now, Encode encode, bool ending = false) {
+    if (ended || mark.ending != 0) return Error{Code::kGone, name + ": the recording has ended", 0};
     if (auto done = flush(now); !done) return done;
-    if (!kept.empty()) return refused(kTime, kept_err);  // flush() was accepted in part just now
-    const MonoUs before = last;
+    if (under_way()) return refused(kTime, records_err);  // flush() was accepted in part just now
+    const WriterMark before = mark;
     const std::int64_t delay = step(now);
-    auto done = put_records(encode(delay), now, false);
-    if (!done) last = before;
-    return done;
+    if (ending) mark.ending = 1;
+    return put_records(encode(delay), before, now, false);
   }
+
+  /// The bytes are in: their record is owed, and kept if it cannot be written now.
+  Status speak_of_input(MonoUs now) {
+    std::array<char, kDataRecordBytes> line;
+    const WriterMark before = mark;
+    const std::int64_t delay = step(now);
+    mark.input_timed = written[kIn];
+    const std::size_t length =
+        encode_data_record(line.data(), 'I', delay, mark.input_timed - before.input_timed);
+    return put_records({line.data(), length}, before, now, true);
+  }
+
+  Status look_again(const ResumeOptions& options, MonoUs now);
+  Status read_back(File file, std::uint64_t from);
 };
 
 RecordingWriter::RecordingWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 RecordingWriter::~RecordingWriter() {
   // Best effort: timing that is owed. What fails here is what repair_tail() states.
-  (void)state_->flush(state_->last).ok();
+  (void)state_->flush(state_->mark.last).ok();
 }
 
 Result<std::unique_ptr<RecordingWriter>> RecordingWriter::create(const WriterOptions& options,
                                                                  const SessionInfo& info, MonoUs now) {
   auto state = std::make_unique<State>();
   if (options.write != nullptr) state->write = options.write;
+  if (auto memory = state->remember_in(options.memory); !memory) return std::move(memory).error();
   NewFiles files(options.directory);
   for (int serial = 1;; ++serial) {
     if (serial > kMaxSerial)
@@ -364,9 +422,89 @@ Result<std::unique_ptr<RecordingWriter>> RecordingWriter::create(const WriterOpt
   state->fds = std::move(files.fds);
   state->inodes = files.inodes;
   state->append_only = facts.append_only;
-  state->first = state->last = state->sealed_at = now;
+  state->first = state->mark.last = state->mark.sealed_at = now;
+  state->mark.time_bytes = state->written[kTime];
+  state->mark.timed = state->written[kLog];  // first lines have no records
+  state->mark.input_timed = state->written[kIn];
+  state->keeps_seals = options.memory != nullptr;
+  state->save_sealer();
+  state->commit();
   state->dirty = true;
   return std::unique_ptr<RecordingWriter>(new RecordingWriter(std::move(state)));
+}
+
+// ---- going on in another process
+
+// What the files hold now, against what was meant to be in them.
+Status RecordingWriter::State::look_again(const ResumeOptions& options, MonoUs now) {
+  const auto changed = [this](File file) {
+    return Error{Code::kInvalid, name + std::string(kSuffixes[file]) + ": changed while nobody recorded", 0};
+  };
+  mark = memory->mark.get();
+  for (const File file : {kLog, kTime, kIn}) {
+    if (!fds[file]) continue;
+    auto facts = look_at(fds[file].get());
+    if (!facts) return std::move(facts).error();
+    inodes[file] = facts->inode;
+    written[file] = facts->size;
+  }
+  if (written[kTime] < mark.time_bytes || written[kTime] > mark.time_bytes + mark.records) return changed(kTime);
+  if (written[kLog] < mark.timed) return changed(kLog);
+  if (written[kIn] < mark.input_timed) return changed(kIn);
+  records_from = written[kTime] - mark.time_bytes;
+  if (options.sealer) {
+    std::array<std::uint64_t, kFiles> covered{};
+    auto resumed = options.sealer(mark.sealer, covered);
+    if (!resumed) return std::move(resumed).error();
+    sealer = std::move(*resumed);
+    keeps_seals = true;
+    for (const File file : {kLog, kTime, kIn}) {
+      if (covered[file] > written[file]) return changed(file);
+      if (auto read = read_back(file, covered[file]); !read) return read;
+      if (written[file] > covered[file] && file != kTime) unsealed += written[file] - covered[file];
+    }
+    unsealed_at = now;
+  }
+  if (auto rest = put_rest(now); !rest) return {};  // tried again, as ever
+  // Killed between the bytes and their record.
+  if (written[kIn] > mark.input_timed) (void)speak_of_input(now);
+  return {};
+}
+
+Status RecordingWriter::State::read_back(File file, std::uint64_t from) {
+  if (!fds[file] || from == written[file]) return {};
+  auto readable = reopen(fds[file].get(), O_RDONLY);
+  if (!readable) return std::move(readable).error();
+  std::vector<char> buffer(kReadBytes);
+  while (from < written[file]) {
+    auto got = read_at(readable->get(), buffer.data(),
+                       std::min<std::uint64_t>(buffer.size(), written[file] - from), from);
+    if (!got) return std::move(got).error();
+    if (*got == 0) return Error{Code::kInvalid, name + std::string(kSuffixes[file]) + ": shorter than it is", 0};
+    sealer->written(file, {buffer.data(), *got});
+    from += *got;
+  }
+  return {};
+}
+
+Result<std::unique_ptr<RecordingWriter>> RecordingWriter::resume(ResumeOptions options, MonoUs now) {
+  auto state = std::make_unique<State>();
+  state->name = options.name;
+  state->first = options.begun;
+  state->append_only = options.append_only;
+  state->fds = std::move(options.files);
+  state->memory = options.memory;
+  state->dirty = true;
+  if (auto looked = state->look_again(options, now); !looked) return std::move(looked).error();
+  return std::unique_ptr<RecordingWriter>(new RecordingWriter(std::move(state)));
+}
+
+std::vector<int> RecordingWriter::descriptors() const {
+  std::vector<int> fds;
+  for (const Fd& fd : state_->fds) {
+    if (fd) fds.push_back(fd.get());
+  }
+  return fds;
 }
 
 const std::string& RecordingWriter::name() const noexcept {
@@ -375,45 +513,41 @@ const std::string& RecordingWriter::name() const noexcept {
 
 Result<std::size_t> RecordingWriter::output(std::string_view bytes, MonoUs now) {
   State& s = *state_;
-  if (s.ended) return Error{Code::kGone, s.name + ": the recording has ended", 0};
+  if (s.ended || s.mark.ending != 0) return Error{Code::kGone, s.name + ": the recording has ended", 0};
   if (bytes.empty()) return Error{Code::kInvalid, s.name + ": no bytes to record", 0};
   // Timing that cannot be written is a record that cannot be kept: nothing more is accepted until it can.
   const auto oldest = s.oldest();
-  if (s.pending > 0 && now - s.pending_at >= kTimingMergeUs) s.close_pending();
-  if (!s.kept.empty() || (oldest && now - *oldest >= kTimingWriteUs)) {
+  if (s.pending() > 0 && now - s.memory->pending_at >= kTimingMergeUs) s.close_pending();
+  if (s.under_way() || (oldest && now - *oldest >= kTimingWriteUs)) {
     if (auto done = s.flush(now); !done) return std::move(done).error();
-    if (!s.kept.empty()) return s.refused(kTime, s.kept_err);
+    if (s.under_way()) return s.refused(kTime, s.records_err);
   }
   if (s.unsealed >= kSealBytes && s.sealer) {
     if (auto done = s.seal(now, false); !done) return std::move(done).error();
-    if (!s.kept.empty()) return s.refused(kTime, s.kept_err);
+    if (s.under_way()) return s.refused(kTime, s.records_err);
   }
+  if (s.pending() == 0) s.memory->pending_at = now;
   const std::ptrdiff_t n = write_once(s.write, s.fds[kLog].get(), bytes);
   if (n < 0) return s.refused(kLog, static_cast<int>(-n));
-  if (s.pending == 0) s.pending_at = now;
-  s.pending += static_cast<std::uint64_t>(n);
   s.accepted(kLog, bytes.substr(0, static_cast<std::size_t>(n)), now);
   return static_cast<std::size_t>(n);
 }
 
 Result<std::size_t> RecordingWriter::input(std::string_view bytes, MonoUs now) {
   State& s = *state_;
-  if (s.ended) return Error{Code::kGone, s.name + ": the recording has ended", 0};
+  if (s.ended || s.mark.ending != 0) return Error{Code::kGone, s.name + ": the recording has ended", 0};
   if (!s.fds[kIn]) return Error{Code::kInvalid, s.name + ": this recording keeps no input", 0};
   if (bytes.empty()) return Error{Code::kInvalid, s.name + ": no bytes to record", 0};
   if (auto done = s.flush(now); !done) return std::move(done).error();
-  if (!s.kept.empty()) return s.refused(kTime, s.kept_err);
+  if (s.under_way()) return s.refused(kTime, s.records_err);
   if (s.unsealed >= kSealBytes && s.sealer) {
     if (auto done = s.seal(now, false); !done) return std::move(done).error();
-    if (!s.kept.empty()) return s.refused(kTime, s.kept_err);
+    if (s.under_way()) return s.refused(kTime, s.records_err);
   }
   const std::ptrdiff_t n = write_once(s.write, s.fds[kIn].get(), bytes);
   if (n < 0) return s.refused(kIn, static_cast<int>(-n));
   s.accepted(kIn, bytes.substr(0, static_cast<std::size_t>(n)), now);
-  std::array<char, kDataRecordBytes> line;
-  const std::size_t length = encode_data_record(line.data(), 'I', s.step(now), static_cast<std::uint64_t>(n));
-  // The bytes are in: their record is owed and kept if it cannot be written now.
-  if (auto done = s.put_records({line.data(), length}, now, true); !done) return std::move(done).error();
+  if (auto done = s.speak_of_input(now); !done) return std::move(done).error();
   return static_cast<std::size_t>(n);
 }
 
@@ -431,12 +565,17 @@ Status RecordingWriter::gap(const GapInfo& gap, MonoUs now) {
 
 Status RecordingWriter::end(const EndInfo& end, MonoUs now) {
   State& s = *state_;
-  auto done = s.record(now, [&](std::int64_t delay) { return encode_end(delay, s.last - s.first, end); });
-  if (!done) return done;
+  if (s.ended) return Error{Code::kGone, s.name + ": the recording has ended", 0};
+  Status done;
+  if (s.mark.ending == 0) {
+    done = s.record(
+        now, [&](std::int64_t delay) { return encode_end(delay, s.mark.last - s.first, end); }, true);
+    if (!done) return done;
+  }
   if (s.sealer) {
     auto sealed = s.seal(now, true);
     // What is begun and kept cannot be completed any more: the end is the writer's last chance.
-    if (sealed && !s.kept.empty()) sealed = s.refused(kTime, s.kept_err);
+    if (sealed && s.under_way()) sealed = s.refused(kTime, s.records_err);
     if (!sealed)
       done = Error{Code::kGone, s.name + ": the end cannot be sealed: " + sealed.error().message,
                    sealed.error().err};
@@ -447,8 +586,19 @@ Status RecordingWriter::end(const EndInfo& end, MonoUs now) {
   return done;
 }
 
+bool RecordingWriter::ending() const noexcept {
+  return state_->mark.ending != 0;
+}
+
+Status RecordingWriter::pause(MonoUs now) {
+  State& s = *state_;
+  if (s.ended) return {};
+  if (s.sealer && s.unsealed_at) return s.seal(now, false);
+  return s.flush(now);
+}
+
 std::optional<MonoUs> RecordingWriter::flush_deadline() const noexcept {
-  if (!state_->kept.empty()) return state_->retry_at;
+  if (state_->under_way()) return state_->retry_at;
   const auto oldest = state_->oldest();
   const auto seal = state_->seal_deadline();
   if (!oldest) return seal;
@@ -458,10 +608,10 @@ std::optional<MonoUs> RecordingWriter::flush_deadline() const noexcept {
 
 Status RecordingWriter::flush(MonoUs now) {
   if (auto done = state_->flush(now); !done) return done;
-  if (state_->kept.empty() && !state_->ended && state_->seal_due(now)) {
+  if (!state_->under_way() && !state_->ended && state_->seal_due(now)) {
     if (auto done = state_->seal(now, false); !done) return done;
   }
-  return state_->kept.empty() ? Status{} : Status(state_->refused(kTime, state_->kept_err));
+  return state_->under_way() ? Status(state_->refused(kTime, state_->records_err)) : Status{};
 }
 
 bool RecordingWriter::dirty() const noexcept {
@@ -500,6 +650,9 @@ std::uint64_t RecordingWriter::time_bytes() const noexcept {
 }
 std::uint64_t RecordingWriter::bytes(int file) const noexcept {
   return file >= 0 && file < static_cast<int>(kFiles) ? state_->written[static_cast<std::size_t>(file)] : 0;
+}
+bool RecordingWriter::sealed() const noexcept {
+  return state_->sealer != nullptr;
 }
 bool RecordingWriter::append_only() const noexcept {
   return state_->append_only;

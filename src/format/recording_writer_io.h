@@ -14,6 +14,7 @@
 // of `.time`.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -21,6 +22,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/fd_io.h"
@@ -28,6 +30,7 @@
 #include "core/result.h"
 #include "format/recording_sealer.h"
 #include "format/session_info.h"
+#include "format/writer_memory.h"
 
 namespace opelog::format {
 
@@ -51,8 +54,24 @@ struct WriterOptions {
   bool input = false;  ///< also open `.in`
   /// Called with the base name chosen, when the files are there and hold nothing. On an error none are left.
   std::function<Result<Sealing>(const std::string& name)> opened;
+  /// Where it remembers what another process needs to go on, the sealer's secret too; zeroed, outlives the writer.
+  /// nullptr: in memory of its own, and no secret.
+  WriterMemory* memory = nullptr;
   /// Stands in for write(2) in tests; nullptr is write(2) itself.
   std::ptrdiff_t (*write)(int fd, const void* data, std::size_t size) = nullptr;
+};
+
+/// A recording whose writer's process ended, and what that remembered.
+struct ResumeOptions {
+  std::array<Fd, 3> files;  ///< `.log`, `.time`, `.in` (may be invalid), as they were opened for writing
+  std::string name;
+  MonoUs begun = 0;
+  bool append_only = false;
+  WriterMemory* memory = nullptr;
+  /// Makes the sealer of what `mark` says, and tells the sizes that are sealed; empty: it is not sealed.
+  std::function<Result<std::unique_ptr<RecordingSealer>>(const SealerMark& mark,
+                                                         std::array<std::uint64_t, 3>& covered)>
+      sealer;
 };
 
 class RecordingWriter {
@@ -61,6 +80,9 @@ class RecordingWriter {
   /// On any failure nothing is left behind (flags cleared, files removed).
   static Result<std::unique_ptr<RecordingWriter>> create(const WriterOptions& options,
                                                          const SessionInfo& info, MonoUs now);
+  /// Goes on where another process was killed, at whatever instruction: completes the record that was under way. What
+  /// no seal covers is read back to be sealed. Code::kInvalid: the files are not as that process left them.
+  static Result<std::unique_ptr<RecordingWriter>> resume(ResumeOptions options, MonoUs now);
   ~RecordingWriter();
   RecordingWriter(const RecordingWriter&) = delete;
   RecordingWriter& operator=(const RecordingWriter&) = delete;
@@ -82,6 +104,11 @@ class RecordingWriter {
   /// more after it. An error with Code::kGone: the end is there, and cannot be sealed.
   Status end(const EndInfo& end, MonoUs now);
 
+  /// The records of the end are there, or under way: only end() is to come.
+  [[nodiscard]] bool ending() const noexcept;
+  /// Flushes and seals all there is, for another process to go on.
+  Status pause(MonoUs now);
+
   /// When flush() is wanted: for pending timing, or a seal; nullopt if nothing is pending. After a failure
   /// 100 ms later.
   [[nodiscard]] std::optional<MonoUs> flush_deadline() const noexcept;
@@ -95,10 +122,12 @@ class RecordingWriter {
   /// The same where the whole file system will be synced: one descriptor is enough.
   Result<std::vector<Fd>> take_for_file_system_sync();
 
+  [[nodiscard]] std::vector<int> descriptors() const;      ///< of its files, lent
   [[nodiscard]] MonoUs begun() const noexcept;             ///< the zero of all delays
   [[nodiscard]] std::uint64_t log_bytes() const noexcept;  ///< size of `.log` as written by us
   [[nodiscard]] std::uint64_t time_bytes() const noexcept;
   [[nodiscard]] std::uint64_t bytes(int file) const noexcept;  ///< size of each, numbered as in inode()
+  [[nodiscard]] bool sealed() const noexcept;
   [[nodiscard]] bool append_only() const noexcept;             ///< whether the files carry the flag
   [[nodiscard]] std::uint64_t inode(int file) const noexcept;  ///< 0 `.log`, 1 `.time`, 2 `.in`; 0 if none
 

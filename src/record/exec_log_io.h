@@ -21,7 +21,9 @@ constexpr const char* kMoreBefore = "more happened before this recording began t
 class ExecLog {
  public:
   /// Before any output.
-  explicit ExecLog(format::RecordingWriter& writer) : writer_(writer), first_line_(writer.log_bytes()) {}
+  explicit ExecLog(format::RecordingWriter& writer) : ExecLog(writer, writer.log_bytes()) {}
+  /// `first_line`: its length; there may be output behind it.
+  ExecLog(format::RecordingWriter& writer, std::uint64_t first_line) : writer_(writer), first_line_(first_line) {}
 
   /// Output was recorded.
   void output(MonoUs now) noexcept { trail_.add(now, writer_.log_bytes() - first_line_); }

@@ -33,6 +33,13 @@ Status InnerTerminal::give_to(uid_t uid, gid_t tty_group) {
   return {};
 }
 
+void InnerTerminal::revoke() const noexcept {
+  // First the node: who is hung up must not open it again.
+  (void)!::fchown(slave.get(), 0, 0);
+  (void)::fchmod(slave.get(), 0600);
+  (void)::ioctl(slave.get(), TIOCVHANGUP);
+}
+
 bool terminal_echoes(int master) noexcept {
   termios now{};  // on a master the kernel answers with the slave's settings
   return ::tcgetattr(master, &now) == 0 && (now.c_lflag & ECHO) != 0;

@@ -76,6 +76,30 @@ Result<std::unique_ptr<OuterTerminal>> OuterTerminal::open(int fd) {
   return outer;
 }
 
+std::unique_ptr<OuterTerminal> OuterTerminal::resume(Fd fd, std::string path, const OuterTerminalMark& mark) {
+  std::unique_ptr<OuterTerminal> outer(new OuterTerminal);
+  outer->fd_ = std::move(fd);
+  outer->path_ = std::move(path);
+  outer->saved_ = mark.saved;
+  outer->owner_ = mark.owner;
+  outer->group_ = mark.group;
+  outer->mode_ = mark.mode;
+  outer->exclusive_ = mark.exclusive;
+  outer->changed_ = true;
+  outer->keeps_node_ = true;
+  return outer;
+}
+
+OuterTerminalMark OuterTerminal::mark() const noexcept {
+  OuterTerminalMark mark{};
+  mark.saved = saved_;
+  mark.owner = owner_;
+  mark.group = group_;
+  mark.mode = mode_;
+  mark.exclusive = exclusive_;
+  return mark;
+}
+
 Status OuterTerminal::seize() {
   const int own = fd_.get();
   changed_ = true;  // from here on the destructor puts things back

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include <termios.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -29,10 +30,22 @@ struct TerminalSize {
 Result<TerminalSize> terminal_size(int fd);
 Status set_terminal_size(int fd, const TerminalSize& size);
 
+/// How it was before it was taken; plain, for memory that outlives the process.
+struct OuterTerminalMark {
+  termios saved;
+  std::uint32_t owner, group, mode;
+  std::int32_t exclusive;
+};
+
 class OuterTerminal {
  public:
   /// Looks only; nothing is changed. `fd` must be a terminal (terminal_check_io.h).
   static Result<std::unique_ptr<OuterTerminal>> open(int fd);
+  /// One that another process has taken (mark(), keep_node()) and did not give back.
+  static std::unique_ptr<OuterTerminal> resume(Fd fd, std::string path, const OuterTerminalMark& mark);
+  [[nodiscard]] OuterTerminalMark mark() const noexcept;
+  /// For another process to resume(): nothing is given back here any more.
+  void leave() noexcept { changed_ = false; }
   /// Takes it out of the operator's hands. On failure the destructor puts back what was changed.
   Status seize();
   /// give_back(), if not yet done.
@@ -52,6 +65,7 @@ class OuterTerminal {
   /// The node stays root's in give_back(): for a terminal that ends with the login, whose user could write to
   /// it until sshd has read the last of it.
   void keep_node() noexcept { keeps_node_ = true; }
+  [[nodiscard]] bool keeps_node() const noexcept { return keeps_node_; }
   /// Settings, owner and mode as they were. Harmless on a dead terminal.
   void give_back() noexcept;
   /// The descriptor of a terminal that was given back and is its user's again, to be closed where that may

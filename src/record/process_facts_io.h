@@ -72,4 +72,7 @@ struct ServingProcess {
 };
 Result<ServingProcess> read_serving_process(std::int64_t pid);
 
+/// Of the process that had that pid and started then (clock ticks after boot); invalid if it has ended.
+Fd open_process(std::int64_t pid, std::uint64_t started);
+
 }  // namespace opelog::record

@@ -6,23 +6,17 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 
 #include "core/clock_io.h"
+#include "record/kept_sessions_io.h"
 
 namespace opelog::record {
 namespace {
 
 // Of an ambiguous prefix: what a person reads.
 constexpr std::size_t kCandidatesNamed = 5;
+constexpr std::uint64_t kSettledMs = 10000;  // a daemon that lives so long does not die of a session it took over
 constexpr std::uint64_t kSealTickMs = 500;  // a seal is due a second after what it covers
-
-// A session's id as exec events have it.
-std::uint64_t number_of(const std::string& id) {
-  std::uint64_t number = 0;
-  std::from_chars(id.data(), id.data() + id.size(), number, 16);
-  return number;
-}
 
 }  // namespace
 
@@ -51,6 +45,10 @@ Recorder::Recorder(Loop& loop, UserWork& work, FactSink facts, RecordingHooks ho
       facts_(std::move(facts)),
       hooks_(std::move(hooks)),
       sweep_(loop, [this] { leaving_.clear(); }),
+      settle_(loop,
+              [this] {
+                for (auto& [id, session] : sessions_) session->settled();
+              }),
       seals_(loop, [this] { seal_exec_only(); }),
       sync_(
           loop, facts_,
@@ -75,6 +73,7 @@ Result<StartedSession> Recorder::prepare(const Admission& admission, const Hello
   if (!directory) return std::move(directory).error();
   RecordingPlace place = place_;
   place.directory = directory->get();
+  place.store = store_;
   auto started = start_session(policy_, place, admission, hello, outer, std::move(info));
   if (started && hooks_.opened) hooks_.opened(*started->parts.writer);  // before the guard can see it
   return started;
@@ -126,7 +125,7 @@ void Recorder::seal_exec_only() {
 void Recorder::follow(const StartedSession& session, int shim_pidfd) {
   if (exec_ == nullptr) return;
   const format::SessionInfo& info = session.parts.info;
-  const Status joined = exec_->join(shim_pidfd, number_of(info.id), Membership::kChildrenOnly);
+  const Status joined = exec_->join(shim_pidfd, session_number(info.id), Membership::kChildrenOnly);
   if (joined) return;
   (void)session.parts.writer->gap({"exec", "the session could not be followed: " + joined.error().message},
                                   mono_now());
@@ -168,7 +167,7 @@ void Recorder::discard(StartedSession& session, format::EndReason why) {
   format::EndInfo end;
   end.reason = why;
   (void)session.parts.writer->end(end, mono_now());
-  if (exec_ != nullptr) exec_->forget(number_of(session.parts.info.id));
+  if (exec_ != nullptr) exec_->forget(session_number(session.parts.info.id));
   if (hooks_.closed) hooks_.closed(*session.parts.writer);
   sync_.closed(*session.parts.writer);
   // To give the outer one back, and to close the inner one, may wait for their user.
@@ -177,19 +176,24 @@ void Recorder::discard(StartedSession& session, format::EndReason why) {
   work_.drop(session.parts.info.uid, std::shared_ptr<OuterTerminal>(std::move(session.parts.outer)));
 }
 
-Status Recorder::run(SessionParts parts) {
+Session& Recorder::add(SessionParts parts) {
   const std::string id = parts.info.id;
   parts.exec = exec_;
-  auto session = std::make_unique<Session>(loop_, work_, buffer_, facts_, std::move(parts),
+  auto session = std::make_unique<Session>(loop_, work_, *buffer_, facts_, std::move(parts),
                                            [this](const std::string& which) { gone(which); });
   Session& s = *session;
   ++by_uid_[s.info().uid];
-  ++total_;
   sessions_.emplace(id, std::move(session));
+  return s;
+}
+
+Status Recorder::run(SessionParts parts) {
+  Session& s = add(std::move(parts));
+  ++total_;
   facts_({Level::kInfo,
           "session-start",
           s.info().user + (s.info().terminal ? " on " + s.info().tty : std::string(" without a terminal")),
-          {{"session", id},
+          {{"session", s.info().id},
            {"user", s.info().user},
            {"uid", std::to_string(s.info().uid)},
            {"client", s.info().client.empty() ? "UNKNOWN" : s.info().client},
@@ -197,15 +201,92 @@ Status Recorder::run(SessionParts parts) {
            {"rule", s.info().rule},
            {"recording", s.writer().name()}}});
   auto started = s.start();
-  if (!started) s.shutdown();
+  if (started)
+    s.keep();
+  else
+    s.shutdown();
   return started;
+}
+
+// ---- over the daemon's end
+
+Status Recorder::set_store(FdStore* store, SharedMemory buffer) {
+  const bool another = static_cast<bool>(buffer);
+  if (!another) {
+    auto made = SharedMemory::create("opelog-relay", sizeof(RelayBuffer));
+    if (!made) return std::move(made).error();
+    buffer = std::move(*made);
+  }
+  shared_buffer_ = std::move(buffer);
+  buffer_ = static_cast<RelayBuffer*>(shared_buffer_.data());
+  if (!another) {
+    buffer_->prepare();
+    store->put(kKeptBufferName, {shared_buffer_.fd()});
+  }
+  own_buffer_.reset();
+  store_ = store;
+  return {};
+}
+
+void Recorder::take_over(std::map<std::string, std::vector<Fd>> kept) {
+  RecordingPlace place = place_;
+  place.store = store_;
+  std::vector<Session*> resumed;
+  for (auto& [id, fds] : kept) {
+    auto parts = resume_session(id, fds, place);
+    if (!parts) {
+      give_up(id, std::move(fds), parts.error().message);
+      continue;
+    }
+    Session& session = add(std::move(*parts));
+    if (hooks_.opened) hooks_.opened(session.writer());
+    if (auto recovered = session.recover(); !recovered) {
+      session.shutdown();
+      continue;
+    }
+    resumed.push_back(&session);
+  }
+  buffer_->prepare();  // what a former daemon left in it is in its session's memory now
+  for (Session* session : resumed) session->go_on();
+  if (!resumed.empty()) settle_.start(kSettledMs);
+}
+
+void Recorder::give_up(const std::string& id, std::vector<Fd> fds, const std::string& why) {
+  facts_({Level::kError, "session-lost", why, {{"session", id}}});
+  auto ending = std::make_shared<std::vector<Fd>>(std::move(fds));
+  work_.run(
+      0, [ending] { end_kept(*ending); },
+      [store = store_, id] {
+        store->remove(kept_outer_name(id));
+        store->remove(kept_name(id));
+      });
+}
+
+void Recorder::end_unkept() {
+  std::vector<std::string> ids;
+  for (const auto& [id, session] : sessions_) {
+    if (!session->kept()) ids.push_back(id);
+  }
+  for (const std::string& id : ids) {
+    if (auto it = sessions_.find(id); it != sessions_.end()) it->second->shutdown();
+  }
+}
+
+bool Recorder::only_kept() const {
+  return std::all_of(sessions_.begin(), sessions_.end(), [](const auto& s) { return s.second->kept(); });
+}
+
+void Recorder::hand_over() {
+  for (auto& [id, session] : sessions_) {
+    if (session->kept()) session->hand_over();
+  }
 }
 
 void Recorder::gone(const std::string& id) {
   auto it = sessions_.find(id);
   if (it == sessions_.end()) return;
-  if (exec_ != nullptr) exec_->forget(number_of(id));
-  if (hooks_.ended) hooks_.ended(number_of(id), it->second->info());
+  if (exec_ != nullptr) exec_->forget(session_number(id));
+  if (hooks_.ended) hooks_.ended(session_number(id), it->second->info());
   if (hooks_.closed) hooks_.closed(it->second->writer());
   sync_.closed(it->second->writer());
   bytes_ended_ += it->second->bytes_out();

@@ -77,6 +77,20 @@ class Recorder {
   Result<std::unique_ptr<ExecOnlyRecording>> open_exec_only(format::SessionInfo info, MonoUs begun);
   void close_exec_only(ExecOnlyRecording& recording, const format::EndInfo& end);
 
+  // ---- over the daemon's end (session_keep_io.cc)
+
+  /// Where sessions are kept for the next daemon; nullptr: nowhere. Before the first session. `buffer` is the one of
+  /// the former daemon, or empty.
+  Status set_store(FdStore* store, SharedMemory buffer);
+  /// Goes on with the former daemon's sessions; those that cannot are ended and stated. After configure().
+  void take_over(std::map<std::string, std::vector<Fd>> sessions);
+  /// Ends what is not kept; then, once only_kept(), hand_over() leaves the rest to the next daemon.
+  void end_unkept();
+  [[nodiscard]] bool only_kept() const;
+  void hand_over();
+  /// Begins a round of syncing, unless one is under way.
+  void sync() { sync_.sync(); }
+
   [[nodiscard]] int count() const noexcept { return static_cast<int>(sessions_.size()); }
   [[nodiscard]] int count_of(std::uint32_t uid) const;
   [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
@@ -100,6 +114,8 @@ class Recorder {
   [[nodiscard]] std::string describe() const;
 
  private:
+  Session& add(SessionParts parts);
+  void give_up(const std::string& id, std::vector<Fd> fds, const std::string& why);
   void gone(const std::string& id);
   void seal_exec_only();
   Session* find(std::uint64_t number);
@@ -111,13 +127,17 @@ class Recorder {
   ExecSource* exec_ = nullptr;
   Policy policy_;
   RecordingPlace place_;
-  RelayBuffer buffer_;
+  FdStore* store_ = nullptr;
+  SharedMemory shared_buffer_;  ///< of a RelayBuffer
+  std::unique_ptr<RelayBuffer> own_buffer_ = std::make_unique<RelayBuffer>();
+  RelayBuffer* buffer_ = own_buffer_.get();
   std::map<std::string, std::unique_ptr<Session>> sessions_;  ///< by id
   std::set<ExecOnlyRecording*> exec_only_;                    ///< their owners close them
   std::vector<std::unique_ptr<Session>> leaving_;  ///< deleted in the next turn, outside their own calls
   std::unordered_map<std::uint32_t, int> by_uid_;
   std::uint64_t total_ = 0, bytes_ended_ = 0;
   Timer sweep_;
+  Timer settle_;  ///< after take_over()
   Timer seals_;  ///< of recordings without a session, which have no timer of their own
   RecordingSync sync_;
 };

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <new>
+#include <utility>
 
 namespace opelog::record {
 namespace {
@@ -36,10 +39,18 @@ bool stays_open(EndpointKind kind) {
   return kind == EndpointKind::kMaster || is_outer(kind);
 }
 
+bool may_read(const FlowMemory& f) {
+  return f.done == 0 && f.source_ended == 0 && f.backlog.empty() && f.unrecorded.empty();
+}
+
 }  // namespace
 
-Relay::Relay(Loop& loop, RelayBuffer& buffer, RelayOwner& owner)
-    : loop_(loop), buffer_(buffer), owner_(owner) {}
+void Relay::Free::operator()(FlowMemory* own) const noexcept {
+  std::free(own);
+}
+
+Relay::Relay(Loop& loop, RelayBuffer& buffer, RelayOwner& owner, std::uint64_t number)
+    : loop_(loop), buffer_(buffer), owner_(owner), number_(number) {}
 Relay::~Relay() = default;
 
 Result<int> Relay::add_endpoint(Fd fd, EndpointKind kind) {
@@ -54,8 +65,14 @@ Result<int> Relay::add_endpoint(Fd fd, EndpointKind kind) {
   return index;
 }
 
-int Relay::add_flow(int from, int to, FlowRole role) {
-  flows_.push_back({from, to, role, {}, {}, 0, false, false});
+int Relay::add_flow(int from, int to, FlowRole role, FlowMemory* memory) {
+  std::unique_ptr<FlowMemory, Free> own;
+  if (memory == nullptr) {
+    own.reset(static_cast<FlowMemory*>(std::calloc(1, sizeof(FlowMemory))));
+    memory = own.get();
+    if (memory == nullptr) throw std::bad_alloc();
+  }
+  flows_.push_back({from, to, role, memory, std::move(own)});
   return static_cast<int>(flows_.size()) - 1;
 }
 
@@ -64,13 +81,48 @@ void Relay::start() {
   for (int i = 0; i < static_cast<int>(endpoints_.size()); ++i) watch(i);
 }
 
+// What another process left: held bytes first, and what it was about to close.
+void Relay::go_on() {
+  for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
+    if (memory(i).done != 0) close_ends(i);
+  }
+  started_ = true;
+  for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
+    if (memory(i).done == 0 && !memory(i).backlog.empty()) flush(i);
+  }
+  retry();
+  for (int i = 0; i < static_cast<int>(flows_.size()); ++i) settle(i);
+  for (int i = 0; i < static_cast<int>(endpoints_.size()); ++i) watch(i);
+}
+
+void Relay::halt() {
+  drain_timer_.reset();
+  for (Endpoint& e : endpoints_) e.poll.reset();
+}
+
 Status Relay::inject(int flow, std::string_view bytes) {
-  Flow& f = flows_[static_cast<std::size_t>(flow)];
-  if (f.done) return Error{Code::kGone, "the flow has ended", 0};
+  const FlowMemory& f = memory(flow);
+  if (f.done != 0) return Error{Code::kGone, "the flow has ended", 0};
   if (!f.unrecorded.empty() || !f.backlog.empty())
     return Error{Code::kLimit, "a chunk is waiting already", 0};
-  if (!bytes.empty()) offer(flow, bytes);
+  for (; !bytes.empty() && f.unrecorded.empty() && f.backlog.empty() && f.done == 0;
+       bytes.remove_prefix(std::min(bytes.size(), kChunk)))
+    hand_in(flow, bytes.substr(0, kChunk));
   return {};
+}
+
+void Relay::begin(int flow) {
+  buffer_.session = number_;
+  buffer_.flow = flow;
+  buffer_.size = buffer_.taken = buffer_.sent = 0;
+  buffer_.recorded = owner_.recorded(flow);
+  buffer_.bytes_on = memory(flow).bytes;
+}
+
+void Relay::hand_in(int flow, std::string_view bytes) {
+  begin(flow);
+  std::copy(bytes.begin(), bytes.end(), buffer_.bytes.begin());
+  offer(flow, bytes.size());
 }
 
 void Relay::ready(int endpoint, int events, int error) {
@@ -80,15 +132,12 @@ void Relay::ready(int endpoint, int events, int error) {
     events = Poll::kReadable | Poll::kWritable;
   }
   for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
-    Flow& f = flows_[static_cast<std::size_t>(i)];
-    if ((events & Poll::kWritable) != 0 && f.to == endpoint && !f.backlog.empty()) flush(i);
+    const Flow& f = flows_[static_cast<std::size_t>(i)];
+    if ((events & Poll::kWritable) != 0 && f.to == endpoint && !f.memory->backlog.empty()) flush(i);
   }
   for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
-    Flow& f = flows_[static_cast<std::size_t>(i)];
-    if ((events & Poll::kReadable) != 0 && f.from == endpoint && !f.done && !f.source_ended &&
-        f.backlog.empty() && f.unrecorded.empty()) {
-      pump(i);
-    }
+    const Flow& f = flows_[static_cast<std::size_t>(i)];
+    if ((events & Poll::kReadable) != 0 && f.from == endpoint && may_read(*f.memory)) pump(i);
   }
   // Neither read nor written just now: it would never be noticed otherwise.
   if (events == Poll::kDisconnect) e.failed = true;
@@ -97,19 +146,27 @@ void Relay::ready(int endpoint, int events, int error) {
 }
 
 Relay::Pumped Relay::pump(int flow) {
-  Flow& f = flows_[static_cast<std::size_t>(flow)];
+  const Flow& f = flows_[static_cast<std::size_t>(flow)];
   Endpoint& from = endpoints_[static_cast<std::size_t>(f.from)];
   if (!from.fd.valid()) return Pumped::kEnded;
   ssize_t n;
+  begin(flow);
+  buffer_.reached(RelayBuffer::kReading);
   do {
-    n = read_some(from.fd.get(), from.kind, buffer_.bytes.get(), kChunk);
+    n = read_some(from.fd.get(), from.kind, buffer_.bytes.data(), kChunk);
   } while (n < 0 && errno == EINTR);
   if (n > 0) {
     // What is typed when all has been shown is for nobody, and must not stand before the end of the socket.
-    if (drain_told_ && from.kind == EndpointKind::kOuterSocket) return Pumped::kMoved;
-    offer(flow, std::string_view(buffer_.bytes.get(), static_cast<std::size_t>(n)));
+    if (drain_told_ && from.kind == EndpointKind::kOuterSocket) {
+      buffer_.done(static_cast<std::size_t>(n));
+    } else {
+      offer(flow, static_cast<std::size_t>(n));
+    }
     return Pumped::kMoved;
   }
+  const int err = errno;
+  buffer_.done(0);
+  errno = err;
   if (n < 0 && errno == EAGAIN && !from.failed) return Pumped::kNothing;
   source_failed(flow);
   return Pumped::kEnded;
@@ -117,8 +174,8 @@ Relay::Pumped Relay::pump(int flow) {
 
 // The source gave its end (0 bytes), or an error that is one: EIO of a pty, ECONNRESET of a socket.
 void Relay::source_failed(int flow) {
-  Flow& f = flows_[static_cast<std::size_t>(flow)];
-  f.source_ended = true;
+  const Flow& f = flows_[static_cast<std::size_t>(flow)];
+  f.memory->source_ended = 1;
   const EndpointKind kind = endpoints_[static_cast<std::size_t>(f.from)].kind;
   watch(f.from);
   settle(flow);
@@ -128,50 +185,77 @@ void Relay::source_failed(int flow) {
     owner_.outer_gone();
 }
 
-void Relay::offer(int flow, std::string_view bytes) {
+// The chunk lies in the buffer.
+void Relay::offer(int flow, std::size_t size) {
+  buffer_.size = static_cast<std::uint32_t>(size);
+  buffer_.reached(RelayBuffer::kRead);
+  const std::string_view bytes(buffer_.bytes.data(), size);
+  const Flow& f = flows_[static_cast<std::size_t>(flow)];
+  f.memory->unrecorded.clear();  // where they came from, if they were offered before
   const std::size_t taken = owner_.accept(flow, bytes);
-  Flow& f = flows_[static_cast<std::size_t>(flow)];
-  if (taken < bytes.size()) {
-    f.unrecorded.assign(bytes.substr(taken));
+  buffer_.taken = static_cast<std::uint32_t>(taken);
+  buffer_.reached(RelayBuffer::kAccepted);
+  if (taken < size) {
+    f.memory->unrecorded.assign(bytes.substr(taken));
     watch(f.from);
   }
   if (taken > 0) write_on(flow, bytes.substr(0, taken));
+  buffer_.done(size);
 }
 
 void Relay::write_on(int flow, std::string_view bytes) {
-  Flow& f = flows_[static_cast<std::size_t>(flow)];
-  if (f.done) return;
-  Endpoint& to = endpoints_[static_cast<std::size_t>(f.to)];
-  ssize_t n = 0;
-  if (to.fd.valid()) {
-    do {
-      n = write_some(to.fd.get(), to.kind, bytes);
-    } while (n < 0 && errno == EINTR);
-  }
-  if (n < 0 && errno != EAGAIN) {
-    // The sink takes no more. Terminals tell their owner when read; elsewhere the flow is over.
-    if (is_outer(to.kind)) {
-      owner_.outer_gone();
-    } else {
-      finish(flow);
-    }
+  const Flow& f = flows_[static_cast<std::size_t>(flow)];
+  if (f.memory->done != 0) return;
+  buffer_.reached(RelayBuffer::kWriting);
+  const ssize_t written = write_once(flow, bytes);
+  if (written < 0) return;
+  buffer_.sent = static_cast<std::uint32_t>(written);
+  buffer_.reached(RelayBuffer::kWritten);
+  f.memory->bytes += static_cast<std::uint64_t>(written);
+  if (static_cast<std::size_t>(written) == bytes.size() ||
+      !endpoints_[static_cast<std::size_t>(f.to)].fd.valid())
     return;
-  }
-  if (n > 0) f.bytes += static_cast<std::uint64_t>(n);
-  const std::size_t written = n > 0 ? static_cast<std::size_t>(n) : 0;
-  if (written < bytes.size() && to.fd.valid()) {
-    f.backlog.assign(bytes.substr(written));
-    watch(f.from);
-    watch(f.to);
-  }
+  f.memory->backlog.assign(bytes.substr(static_cast<std::size_t>(written)));
+  watch(f.from);
+  watch(f.to);
+}
+
+// How much the sink took; -1: it takes no more, and who is concerned knows.
+ssize_t Relay::write_once(int flow, std::string_view bytes) {
+  const Flow& f = flows_[static_cast<std::size_t>(flow)];
+  Endpoint& to = endpoints_[static_cast<std::size_t>(f.to)];
+  if (!to.fd.valid()) return 0;
+  ssize_t n = 0;
+  do {
+    n = write_some(to.fd.get(), to.kind, bytes);
+  } while (n < 0 && errno == EINTR);
+  if (n >= 0) return n;
+  if (errno == EAGAIN) return 0;
+  // Terminals tell their owner when read; elsewhere the flow is over.
+  if (is_outer(to.kind))
+    owner_.outer_gone();
+  else
+    finish(flow);
+  return -1;
 }
 
 void Relay::flush(int flow) {
-  std::string waiting;
-  waiting.swap(flows_[static_cast<std::size_t>(flow)].backlog);
-  write_on(flow, waiting);
-  Flow& f = flows_[static_cast<std::size_t>(flow)];
-  if (!f.backlog.empty() || f.done) return;
+  const Flow& f = flows_[static_cast<std::size_t>(flow)];
+  begin(flow);
+  buffer_.reached(RelayBuffer::kFlushing);
+  const ssize_t written = write_once(flow, f.memory->backlog.view());
+  if (written >= 0 && endpoints_[static_cast<std::size_t>(f.to)].fd.valid()) {
+    f.memory->backlog.drop(static_cast<std::size_t>(written));
+    f.memory->bytes += static_cast<std::uint64_t>(written);
+  } else {
+    f.memory->backlog.clear();
+  }
+  buffer_.done(0);
+  if (!f.memory->backlog.empty() || f.memory->done != 0) {
+    watch(f.from);
+    watch(f.to);
+    return;
+  }
   settle(flow);
   watch(f.from);
   watch(f.to);
@@ -180,40 +264,37 @@ void Relay::flush(int flow) {
 
 void Relay::retry() {
   for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
-    std::string waiting;
-    waiting.swap(flows_[static_cast<std::size_t>(i)].unrecorded);
-    if (waiting.empty()) continue;
-    std::string before;
-    before.swap(flows_[static_cast<std::size_t>(i)].backlog);
-    if (!before.empty()) {  // order: what is recorded goes first
-      flows_[static_cast<std::size_t>(i)].backlog = std::move(before);
-      flows_[static_cast<std::size_t>(i)].unrecorded = std::move(waiting);
-      continue;
-    }
-    offer(i, waiting);
-    if (flows_[static_cast<std::size_t>(i)].unrecorded.empty()) {
-      settle(i);
-      watch(flows_[static_cast<std::size_t>(i)].from);
-      if (draining_) schedule_drain();
-    }
+    FlowMemory& f = memory(i);
+    if (f.unrecorded.empty() || !f.backlog.empty()) continue;  // order: what is recorded goes first
+    hand_in(i, f.unrecorded.view());
+    if (!f.unrecorded.empty()) continue;
+    settle(i);
+    watch(flows_[static_cast<std::size_t>(i)].from);
+    if (draining_) schedule_drain();
   }
 }
 
 void Relay::settle(int flow) {
-  Flow& f = flows_[static_cast<std::size_t>(flow)];
-  if (f.source_ended && !f.done && f.backlog.empty() && f.unrecorded.empty()) finish(flow);
+  const FlowMemory& f = memory(flow);
+  if (f.source_ended != 0 && f.done == 0 && f.backlog.empty() && f.unrecorded.empty()) finish(flow);
 }
 
 // The flow is over: tell the sink that nothing more comes and the source that nobody listens.
 void Relay::finish(int flow) {
-  Flow& f = flows_[static_cast<std::size_t>(flow)];
-  if (f.done) return;
-  f.done = true;
+  FlowMemory& f = memory(flow);
+  if (f.done != 0) return;
+  f.done = 1;
   f.backlog.clear();
   f.unrecorded.clear();
+  close_ends(flow);
+  owner_.flow_ended(flow);
+}
+
+void Relay::close_ends(int flow) {
+  const Flow& f = flows_[static_cast<std::size_t>(flow)];
   bool source_shared = false, sink_shared = false;  // by another flow that still runs
   for (const Flow& other : flows_) {
-    if (other.done) continue;
+    if (other.memory->done != 0) continue;
     if (other.from == f.from || other.to == f.from) source_shared = true;
     if (other.from == f.to || other.to == f.to) sink_shared = true;
   }
@@ -233,7 +314,6 @@ void Relay::finish(int flow) {
   }
   watch(f.from);
   watch(f.to);
-  owner_.flow_ended(flow);
 }
 
 void Relay::drain() {
@@ -255,15 +335,15 @@ void Relay::drain_turn() {
     if (f.role != FlowRole::kOutput) continue;
     Pumped last = Pumped::kMoved;
     for (int reads = 0; reads < kDrainReads && last == Pumped::kMoved; ++reads) {
-      if (f.done || f.source_ended) {
+      if (f.memory->done != 0 || f.memory->source_ended != 0) {
         last = Pumped::kEnded;
-      } else if (!f.backlog.empty() || !f.unrecorded.empty()) {
+      } else if (!f.memory->backlog.empty() || !f.memory->unrecorded.empty()) {
         return;  // flush() or retry() schedules the next turn
       } else {
         last = pump(i);
       }
     }
-    if (!f.backlog.empty() || !f.unrecorded.empty()) return;
+    if (!f.memory->backlog.empty() || !f.memory->unrecorded.empty()) return;
     quiet = quiet && last != Pumped::kMoved;
   }
   if (drain_told_) return;
@@ -275,11 +355,13 @@ void Relay::drain_turn() {
 // What a socket has taken is not shown yet: whoever has its other end closes that after the last byte.
 bool Relay::outer_still_shows() {
   bool waits = false;
-  for (Flow& f : flows_) {
+  for (const Flow& f : flows_) {
     const Endpoint& outer = endpoints_[static_cast<std::size_t>(f.from)];
-    if (outer.kind != EndpointKind::kOuterSocket || !outer.fd.valid() || f.done || f.source_ended) continue;
-    f.backlog.clear();
-    f.unrecorded.clear();
+    if (outer.kind != EndpointKind::kOuterSocket || !outer.fd.valid() || f.memory->done != 0 ||
+        f.memory->source_ended != 0)
+      continue;
+    f.memory->backlog.clear();
+    f.memory->unrecorded.clear();
     ::shutdown(outer.fd.get(), SHUT_WR);
     watch(f.from);
     waits = true;
@@ -290,13 +372,16 @@ bool Relay::outer_still_shows() {
 void Relay::close_endpoint(int endpoint) {
   Endpoint& e = endpoints_[static_cast<std::size_t>(endpoint)];
   e.poll.reset();
-  if (e.kind == EndpointKind::kMaster)
+  if (e.kind == EndpointKind::kMaster) {
     owner_.put_away(std::move(e.fd));
-  else
+  } else {
+    // Another process's store may hold it too: the other end is to notice all the same.
+    if (is_socket(e.kind) && e.fd) ::shutdown(e.fd.get(), SHUT_RDWR);
     e.fd.reset();
-  for (Flow& f : flows_) {
-    if (f.from == endpoint) f.source_ended = true;
-    if (f.to == endpoint) f.backlog.clear();
+  }
+  for (const Flow& f : flows_) {
+    if (f.from == endpoint) f.memory->source_ended = 1;
+    if (f.to == endpoint) f.memory->backlog.clear();
   }
 }
 
@@ -310,10 +395,9 @@ void Relay::watch(int endpoint) {
   if (!started_ || !e.poll) return;
   int events = 0;
   for (const Flow& f : flows_) {
-    if (f.done) continue;
-    if (f.from == endpoint && !f.source_ended && f.backlog.empty() && f.unrecorded.empty())
-      events |= Poll::kReadable;
-    if (f.to == endpoint && !f.backlog.empty()) events |= Poll::kWritable;
+    if (f.memory->done != 0) continue;
+    if (f.from == endpoint && may_read(*f.memory)) events |= Poll::kReadable;
+    if (f.to == endpoint && !f.memory->backlog.empty()) events |= Poll::kWritable;
   }
   if (is_outer(e.kind)) {
     if (e.failed)
@@ -327,7 +411,7 @@ void Relay::watch(int endpoint) {
 // Nothing is read from it any more: it has given its end.
 bool Relay::has_ended(int endpoint) const {
   return std::any_of(flows_.begin(), flows_.end(),
-                     [endpoint](const Flow& f) { return f.from == endpoint && f.source_ended; });
+                     [endpoint](const Flow& f) { return f.from == endpoint && f.memory->source_ended != 0; });
 }
 
 int Relay::descriptor(int endpoint) const {
@@ -335,21 +419,21 @@ int Relay::descriptor(int endpoint) const {
   return endpoints_[static_cast<std::size_t>(endpoint)].fd.get();
 }
 std::uint64_t Relay::bytes(int flow) const {
-  return flows_[static_cast<std::size_t>(flow)].bytes;
+  return flows_[static_cast<std::size_t>(flow)].memory->bytes;
 }
 std::size_t Relay::waiting(int flow) const {
-  const Flow& f = flows_[static_cast<std::size_t>(flow)];
+  const FlowMemory& f = *flows_[static_cast<std::size_t>(flow)].memory;
   return f.backlog.size() + f.unrecorded.size();
 }
 std::size_t Relay::unrecorded(int flow) const {
-  return flows_[static_cast<std::size_t>(flow)].unrecorded.size();
+  return flows_[static_cast<std::size_t>(flow)].memory->unrecorded.size();
 }
 bool Relay::ended(int flow) const {
-  return flows_[static_cast<std::size_t>(flow)].done;
+  return flows_[static_cast<std::size_t>(flow)].memory->done != 0;
 }
 bool Relay::output_ended() const {
   for (const Flow& f : flows_) {
-    if (f.role == FlowRole::kOutput && !f.done) return false;
+    if (f.role == FlowRole::kOutput && f.memory->done == 0) return false;
   }
   return true;
 }

@@ -20,16 +20,9 @@
 #include "core/fd_io.h"
 #include "core/loop_io.h"
 #include "core/result.h"
+#include "record/relay_memory.h"
 
 namespace opelog::record {
-
-/// 64 KiB: a pty gives about 4 KiB a read, a socket or pipe up to this; larger brings nothing measurable.
-constexpr std::size_t kChunk = 65536;
-
-/// The read buffer all sessions of a loop share: contents live only within one turn.
-struct RelayBuffer {
-  std::unique_ptr<char[]> bytes = std::make_unique<char[]>(kChunk);
-};
 
 /// A socket is always one end of a pair that the daemon made and whose other end the waiter has. kOuterSocket
 /// stands for a terminal that stays the user's: its end is the terminal's.
@@ -49,22 +42,31 @@ class RelayOwner {
   /// After Relay::drain(): the inner side had nothing more and the outer side has taken all. An outer socket
   /// was told so (shutdown) and closed its other end, behind which nothing waits any more.
   virtual void drained() = 0;
+  /// What it has recorded of the flow, for resume_flow().
+  virtual std::uint64_t recorded(int flow) = 0;
   /// Closes the inner master, which hangs its session up: where that may wait.
   virtual void put_away(Fd master) = 0;
 };
 
 class Relay {
  public:
-  Relay(Loop& loop, RelayBuffer& buffer, RelayOwner& owner);
+  /// `number` tells it from others that share the buffer.
+  Relay(Loop& loop, RelayBuffer& buffer, RelayOwner& owner, std::uint64_t number = 0);
   ~Relay();
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
   /// Endpoints become non-blocking; give own descriptions where others share them.
   Result<int> add_endpoint(Fd fd, EndpointKind kind);
-  int add_flow(int from, int to, FlowRole role);
+  /// `memory`: where it keeps what it holds back, zeroed or another process's; outlives this. nullptr: its own.
+  int add_flow(int from, int to, FlowRole role, FlowMemory* memory = nullptr);
   /// Starts watching.
   void start();
+  /// The same where another process's flows go on: what they hold is offered and written first.
+  void go_on();
+
+  /// Nothing is watched any more, and nothing closed: another process goes on.
+  void halt();
 
   /// Bytes that did not come from the flow's source (type-ahead, a notice) but go the same way. Refused with
   /// Code::kLimit while a chunk waits.
@@ -92,21 +94,26 @@ class Relay {
     std::unique_ptr<Poll> poll;
     bool failed = false;  ///< POLLERR was seen: the next EAGAIN means the end
   };
+  struct Free {
+    void operator()(FlowMemory* own) const noexcept;
+  };
   struct Flow {
     int from, to;
     FlowRole role;
-    std::string unrecorded;  ///< read, not accepted yet
-    std::string backlog;     ///< accepted, not written yet
-    std::uint64_t bytes = 0;
-    bool source_ended = false;
-    bool done = false;
+    FlowMemory* memory;
+    std::unique_ptr<FlowMemory, Free> own;
   };
+  FlowMemory& memory(int flow) { return *flows_[static_cast<std::size_t>(flow)].memory; }
 
   void ready(int endpoint, int events, int error);
   enum class Pumped { kMoved, kNothing, kEnded };
   Pumped pump(int flow);                         ///< one read and what follows
-  void offer(int flow, std::string_view bytes);  ///< accept, then write
+  void begin(int flow);
+  void hand_in(int flow, std::string_view bytes);  ///< as if it had been read
+  void offer(int flow, std::size_t size);          ///< accept, then write
   void write_on(int flow, std::string_view bytes);
+  ssize_t write_once(int flow, std::string_view bytes);
+  void close_ends(int flow);
   void flush(int flow);
   void settle(int flow);  ///< finish the flow if nothing is left
   void finish(int flow);
@@ -120,6 +127,7 @@ class Relay {
   Loop& loop_;
   RelayBuffer& buffer_;
   RelayOwner& owner_;
+  std::uint64_t number_;
   std::vector<Endpoint> endpoints_;
   std::vector<Flow> flows_;
   std::unique_ptr<Timer> drain_timer_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/clock_io.h"
+#include "format/session_header.h"
 #include "record/login_message.h"
 #include "record/proc_text.h"
 
@@ -39,10 +40,14 @@ Session::Session(Loop& loop, UserWork& work, RelayBuffer& buffer, FactSink facts
       work_(work),
       facts_(std::move(facts)),
       on_gone_(std::move(on_gone)),
+      shared_(std::move(parts.memory)),
+      memory_(static_cast<SessionMemory*>(shared_.data())),
+      store_(parts.store),
+      buffer_(buffer),
       info_(std::move(parts.info)),
       writer_(std::move(parts.writer)),
       exec_(parts.exec),
-      exec_log_(*writer_),
+      exec_log_(*writer_, format::encode_first_line(info_).size()),
       shim_(std::move(parts.shim)),
       shim_pidfd_(std::move(parts.shim_pidfd)),
       notice_(std::move(parts.notice)),
@@ -51,8 +56,9 @@ Session::Session(Loop& loop, UserWork& work, RelayBuffer& buffer, FactSink facts
       inner_(std::move(parts.inner)),
       utmp_(std::move(parts.utmp)),
       streams_(std::move(parts.streams)),
-      machine_(info_.terminal, parts.limits, mono_now()),
-      relay_(loop, buffer, *this),
+      machine_(parts.resumed ? SessionMachine(memory_->mark.get().machine)
+                             : SessionMachine(info_.terminal, parts.limits, mono_now())),
+      relay_(loop, buffer, *this, memory_ != nullptr ? memory_->number : 0),
       questions_(work, info_.uid),
       timer_(loop, [this] { timer_fired(); }),
       turn_(loop,
@@ -96,15 +102,7 @@ Status Session::start_terminal() {
   questions_.size_is(size_);
   auto outer = outer_ ? duplicate(outer_->fd()) : Result<Fd>(std::move(outer_socket_));
   if (!outer) return std::move(outer).error();
-  auto out = relay_.add_endpoint(std::move(*outer),
-                                 outer_ ? EndpointKind::kOuterTerminal : EndpointKind::kOuterSocket);
-  if (!out) return std::move(out).error();
-  outside_ = *out;
-  auto in = relay_.add_endpoint(std::move(inner_.master), EndpointKind::kMaster);
-  if (!in) return std::move(in).error();
-  master_ = *in;
-  flow_out_ = relay_.add_flow(master_, outside_, FlowRole::kOutput);
-  flow_in_ = relay_.add_flow(outside_, master_, FlowRole::kInput);
+  if (auto added = add_terminal(std::move(*outer), std::move(inner_.master)); !added) return added;
   if (!notice_.empty()) {
     std::string text;
     for (char c : notice_) text += c == '\n' ? std::string("\r\n") : std::string(1, c);
@@ -112,6 +110,24 @@ Status Session::start_terminal() {
   }
   if (outer_ && !outer_->type_ahead().empty()) (void)relay_.inject(flow_in_, outer_->type_ahead());
   return {};
+}
+
+Status Session::add_terminal(Fd outside, Fd master) {
+  auto out = relay_.add_endpoint(std::move(outside),
+                                 outer_ ? EndpointKind::kOuterTerminal : EndpointKind::kOuterSocket);
+  if (!out) return std::move(out).error();
+  outside_ = *out;
+  auto in = relay_.add_endpoint(std::move(master), EndpointKind::kMaster);
+  if (!in) return std::move(in).error();
+  master_ = *in;
+  flow_out_ = relay_.add_flow(master_, outside_, FlowRole::kOutput, flow_memory(0));
+  flow_in_ = relay_.add_flow(outside_, master_, FlowRole::kInput, flow_memory(1));
+  return {};
+}
+
+// Numbered as the flows of a session are added: output, input, errors.
+FlowMemory* Session::flow_memory(std::size_t flow) {
+  return memory_ != nullptr ? &memory_->flows[flow] : nullptr;
 }
 
 Status Session::start_streams() {
@@ -123,6 +139,7 @@ Status Session::start_streams() {
       continue;
     }
     if (!streams_[i].outer_fd) continue;
+    stream_ends_[i] = true;
     auto o = relay_.add_endpoint(std::move(streams_[i].outer_fd), EndpointKind::kSocket);
     if (!o) return std::move(o).error();
     auto n = relay_.add_endpoint(std::move(streams_[i].inner_fd), EndpointKind::kSocket);
@@ -130,11 +147,11 @@ Status Session::start_streams() {
     outer[i] = *o;
     inner[i] = *n;
   }
-  if (outer[0] >= 0) flow_in_ = relay_.add_flow(outer[0], inner[0], FlowRole::kInput);
-  if (outer[1] >= 0) flow_out_ = relay_.add_flow(inner[1], outer[1], FlowRole::kOutput);
+  if (outer[0] >= 0) flow_in_ = relay_.add_flow(outer[0], inner[0], FlowRole::kInput, flow_memory(1));
+  if (outer[1] >= 0) flow_out_ = relay_.add_flow(inner[1], outer[1], FlowRole::kOutput, flow_memory(0));
   const int same = streams_[2].same_as;  // as an output that has its flow already?
   if (outer[2] >= 0 && same != 1 && !(same == 0 && streams_[1].same_as == 0))
-    flow_err_ = relay_.add_flow(inner[2], outer[2], FlowRole::kOutput);
+    flow_err_ = relay_.add_flow(inner[2], outer[2], FlowRole::kOutput, flow_memory(2));
   return {};
 }
 
@@ -156,6 +173,7 @@ std::size_t Session::record_output(std::string_view bytes, int stream, MonoUs no
     if (!noted)
       return refused(bytes.size(), 0, noted.error().message);  // bytes under the wrong name would be a lie
     stream_now_ = stream;
+    save();
   }
   auto taken = writer_->output(bytes, now);
   if (taken) {
@@ -165,6 +183,7 @@ std::size_t Session::record_output(std::string_view bytes, int stream, MonoUs no
       const format::GapInfo gap{"output", failure_, lost_output_};
       if (writer_->gap(gap, now)) {
         lost_output_ = 0;
+        save();
         state(Level::kWarning, "record-resumed", "recording works again; the recording says what is missing");
       }
     }
@@ -185,6 +204,7 @@ std::size_t Session::refused(std::size_t size, std::size_t accepted, const std::
   }
   if (lost_output_ == 0) state(Level::kError, "record-failed", "recording fails again: " + failure_);
   lost_output_ += size - accepted;
+  save();
   return size;
 }
 
@@ -202,6 +222,7 @@ std::size_t Session::take_input(std::string_view bytes, MonoUs now) {
     echoes_.reset();
     if (!echoes) {
       hidden_input_ += bytes.size();  // a password is being typed, or a full-screen program reads keys
+      save();
       return bytes.size();
     }
   }
@@ -210,6 +231,7 @@ std::size_t Session::take_input(std::string_view bytes, MonoUs now) {
     failure_ = taken ? "the record took only a part" : taken.error().message;
     if (lost_input_ == 0) state(Level::kError, "record-failed", "input is not recorded: " + failure_);
     lost_input_ += bytes.size() - (taken ? *taken : 0);
+    save();
   }
   return bytes.size();
 }
@@ -231,8 +253,24 @@ void Session::outer_gone() {
 void Session::drained() {
   post({SessionEvent::Kind::kDrained, false, 0, {}});
 }
+std::uint64_t Session::recorded(int flow) {
+  return writer_->bytes(flow == flow_in_ ? 2 : 0);
+}
+// To close the master hangs its session up, and may wait; where the store has it too, that must be done by hand, and
+// only then may the store let it go.
 void Session::put_away(Fd master) {
-  work_.close(info_.uid, std::move(master));
+  if (!stored_ || !master || !inner_.slave) return work_.close(info_.uid, std::move(master));
+  revoking_ = true;
+  auto inner = std::make_shared<InnerTerminal>();
+  inner->master = std::move(master);
+  inner->slave = std::move(inner_.slave);
+  work_.run(
+      info_.uid,
+      [inner] {
+        inner->revoke();
+        *inner = InnerTerminal{};
+      },
+      [store = store_, name = kept_name(info_.id)] { store->remove(name); });
 }
 
 // ---- the shim's side
@@ -243,9 +281,10 @@ void Session::shim_ready() {
   }
 }
 
+// A packet is taken only when what it says is done: whoever goes on after us sees it again.
 bool Session::shim_packet() {
   char packet[256];
-  const ssize_t n = ::recv(shim_.get(), packet, sizeof packet, MSG_DONTWAIT | MSG_TRUNC);
+  const ssize_t n = ::recv(shim_.get(), packet, sizeof packet, MSG_DONTWAIT | MSG_TRUNC | MSG_PEEK);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (n <= 0) {
     shim_poll_.reset();
@@ -255,7 +294,11 @@ bool Session::shim_packet() {
       apply({SessionEvent::Kind::kShimGone, false, 0, {}});
     return false;
   }
-  if (machine_.closed()) return true;
+  const auto taken = [this, &packet] { (void)::recv(shim_.get(), packet, sizeof packet, MSG_DONTWAIT); };
+  if (machine_.closed()) {
+    taken();
+    return true;
+  }
   const std::size_t size =
       static_cast<std::size_t>(n) > sizeof packet ? sizeof packet : static_cast<std::size_t>(n);
   auto frame = decode_client_frame(std::string_view(packet, size));
@@ -283,6 +326,8 @@ bool Session::shim_packet() {
     default:
       break;
   }
+  if (!shim_) return false;
+  taken();
   return true;
 }
 
@@ -295,15 +340,19 @@ void Session::started(std::int64_t pid) {
     shell_pidfd_ = std::move(pidfd);
     shell_pid_ = pid;
     shell_started_ = stat.started;
-    if (auto poll = Poll::open(loop_, shell_pidfd_.get(), [this](int, int) {
-          (void)shell_poll_->watch(0);
-          apply({SessionEvent::Kind::kShellGone, false, 0, {}});
-        })) {
-      shell_poll_ = std::move(*poll);
-      (void)shell_poll_->watch(Poll::kReadable);
-    }
+    watch_shell();
   }
   apply({SessionEvent::Kind::kStarted, false, 0, {}});
+}
+
+void Session::watch_shell() {
+  auto poll = Poll::open(loop_, shell_pidfd_.get(), [this](int, int) {
+    (void)shell_poll_->watch(0);
+    apply({SessionEvent::Kind::kShellGone, false, 0, {}});
+  });
+  if (!poll) return;
+  shell_poll_ = std::move(*poll);
+  (void)shell_poll_->watch(Poll::kReadable);
 }
 
 // Of a terminal that stays the user's nobody but the waiter can tell the size; of another we ask ourselves.
@@ -325,6 +374,7 @@ void Session::resized(TerminalSize size) {
     failure_ = noted.error().message;
     ++lost_sizes_;
   }
+  save();
 }
 
 // ---- decisions and what follows from them
@@ -346,7 +396,11 @@ void Session::apply(const SessionEvent& event) {
     failure_told_ = true;
     state(Level::kError, "record-failed", "recording fails: " + event.text);
   }
-  const SessionActions actions = machine_.step(event, mono_now());
+  act(machine_.step(event, mono_now()));
+}
+
+void Session::act(const SessionActions& actions) {
+  save();  // what is decided, before any of it is done
   if (!actions.say.empty()) say(actions.say);
   if (actions.hold && held_since_ == 0) held_since_ = mono_now();
   if (actions.go_on && held_since_ != 0) {
@@ -370,6 +424,7 @@ void Session::apply(const SessionEvent& event) {
     if (relay_.output_ended()) post({SessionEvent::Kind::kOutputEnded, false, 0, {}});
   }
   if (actions.close) close();
+  save();
   arm();
 }
 
@@ -412,6 +467,7 @@ void Session::close() {
   outer_.reset();
   put_away(std::move(inner_.master));
   work_.close(info_.uid, std::move(inner_.slave));
+  let_go();
   const std::string done = encode_done();
   // In every case: a waiter whose shell still lives then ends it without a word of its own.
   (void)::send(shim_.get(), done.data(), done.size(), MSG_DONTWAIT | MSG_NOSIGNAL);

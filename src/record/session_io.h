@@ -17,14 +17,17 @@
 #include "core/fd_io.h"
 #include "core/loop_io.h"
 #include "core/policy.h"
+#include "core/shared_memory_io.h"
 #include "format/recording_writer_io.h"
 #include "format/session_info.h"
 #include "record/exec_log_io.h"
 #include "record/exec_source.h"
+#include "record/fd_store_io.h"
 #include "record/inner_terminal_io.h"
 #include "record/outer_terminal_io.h"
 #include "record/relay_io.h"
 #include "record/session_machine.h"
+#include "record/session_memory.h"
 #include "record/terminal_questions_io.h"
 #include "record/user_work_io.h"
 #include "record/utmp_io.h"
@@ -33,6 +36,12 @@ namespace opelog::record {
 
 /// Everything a session starts with; made by session_start_io.h.
 struct SessionParts {
+  /// Where it is kept for a daemon to come; empty: it ends with this one. Outlives the writer.
+  SharedMemory memory;
+  FdStore* store = nullptr;
+  /// It was another daemon's, and `memory` says how far that came.
+  bool resumed = false;
+
   format::SessionInfo info;
   std::unique_ptr<format::RecordingWriter> writer;
   Fd shim;                                      ///< connection
@@ -59,7 +68,16 @@ struct SessionParts {
     int same_as = -1;
   };
   std::array<Stream, 3> streams;
+
+  [[nodiscard]] SessionMemory* kept() const noexcept { return static_cast<SessionMemory*>(memory.data()); }
+  [[nodiscard]] format::WriterMemory* writer_memory() const noexcept {
+    return memory ? &kept()->writer : nullptr;
+  }
 };
+
+/// Names in the store: of a session's descriptors, and of its outer terminal's, which leaves it first.
+std::string kept_name(const std::string& id);
+std::string kept_outer_name(const std::string& id);
 
 class Session final : private RelayOwner {
  public:
@@ -69,6 +87,19 @@ class Session final : private RelayOwner {
 
   /// Sets up relay and watches. On error the session must be dropped; the recording's end is written.
   Status start();
+
+  // Over the daemon's end (session_keep_io.cc). Of sessions that are not kept all but resume() do nothing.
+  /// Puts it into the store; once, after start().
+  void keep();
+  [[nodiscard]] bool kept() const noexcept { return stored_ && !revoking_; }
+  /// For a session that was kept, in place of start(): first recover() of all of them, which looks for its chunk in
+  /// the buffer, then go_on() of each.
+  Status recover();
+  void go_on();
+  /// The next daemon has it: nothing of it ends when this object does.
+  void hand_over();
+  /// It has lived long enough under this daemon.
+  void settled() noexcept;
 
   void kill(const std::string& who);
   void shutdown();
@@ -97,8 +128,16 @@ class Session final : private RelayOwner {
   void flow_ended(int flow) override;
   void outer_gone() override;
   void drained() override;
+  std::uint64_t recorded(int flow) override;
   void put_away(Fd master) override;
 
+  void save();
+  void let_go();
+  void torn();
+  [[nodiscard]] std::vector<std::pair<KeptDescriptor, int>> descriptors() const;
+  FlowMemory* flow_memory(std::size_t flow);
+  void watch_shell();
+  Status add_terminal(Fd outside, Fd master);
   Status start_terminal();
   Status start_streams();
   std::size_t record_output(std::string_view bytes, int stream, MonoUs now);
@@ -113,6 +152,7 @@ class Session final : private RelayOwner {
   void resized(TerminalSize size);
   void post(SessionEvent event);
   void apply(const SessionEvent& event);
+  void act(const SessionActions& actions);
   void say(const std::string& text);
   void hang_up();
   void signal_shell(int signum);
@@ -128,6 +168,10 @@ class Session final : private RelayOwner {
   UserWork& work_;
   FactSink facts_;
   Gone on_gone_;
+  SharedMemory shared_;  ///< outlives writer and relay
+  SessionMemory* memory_;
+  FdStore* store_;
+  RelayBuffer& buffer_;
   format::SessionInfo info_;
   std::unique_ptr<format::RecordingWriter> writer_;
   ExecSource* exec_;
@@ -139,6 +183,7 @@ class Session final : private RelayOwner {
   InnerTerminal inner_;
   UtmpLine utmp_;
   std::array<SessionParts::Stream, 3> streams_;
+  std::array<bool, 3> stream_ends_{};  ///< which have two endpoints, in this order
   SessionMachine machine_;
   Relay relay_;
   TerminalQuestions questions_;
@@ -169,6 +214,9 @@ class Session final : private RelayOwner {
   bool failure_told_ = false;
   bool ended_ = false;
   bool left_ = false;
+  bool stored_ = false;    ///< descriptors are in the store
+  bool revoking_ = false;  ///< put_away() takes the inner ones out of it
+  ResumedFlow torn_;     ///< what recover() could not know
 };
 
 }  // namespace opelog::record

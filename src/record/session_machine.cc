@@ -10,6 +10,69 @@ using format::EndReason;
 SessionMachine::SessionMachine(bool terminal, SessionLimits limits, MonoUs now)
     : terminal_(terminal), limits_(limits), deadline_(now + limits.start_us) {}
 
+SessionMachine::SessionMachine(const MachineMark& mark)
+    : terminal_(mark.terminal != 0),
+      limits_{static_cast<OnFailure>(mark.on_failure), mark.start_us, mark.hold_us, mark.grace_us},
+      state_(static_cast<State>(mark.state)),
+      shell_known_ended_(mark.shell_known_ended != 0),
+      shell_gone_(mark.shell_gone != 0),
+      shim_gone_(mark.shim_gone != 0),
+      killed_(mark.killed != 0),
+      unrecorded_(mark.unrecorded != 0) {
+  if (mark.deadline != 0) deadline_ = mark.deadline;
+  if (mark.held_until != 0) held_until_ = mark.held_until;
+  end_.reason = static_cast<EndReason>(mark.reason);
+  if (mark.has_exit != 0) end_.exit_code = mark.exit_code;
+  if (mark.has_signal != 0) end_.signal = mark.signal;
+}
+
+MachineMark SessionMachine::mark() const {
+  MachineMark mark{};
+  mark.terminal = terminal_ ? 1 : 0;
+  mark.state = static_cast<std::uint32_t>(state_);
+  mark.on_failure = static_cast<std::uint32_t>(limits_.on_failure);
+  mark.start_us = limits_.start_us;
+  mark.hold_us = limits_.hold_us;
+  mark.grace_us = limits_.grace_us;
+  mark.deadline = deadline_.value_or(0);
+  mark.held_until = held_until_.value_or(0);
+  mark.reason = static_cast<std::uint32_t>(end_.reason);
+  mark.has_exit = end_.exit_code ? 1 : 0;
+  mark.exit_code = end_.exit_code.value_or(0);
+  mark.has_signal = end_.signal ? 1 : 0;
+  mark.signal = end_.signal.value_or(0);
+  mark.shell_known_ended = shell_known_ended_ ? 1 : 0;
+  mark.shell_gone = shell_gone_ ? 1 : 0;
+  mark.shim_gone = shim_gone_ ? 1 : 0;
+  mark.killed = killed_ ? 1 : 0;
+  mark.unrecorded = unrecorded_ ? 1 : 0;
+  return mark;
+}
+
+SessionActions SessionMachine::again() const {
+  SessionActions actions;
+  switch (state_) {
+    case State::kStarting:
+    case State::kRunning:
+      break;
+    case State::kEnding:
+      actions.drain = true;
+      break;
+    case State::kLingering:
+      actions.release_shim = true;
+      break;
+    case State::kHangingUp:
+      actions.hang_up = true;
+      actions.kill_shell = killed_;
+      break;
+    case State::kClosed:
+      actions.close = true;
+      actions.kill_shell = killed_ || !shell_known_ended_;
+      break;
+  }
+  return actions;
+}
+
 SessionActions SessionMachine::step(const SessionEvent& event, MonoUs now) {
   SessionActions actions;
   if (state_ == State::kClosed) return actions;
@@ -74,6 +137,9 @@ SessionActions SessionMachine::step(const SessionEvent& event, MonoUs now) {
         actions.say = "opelog: this session is ended by " + event.text;
         hang_up(EndReason::kKilled, now, actions);
       }
+      break;
+    case Kind::kTorn:
+      if (state_ != State::kHangingUp) hang_up(EndReason::kFailure, now, actions);
       break;
     case Kind::kShutdown:
       if (state_ == State::kRunning || state_ == State::kStarting)

@@ -30,6 +30,7 @@ struct SessionEvent {
     kRecordAccepted,  ///< after a failure, the record takes bytes again
     kKill,            ///< an administrator's wish; `text` names him
     kShutdown,        ///< the daemon stops
+    kTorn,            ///< a former daemon was killed, and what passed then is not known
     kTick,            ///< deadline() has passed
   };
   Kind kind = Kind::kTick;
@@ -58,9 +59,24 @@ struct SessionLimits {
   std::int64_t grace_us = 2 * kUsPerS;  ///< for draining, and for the shell to follow a hang-up
 };
 
+/// A machine's whole state, for memory that outlives it. Times are absolute; 0: none.
+struct MachineMark {
+  std::uint32_t state, on_failure;
+  std::int64_t start_us, hold_us, grace_us;
+  std::int64_t deadline, held_until;
+  std::uint32_t reason, has_exit, has_signal;
+  std::int32_t exit_code, signal;
+  std::uint32_t terminal, shell_known_ended, shell_gone, shim_gone, killed, unrecorded;
+};
+
 class SessionMachine {
  public:
   SessionMachine(bool terminal, SessionLimits limits, MonoUs now);
+  /// Goes on from a mark; `mark.state` must be one that mark() wrote.
+  explicit SessionMachine(const MachineMark& mark);
+  [[nodiscard]] MachineMark mark() const;
+  /// What the state wants done, for one that goes on and does not know whether it was.
+  [[nodiscard]] SessionActions again() const;
 
   SessionActions step(const SessionEvent& event, MonoUs now);
   [[nodiscard]] std::optional<MonoUs> deadline() const noexcept;

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
+#include <cstddef>
 #include <cstdio>
 
 #include "core/clock_io.h"
@@ -26,10 +28,16 @@ Result<std::string> new_session_id() {
   return id;
 }
 
+std::uint64_t session_number(const std::string& id) {
+  std::uint64_t number = 0;
+  std::from_chars(id.data(), id.data() + id.size(), number, 16);
+  return number;
+}
+
 Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& policy,
                                                                 const RecordingPlace& place,
                                                                 const format::SessionInfo& info,
-                                                                MonoUs begun) {
+                                                                MonoUs begun, format::WriterMemory* memory) {
   auto name =
       format::make_name(policy.name, info.user, format_local(info.started, "%Y%m%d%H%M%S"),
                         // what the user says of himself makes no file name
@@ -42,6 +50,7 @@ Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& po
   options.group = place.file_group;
   options.append_only = policy.append_only;
   options.input = info.records_input && (info.terminal || info.records_payload);  // else none is ever kept
+  options.memory = memory;
   if (place.seal) options.opened = [&](const std::string& chosen) { return place.seal(info, chosen); };
   return format::RecordingWriter::create(options, info, begun);
 }
@@ -72,6 +81,22 @@ Status connect_terminal(StartedSession& session) {
   if (auto connected = connect_pair(ours, session.descriptors); !connected) return connected;
   (void)::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &kTerminalSocketBytes, sizeof kTerminalSocketBytes);
   return {};
+}
+
+// Memory in which the session outlives this daemon; none where it cannot. Of terminals only sshd's own: of another,
+// which is its user's again at the end, the last close could be made to wait, and would be the service manager's.
+void keep_in_memory(const RecordingPlace& place, const format::SessionInfo& info, const OuterTerminal* outer,
+                    SessionParts& parts) {
+  if (place.store == nullptr || (outer != nullptr && !outer->keeps_node())) return;
+  auto memory = SharedMemory::create("opelog-session", sizeof(SessionMemory));
+  if (!memory) return;
+  memory->lock(offsetof(SessionMemory, writer) + sizeof(format::WriterMemory::mark));  // the secret
+  parts.memory = std::move(*memory);
+  parts.store = place.store;
+  SessionMemory& kept = *parts.kept();
+  kept.magic = kSessionMemoryMagic;
+  kept.layout = kSessionMemoryLayout;
+  kept.number = session_number(info.id);
 }
 
 Status set_up_streams(const Hello& hello, StartedSession& session) {
@@ -136,7 +161,10 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     if (!outer) {
       if (auto connected = connect_terminal(session); !connected) return std::move(connected).error();
     }
-    auto writer = open_recording(policy, place, info, mono_now());
+    if (outer && !info.ancestry.empty() && is_sshd(info.ancestry[0].exe))
+      outer->keep_node();  // it is sshd's own pty, and goes with it
+    keep_in_memory(place, info, outer.get(), session.parts);
+    auto writer = open_recording(policy, place, info, mono_now(), session.parts.writer_memory());
     if (!writer) return std::move(writer).error();
     // Last: from here on he can open it, and keep a close of it waiting.
     if (auto given = inner->give_to(info.uid, place.tty_group); !given) {
@@ -148,8 +176,6 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     session.verdict.action = OPELOG_RECORD_TERMINAL;
     session.verdict.replace = hello.terminals;
     if (outer) {
-      if (!info.ancestry.empty() && is_sshd(info.ancestry[0].exe))
-        outer->keep_node();  // it is sshd's own pty, and goes with it
       session.parts.utmp = UtmpLine(info.tty, info.inner_tty, place.utmp);
       session.parts.outer = std::move(outer);
     }
@@ -157,7 +183,8 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
     session.parts.writer = std::move(*writer);
   } else {
     if (auto streams = set_up_streams(hello, session); !streams) return std::move(streams).error();
-    auto writer = open_recording(policy, place, info, mono_now());
+    keep_in_memory(place, info, nullptr, session.parts);
+    auto writer = open_recording(policy, place, info, mono_now(), session.parts.writer_memory());
     if (!writer) return std::move(writer).error();
     session.verdict.action = OPELOG_RECORD_STREAMS;
     session.parts.writer = std::move(*writer);

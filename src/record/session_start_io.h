@@ -26,16 +26,24 @@ struct RecordingPlace {
   std::string utmp;             ///< where logins are listed; "": nowhere
   /// Enters a session in the ledger before its recording NAME holds a byte; empty: nothing is sealed.
   std::function<Result<format::Sealing>(const format::SessionInfo&, const std::string& name)> seal;
+  /// Goes on with the seals of one whose daemon has ended (ResumeOptions::sealer).
+  std::function<Result<std::unique_ptr<format::RecordingSealer>>(const format::SealerMark&,
+                                                                 std::array<std::uint64_t, 3>& covered)>
+      resume_seal;
+  FdStore* store = nullptr;  ///< where sessions are kept for the next daemon
 };
 
 /// 16 hex digits, drawn at random.
 Result<std::string> new_session_id();
+/// An id as exec events and kept sessions have it.
+std::uint64_t session_number(const std::string& id);
 
 /// Makes the recording's files for a complete `info`; `begun` is the zero of its delays.
 Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& policy,
                                                                 const RecordingPlace& place,
                                                                 const format::SessionInfo& info,
-                                                                MonoUs begun);
+                                                                MonoUs begun,
+                                                                format::WriterMemory* memory = nullptr);
 
 struct StartedSession {
   SessionParts parts;

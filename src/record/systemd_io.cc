@@ -2,12 +2,18 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/uio.h>
+#include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
+#include <systemd/sd-login.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "core/fact.h"
 
@@ -16,22 +22,50 @@ namespace {
 
 constexpr int kKeepEnvironment = 0, kForgetEnvironment = 1;
 
+// Descriptors that one message may carry.
+constexpr std::size_t kMostPassed = 200;
+
 // Not sd_notify(3): it waits while the manager's queue is full, and every session would wait with it. A
 // manager that does not listen, or cannot be reached, is no reason to fail or delay anything.
-void notify(const std::string& text) {
+// False: its queue is full just now.
+bool send_to_manager(const std::string& text, const std::vector<Fd>& fds) {
   const char* name = std::getenv("NOTIFY_SOCKET");
   sockaddr_un address{};
-  if (name == nullptr || (name[0] != '/' && name[0] != '@')) return;
+  if (name == nullptr || (name[0] != '/' && name[0] != '@')) return true;
   const std::size_t length = std::strlen(name);
-  if (length < 2 || length >= sizeof address.sun_path) return;
+  if (length < 2 || length >= sizeof address.sun_path) return true;
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, name, length);
   if (name[0] == '@') address.sun_path[0] = '\0';  // an abstract name: no terminating zero belongs to it
   const std::size_t size = offsetof(sockaddr_un, sun_path) + length + (name[0] == '/' ? 1 : 0);
   const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return;
-  (void)::sendto(socket.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-                 reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(size));
+  if (!socket) return true;
+  iovec bytes{const_cast<char*>(text.data()), text.size()};
+  msghdr message{};
+  message.msg_name = &address;
+  message.msg_namelen = static_cast<socklen_t>(size);
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMostPassed)> control;
+  if (!fds.empty()) {
+    const std::size_t count = std::min(fds.size(), kMostPassed);
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int) * count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const int fd = fds[i].get();
+      std::memcpy(CMSG_DATA(header) + i * sizeof fd, &fd, sizeof fd);
+    }
+  }
+  const ssize_t sent = ::sendmsg(socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  return sent >= 0 || (errno != EAGAIN && errno != ENOBUFS && errno != ETOOMANYREFS);
+}
+
+void notify(const std::string& text) {
+  (void)send_to_manager(text, {});
 }
 
 // One line, so that no text can smuggle in another assignment.
@@ -75,6 +109,53 @@ Result<Fd> take_listener(std::vector<PassedFd>& passed, std::string_view name) {
     it = passed.erase(it);
   }
   return found;
+}
+
+bool has_manager() {
+  const char* name = std::getenv("NOTIFY_SOCKET");
+  return name != nullptr && (name[0] == '/' || name[0] == '@');
+}
+
+bool tell_manager(const std::string& text, const std::vector<Fd>& fds) {
+  return send_to_manager(text, fds);
+}
+
+bool restarts_us() {
+  struct Bus {
+    sd_bus* bus = nullptr;
+    ~Bus() { sd_bus_close_unref(bus); }
+  } private_bus;
+  // The manager's own socket, which needs no bus daemon: as systemctl(1) does it as root.
+  if (sd_bus_new(&private_bus.bus) < 0 ||
+      sd_bus_set_address(private_bus.bus, "unix:path=/run/systemd/private") < 0 ||
+      sd_bus_start(private_bus.bus) < 0)
+    return false;
+  sd_bus* bus = private_bus.bus;
+  (void)sd_bus_set_method_call_timeout(bus, 2 * static_cast<std::uint64_t>(kUsPerS));
+  constexpr const char* kManager = "org.freedesktop.systemd1";
+  char* unit_name = nullptr;
+  if (sd_pid_get_unit(0, &unit_name) < 0) return false;
+  const std::unique_ptr<char, void (*)(void*)> unit(unit_name, std::free);
+  char* path_text = nullptr;
+  if (sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit.get(), &path_text) < 0) return false;
+  const std::unique_ptr<char, void (*)(void*)> path(path_text, std::free);
+  struct Answer {
+    sd_bus_message* message = nullptr;
+    ~Answer() { sd_bus_message_unref(message); }
+  } answer;
+  std::uint32_t job = 0;
+  const char* job_path = nullptr;
+  if (sd_bus_get_property(bus, kManager, path.get(), "org.freedesktop.systemd1.Unit", "Job", nullptr,
+                          &answer.message, "(uo)") < 0 ||
+      sd_bus_message_read(answer.message, "(uo)", &job, &job_path) < 0)
+    return false;
+  if (job == 0) return true;  // a signal by hand: Restart= will start us again
+  char* type_text = nullptr;
+  if (sd_bus_get_property_string(bus, kManager, job_path, "org.freedesktop.systemd1.Job", "JobType", nullptr,
+                                 &type_text) < 0)
+    return false;
+  const std::unique_ptr<char, void (*)(void*)> type(type_text, std::free);
+  return std::string_view(type.get()) == "restart" || std::string_view(type.get()) == "try-restart";
 }
 
 void notify_ready(std::string_view status) {

@@ -29,6 +29,14 @@ Result<std::vector<PassedFd>> take_passed_fds();
 /// Code::kInvalid when it is something else or there are two.
 Result<Fd> take_listener(std::vector<PassedFd>& passed, std::string_view name);
 
+/// Whether there is a manager that listens to us.
+bool has_manager();
+/// One message with descriptors (200 at most; lent), for fd_store_io.h. False: not now, its queue is full.
+bool tell_manager(const std::string& text, const std::vector<Fd>& fds);
+/// Whether a stop of this process is the first half of a restart of its unit, or nobody's wish at all. False where the
+/// manager does not say. Asks, for some seconds at most: on a thread.
+bool restarts_us();
+
 /// `status` is one line for `systemctl status`.
 void notify_ready(std::string_view status);
 void notify_status(std::string_view status);

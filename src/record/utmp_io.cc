@@ -75,6 +75,15 @@ UtmpLine::UtmpLine(std::string outer, std::string inner, std::string file)
   moved_ = moved && *moved;
 }
 
+UtmpLine UtmpLine::resume(std::string outer, std::string inner, std::string file) {
+  UtmpLine line;
+  line.outer_ = std::move(outer);
+  line.inner_ = std::move(inner);
+  line.file_ = std::move(file);
+  line.moved_ = true;
+  return line;
+}
+
 void UtmpLine::give_back() noexcept {
   if (!moved_) return;
   moved_ = false;

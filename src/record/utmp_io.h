@@ -27,6 +27,12 @@ class UtmpLine {
     return *this;
   }
 
+  /// One that another process moved, and leave()d.
+  static UtmpLine resume(std::string outer, std::string inner, std::string file);
+  [[nodiscard]] bool moved() const noexcept { return moved_; }
+  /// For another process to resume(): it stays as it is.
+  void leave() noexcept { moved_ = false; }
+
   /// Before the terminal goes back to sshd, which ends the entry.
   void give_back() noexcept;
 

@@ -186,6 +186,19 @@ Result<format::Sealing> Ledger::open_session(const format::SessionInfo& info, co
                          line};
 }
 
+Result<std::unique_ptr<format::RecordingSealer>> Ledger::resume_session(
+    const format::SealerMark& mark, std::array<std::uint64_t, 3>& covered) {
+  auto sealer = SessionSealer::resume(
+      mark,
+      [this, alive = alive_](EntryBody body) {
+        if (*alive) told(std::move(body));
+      },
+      covered);
+  if (!sealer) return std::move(sealer).error();
+  interrupted_.erase((*sealer)->no());
+  return std::unique_ptr<format::RecordingSealer>(std::move(*sealer));
+}
+
 // By a session's sealer.
 void Ledger::told(EntryBody body) {
   const auto* closed = std::get_if<ClosedEntry>(&body);
@@ -330,10 +343,11 @@ void Ledger::quiesce() {
   tick_.reset();
 }
 
-void Ledger::finish(bool on_disk) {
+void Ledger::finish(bool on_disk, bool sign) {
   if (on_disk) enter_ended(ended());
   (void)settle_debts();
   add(ShutdownEntry{});
+  if (!sign) return;
   for (int tries = 0; signed_ < tree_.size() && tries < 2; ++tries) {
     if (auto put = put_owed(); !put) return failed(put.error());
     const auto size = signer_->sign(tree_.size(), tree_.root(), wall_now());

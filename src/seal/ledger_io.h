@@ -5,6 +5,7 @@
 // are made on a worker thread, one at a time, so that no disk keeps the loop waiting.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -63,6 +64,9 @@ class Ledger {
   void rotate_log(std::function<void(Result<RotatedLog>)> reply);
   /// For RecordingWriter's `opened`. An error: the file takes nothing.
   Result<format::Sealing> open_session(const format::SessionInfo& info, const std::string& recording);
+  /// For RecordingWriter's resume(): a session that a former daemon left running, and that goes on.
+  Result<std::unique_ptr<format::RecordingSealer>> resume_session(const format::SealerMark& mark,
+                                                                  std::array<std::uint64_t, 3>& covered);
 
   /// Sessions that a former daemon left open: number to recording. Each wants a crashed entry.
   [[nodiscard]] const std::map<std::uint64_t, std::string>& interrupted() const noexcept {
@@ -79,13 +83,15 @@ class Ledger {
   /// then.
   [[nodiscard]] std::uint64_t ended() const noexcept { return ended_entered_ + ended_.size(); }
   void enter_ended(std::uint64_t count);
+  [[nodiscard]] bool all_entered() const noexcept { return ended_.empty(); }
   void set_live(std::function<std::int64_t()> count) { live_ = std::move(count); }
 
   /// Before the loop ends: no timers any more.
   void quiesce();
   /// After the loop has ended, and all sessions with it: the stop, and the last checkpoint.
-  /// `on_disk`: every recording is, so what has ended may be entered; else the next start finds out.
-  void finish(bool on_disk);
+  /// `on_disk`: every recording is, so what has ended may be entered; else the next start finds out. `sign` false: the
+  /// next daemon makes the checkpoint, and sessions wait for it.
+  void finish(bool on_disk, bool sign = true);
 
  private:
   Ledger(Loop& loop, FactSink facts, LedgerFiles files, LedgerState state,

@@ -1,12 +1,68 @@
 #include "seal/session_sealer_io.h"
 
+#include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace opelog::seal {
+namespace {
+
+// How a SealerMark is filled, behind the secret.
+struct Saved {
+  std::uint64_t no;
+  std::uint64_t n;
+  std::int64_t told_at_us;
+  std::array<std::uint64_t, 3> covered;
+  Digest binding;
+  Digest prev;
+  std::uint8_t has_key;
+};
+constexpr std::size_t kSecretBytes = sizeof(Secret::bytes);
+static_assert(std::is_trivially_copyable_v<Saved> &&
+              kSecretBytes + sizeof(Saved) <= sizeof(format::SealerMark::bytes));
+
+}  // namespace
 
 SessionSealer::SessionSealer(std::uint64_t no, const Digest& binding, SigningKey first, Tell tell)
     : no_(no), binding_(binding), tell_(std::move(tell)), key_(std::move(first)) {
   chain_.prev = binding;
+}
+
+SessionSealer::SessionSealer(std::uint64_t no, const Digest& binding, Tell tell)
+    : no_(no), binding_(binding), tell_(std::move(tell)) {}
+
+Result<std::unique_ptr<SessionSealer>> SessionSealer::resume(const format::SealerMark& mark, Tell tell,
+                                                             std::array<std::uint64_t, 3>& covered) {
+  Saved saved;
+  std::memcpy(&saved, mark.bytes.data() + kSecretBytes, sizeof saved);
+  std::unique_ptr<SessionSealer> sealer(new SessionSealer(saved.no, saved.binding, std::move(tell)));
+  sealer->chain_.n = saved.n;
+  sealer->chain_.prev = saved.prev;
+  sealer->sizes_ = covered = saved.covered;
+  sealer->covered_ = {covered[0], covered[1], covered[2]};
+  sealer->told_at_us_ = saved.told_at_us;
+  if (saved.has_key != 0) {
+    Secret secret;
+    std::copy_n(mark.bytes.begin(), kSecretBytes, secret.bytes.begin());
+    auto key = SigningKey::from_secret(secret);
+    if (!key) return std::move(key).error();
+    sealer->key_ = std::move(*key);
+  }
+  return sealer;
+}
+
+void SessionSealer::save(format::SealerMark& mark) const {
+  Saved saved{};
+  saved.no = no_;
+  saved.binding = binding_;
+  saved.n = chain_.n;
+  saved.prev = chain_.prev;
+  saved.covered = {covered_.log, covered_.time, covered_.in};
+  saved.told_at_us = told_at_us_;
+  Secret secret;
+  saved.has_key = key_ && key_->export_secret(secret) ? 1 : 0;
+  std::copy_n(secret.bytes.begin(), kSecretBytes, mark.bytes.begin());
+  std::memcpy(mark.bytes.data() + kSecretBytes, &saved, sizeof saved);
 }
 
 void SessionSealer::written(std::size_t file, std::string_view bytes) {

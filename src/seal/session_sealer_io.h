@@ -1,12 +1,14 @@
 // SessionSealer: the chain of seals of one live recording (docs/formats/seals.md).
 //
 // Invariants: a secret signs one seal and is erased as soon as that seal's record is in the file; what it
-// signs are the bytes as the kernel took them, never what is read back.
+// signs are the bytes as the kernel took them. Only after the process was killed is anything read back to be sealed:
+// what no seal covered yet.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "core/sha256.h"
@@ -27,9 +29,16 @@ class SessionSealer final : public format::RecordingSealer {
   /// `binding` is the leaf hash of the opening entry of session `no`, which names `first`'s public key.
   SessionSealer(std::uint64_t no, const Digest& binding, SigningKey first, Tell tell);
 
+  /// One that goes on where another's save() was; `covered`: the sizes its last seal covers. What is written behind
+  /// them must be told again.
+  static Result<std::unique_ptr<SessionSealer>> resume(const format::SealerMark& mark, Tell tell,
+                                                       std::array<std::uint64_t, 3>& covered);
+  [[nodiscard]] std::uint64_t no() const noexcept { return no_; }
+
   void written(std::size_t file, std::string_view bytes) override;
   Result<std::string> seal(std::int64_t at_us, bool final) override;
   void refused() override;
+  void save(format::SealerMark& mark) const override;
   void abandoned() override;
   void closed(const format::EndInfo& end) override;
 
@@ -39,6 +48,7 @@ class SessionSealer final : public format::RecordingSealer {
     Digest prev{};        ///< of its message
     std::array<Sha256, 3> hashes{Sha256(kFileDomains[0]), Sha256(kFileDomains[1]), Sha256(kFileDomains[2])};
   };
+  SessionSealer(std::uint64_t no, const Digest& binding, Tell tell);
   void settle();
 
   std::uint64_t no_;

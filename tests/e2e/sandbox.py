@@ -51,6 +51,9 @@ import termios
 import time
 import unittest
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from manager import Manager  # noqa: E402
+
 # Every wait in the tests ends here at the latest; generous because two sanitizer builds may share one core.
 DEADLINE = float(os.environ.get("OPELOG_TEST_DEADLINE", "30"))
 
@@ -446,26 +449,22 @@ class Daemon:
     """opelogd in the host, with its log and its notifications."""
 
     def __init__(self, host, argv, env):
-        self.host, self.argv, self.messages = host, argv, []
-        # A datagram socket seen from inside as /run/host-exchange/notify: the service manager's end of sd_notify.
-        name = os.path.join(host.exchange, "notify")
-        if os.path.exists(name):
-            os.unlink(name)
-        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._notify.bind(name)
-        self._notify.setblocking(False)
+        self.host, self.argv = host, argv
+        if host.manager is None:
+            host.manager = Manager(host.exchange, host.keeps_sessions)
+        self.manager = host.manager
+        self.manager.forget()
         self.log_path = os.path.join(host.exchange, f"opelogd.{len(host.daemons)}.log")
+        argv, copies, preexec = self.manager.starting(argv)
         with open(self.log_path, "wb") as log:
-            self.process = host.popen(*argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.process = host.popen(*argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=not copies,
+                                      preexec_fn=preexec,
                                       env={"NOTIFY_SOCKET": "/run/host-exchange/notify", **(env or {})})
+        for fd in copies:
+            os.close(fd)
 
     def notified(self, word):
-        try:
-            while True:
-                self.messages += self._notify.recv(65536).decode("utf-8", "replace").split("\n")
-        except BlockingIOError:
-            pass
-        return word in self.messages
+        return self.manager.said(word)
 
     def wait_ready(self):
         def ready():
@@ -577,9 +576,10 @@ class Recording:
 # --- the host --------------------------------------------------------------------------------------------------
 
 class Host:
-    def __init__(self, users=None, log_image_mb=0, own_pts=True, install=True):
+    def __init__(self, users=None, log_image_mb=0, own_pts=True, install=True, keeps_sessions=False):
         self.users = dict(USERS if users is None else users)
         self.daemons, self.sshd, self._terminals, self._processes = [], None, [], []
+        self.manager, self.keeps_sessions = None, keeps_sessions
         self.base = tempfile.mkdtemp(prefix="opelog-e2e.", dir="/var/tmp")
         os.chmod(self.base, 0o711)
         self.exchange = os.path.join(self.base, "exchange")
@@ -640,6 +640,9 @@ class Host:
         """Ends every process of the host and removes its files."""
         for terminal in self._terminals:
             terminal.hang_up()
+        if self.manager:
+            self.manager.close()
+            self.manager = None
         if self._keeper:
             self._keeper.stdin.close()
             self._keeper.stdout.close()
@@ -777,6 +780,18 @@ class Host:
         daemon = Daemon(self, list(argv), env)
         self.daemons.append(daemon)
         return daemon.wait_ready() if ready else daemon
+
+    def hold_sockets(self):
+        """The daemon's sockets are the manager's from now on, as those of socket units are. Before the first daemon."""
+        self.manager = self.manager or Manager(self.exchange, self.keeps_sessions)
+        self.sh("mkdir -p /run/opelog", check=True)
+        for name, group in (("login", "opelog"), ("control", "opelog-audit")):
+            held = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+            held.bind(self.path(f"/run/opelog/{name}.sock"))
+            held.listen(1024)
+            held.setblocking(False)
+            self.sh(f"chgrp {group} /run/opelog/{name}.sock; chmod 660 /run/opelog/{name}.sock", check=True)
+            self.manager.listeners[name] = held.detach()
 
     @property
     def daemon(self):

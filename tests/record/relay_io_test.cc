@@ -26,6 +26,7 @@ class Owner final : public RelayOwner {
   void flow_ended(int flow) override { ended.push_back(flow); }
   void outer_gone() override { ++gone; }
   void drained() override { ++drains; }
+  std::uint64_t recorded(int flow) override { return seen[flow].size(); }
   void put_away(Fd master) override { masters.push_back(std::move(master)); }
 
   std::size_t allowance = SIZE_MAX;

@@ -1,0 +1,42 @@
+// KeptSessions: what the service manager's store gives a daemon back of the one before: sessions, and the buffer that
+// their relays shared.
+//
+// Nothing in it is believed before it is looked at: a descriptor is what the session's memory says only if device and
+// inode are the same.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/fd_io.h"
+#include "core/result.h"
+#include "core/shared_memory_io.h"
+#include "record/relay_memory.h"
+#include "record/session_io.h"
+#include "record/session_start_io.h"
+#include "record/systemd_io.h"
+
+namespace opelog::record {
+
+/// Name of the relay buffer in the store.
+constexpr const char* kKeptBufferName = "opelog-relay";
+/// Daemons that may take over a session and die of it before it is given up.
+constexpr std::uint32_t kMostAttempts = 3;
+
+struct KeptSessions {
+  std::map<std::string, std::vector<Fd>> sessions;  ///< by id
+  SharedMemory buffer;                              ///< of a RelayBuffer; empty: a new one is to be made
+};
+
+/// Takes what is a session's, or the buffer, out of `passed`.
+KeptSessions take_kept(std::vector<PassedFd>& passed);
+
+/// What another daemon's session goes on with, out of `fds`. On an error those that must be ended are in `fds` still.
+Result<SessionParts> resume_session(const std::string& id, std::vector<Fd>& fds, const RecordingPlace& place);
+
+/// Hangs terminals up and shuts sockets down, whoever else holds them: the session behind them ends. May wait for its
+/// user: on a thread.
+void end_kept(std::vector<Fd>& fds);
+
+}  // namespace opelog::record

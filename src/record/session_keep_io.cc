@@ -1,0 +1,215 @@
+// How a session outlives its daemon: what is kept where, and how another daemon goes on with it. The rest of Session is
+// in session_io.cc. docs/formats/kept-session.md has the whole of it.
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/clock_io.h"
+#include "format/json_text.h"
+#include "record/process_facts_io.h"
+#include "record/session_io.h"
+
+namespace opelog::record {
+namespace {
+
+DescriptorMark mark_of(int fd) {
+  struct stat st {};
+  if (fd < 0 || ::fstat(fd, &st) != 0) return {0, 0};
+  return {st.st_dev, st.st_ino};
+}
+
+}  // namespace
+
+std::string kept_name(const std::string& id) {
+  return "opelog-session-" + id;
+}
+std::string kept_outer_name(const std::string& id) {
+  return "opelog-outer-" + id;
+}
+
+std::vector<std::pair<KeptDescriptor, int>> Session::descriptors() const {
+  std::vector<std::pair<KeptDescriptor, int>> all;
+  const auto add = [&all](std::size_t which, int fd) {
+    if (fd >= 0) all.emplace_back(static_cast<KeptDescriptor>(which), fd);
+  };
+  const std::vector<int> files = writer_->descriptors();
+  for (std::size_t i = 0; i < files.size(); ++i) add(kKeptLog + i, files[i]);
+  add(kKeptShim, shim_.get());
+  if (info_.terminal) {
+    add(outer_ ? kKeptOuter : kKeptOuterSocket, outer_ ? outer_->fd() : relay_.descriptor(outside_));
+    add(kKeptMaster, relay_.descriptor(master_));
+    add(kKeptSlave, inner_.slave.get());
+  } else {
+    // Endpoints are added outer, inner for each stream that is relayed.
+    int endpoint = 0;
+    for (std::size_t i = 0; i < streams_.size(); ++i) {
+      if (!stream_ends_[i]) continue;
+      add(kKeptStreams + 2 * i, relay_.descriptor(endpoint++));
+      add(kKeptStreams + 2 * i + 1, relay_.descriptor(endpoint++));
+    }
+  }
+  return all;
+}
+
+void Session::keep() {
+  if (memory_ == nullptr || machine_.closed()) return;
+  SessionMark mark{};
+  mark.begun = writer_->begun();
+  mark.append_only = writer_->append_only() ? 1 : 0;
+  mark.sealed = writer_->sealed() ? 1 : 0;
+  mark.shim_started = shim_started_;
+  mark.ancestors = static_cast<std::uint32_t>(std::min(ancestry_started_.size(), kMarkedAncestors));
+  std::copy_n(ancestry_started_.begin(), mark.ancestors, mark.ancestry_started.begin());
+  if (outer_) mark.outer = outer_->mark();
+  mark.utmp_moved = utmp_.moved() ? 1 : 0;
+  for (std::size_t i = 0; i < streams_.size(); ++i) mark.same_as[i] = streams_[i].same_as;
+  std::vector<int> inside, outside;
+  for (const auto& [which, fd] : descriptors()) {
+    mark.descriptors[which] = mark_of(fd);
+    (which == kKeptOuter || which == kKeptOuterSocket ? outside : inside).push_back(fd);
+  }
+  memory_->mark.set(mark);
+  save();
+  inside.push_back(shared_.fd());
+  store_->put(kept_name(info_.id), inside);
+  store_->put(kept_outer_name(info_.id), outside);
+  shared_.close_descriptor();
+  stored_ = true;
+}
+
+// Cheap, and called whenever something changes that the files and the flows' memory do not say themselves.
+void Session::save() {
+  if (memory_ == nullptr) return;
+  SessionMark mark = memory_->mark.get();
+  mark.machine = machine_.mark();
+  mark.shell_pid = shell_pid_;
+  mark.shell_started = shell_started_;
+  mark.stream_now = stream_now_;
+  mark.rows = size_.rows;
+  mark.cols = size_.cols;
+  mark.width = size_.width;
+  mark.height = size_.height;
+  mark.held_since = held_since_;
+  mark.lost_output = lost_output_;
+  mark.hidden_input = hidden_input_;
+  mark.lost_input = lost_input_;
+  mark.lost_sizes = lost_sizes_;
+  mark.unrecorded = unrecorded_ ? 1 : 0;
+  mark.failure_told = failure_told_ ? 1 : 0;
+  mark.failure.fill('\0');
+  failure_.copy(mark.failure.data(), mark.failure.size() - 1);
+  memory_->mark.set(mark);
+}
+
+// The store keeps nothing of it any more, but what put_away() still takes out.
+void Session::let_go() {
+  if (!std::exchange(stored_, false)) return;
+  store_->remove(kept_outer_name(info_.id));
+  if (!revoking_) store_->remove(kept_name(info_.id));
+}
+
+Status Session::recover() {
+  const SessionMark mark = memory_->mark.get();
+  shell_pid_ = mark.shell_pid;
+  shell_started_ = mark.shell_started;
+  shell_pidfd_ = open_process(shell_pid_, shell_started_);
+  stream_now_ = mark.stream_now;
+  size_ = {mark.rows, mark.cols, mark.width, mark.height};
+  questions_.size_is(size_);
+  held_since_ = mark.held_since;
+  lost_output_ = mark.lost_output;
+  hidden_input_ = mark.hidden_input;
+  lost_input_ = mark.lost_input;
+  lost_sizes_ = mark.lost_sizes;
+  unrecorded_ = mark.unrecorded != 0;
+  failure_told_ = mark.failure_told != 0;
+  failure_ = std::string(mark.failure.data(), ::strnlen(mark.failure.data(), mark.failure.size()));
+  stored_ = true;
+  shared_.close_descriptor();
+  exec_log_.output(mono_now());
+  auto poll = Poll::open(loop_, shim_.get(), [this](int, int) { shim_ready(); });
+  if (!poll) return std::move(poll).error();
+  shim_poll_ = std::move(*poll);
+  const bool ended = machine_.closed() && !inner_.master;  // the rest of it is to be done, but nothing to relay
+  if (ended) return {};
+  if (info_.terminal) {
+    auto outer = outer_ ? duplicate(outer_->fd()) : Result<Fd>(std::move(outer_socket_));
+    if (!outer) return std::move(outer).error();
+    if (auto added = add_terminal(std::move(*outer), std::move(inner_.master)); !added) return added;
+  } else if (auto added = start_streams(); !added) {
+    return added;
+  }
+  if (buffer_.session != memory_->number || buffer_.stage() == RelayBuffer::kIdle) return {};
+  const int flow = buffer_.flow;
+  if (flow != flow_out_ && flow != flow_in_ && flow != flow_err_) return {};
+  FlowMemory& held = memory_->flows[flow == flow_in_ ? 1 : flow == flow_err_ ? 2 : 0];
+  const bool counted = flow != flow_in_ && (info_.terminal || info_.records_payload);
+  torn_ = resume_flow(held, buffer_, counted ? Taken::kCounted : Taken::kAllOrNone, recorded(flow));
+  return {};
+}
+
+void Session::go_on() {
+  const MonoUs now = mono_now();
+  SessionMark mark = memory_->mark.get();
+  const bool in_order = mark.paused_at != 0;
+  if (!writer_->ending()) {
+    format::JsonObject resumed;
+    resumed.text("how", in_order ? "restart" : "crash");
+    if (in_order) resumed.number("away", now - mark.paused_at);
+    if (torn_.maybe_unshown > 0) resumed.number_u("unshown", torn_.maybe_unshown);
+    (void)writer_->note("OPELOG_RESUMED", std::move(resumed).take(), now);
+    if (torn_.maybe_lost > 0)
+      (void)writer_->gap(
+          {"output", "the recorder was killed while it read; what it had read and is not here was not shown", 0},
+          now);
+  }
+  mark.paused_at = 0;
+  memory_->mark.set(mark);
+  state(in_order ? Level::kInfo : Level::kWarning, "session-resumed",
+        "session of " + info_.user + " goes on after the recorder " +
+            (in_order ? "was started again" : "was killed"));
+  if (exec_ != nullptr) (void)exec_->count_losses(memory_->number);
+  (void)shim_poll_->watch(Poll::kReadable);
+  relay_.go_on();
+  if (shell_pidfd_)
+    watch_shell();
+  else if (shell_pid_ != 0)
+    post({SessionEvent::Kind::kShellGone, false, 0, {}});
+  torn();
+  act(machine_.again());
+  if (!machine_.closed()) ask_size();
+}
+
+// Of a stream, unlike of a terminal, every byte counts: rather an end that is seen than a file with a hole.
+void Session::torn() {
+  if (info_.terminal || (torn_.maybe_lost == 0 && torn_.maybe_unshown == 0)) return;
+  apply({SessionEvent::Kind::kTorn, false, 0, {}});
+}
+
+void Session::hand_over() {
+  const MonoUs now = mono_now();
+  if (exec_ != nullptr) exec_->drain();
+  exec_log_.end(now);
+  if (auto paused = writer_->pause(now); !paused) failure_ = paused.error().message;
+  save();
+  SessionMark mark = memory_->mark.get();
+  mark.paused_at = now;
+  memory_->mark.set(mark);
+  if (outer_) outer_->leave();
+  utmp_.leave();
+  relay_.halt();
+  shim_poll_.reset();
+  shell_poll_.reset();
+  timer_.stop();
+  turn_.stop();
+}
+
+void Session::settled() noexcept {
+  if (memory_ != nullptr) memory_->attempts = 0;
+}
+
+}  // namespace opelog::record

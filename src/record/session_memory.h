@@ -1,0 +1,74 @@
+// SessionMemory: all that a session is, besides its descriptors and its recording's header, in memory that outlives
+// the daemon (docs/formats/kept-session.md says how another one goes on with it).
+//
+// Plain memory, zeroed at first. Invariant: whatever is told to the outside (a record, a packet to the shim, a hung up
+// terminal) is told again by who finds the mark as it was before: so each is either harmless when repeated, or stands
+// in the mark first. kSessionMemoryLayout changes with any member of it, of WriterMemory or RelayMemory: a daemon of
+// another layout ends these sessions.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/two_copies.h"
+#include "format/writer_memory.h"
+#include "record/outer_terminal_io.h"
+#include "record/relay_memory.h"
+#include "record/session_machine.h"
+
+namespace opelog::record {
+
+constexpr std::uint64_t kSessionMemoryMagic = 0x6f70656c6f67736dU;
+constexpr std::uint32_t kSessionMemoryLayout = 1;
+constexpr std::size_t kMarkedAncestors = 32;  ///< as many as a header has
+constexpr std::size_t kMarkedText = 240;
+
+/// Which descriptor is which: device and inode, unique among those of one session.
+struct DescriptorMark {
+  std::uint64_t device, inode;
+  bool operator==(const DescriptorMark&) const = default;
+};
+enum KeptDescriptor : std::size_t {
+  kKeptLog,
+  kKeptTime,
+  kKeptIn,
+  kKeptShim,
+  kKeptOuter,        ///< terminal
+  kKeptOuterSocket,  ///< of a terminal that stays the user's
+  kKeptMaster,
+  kKeptSlave,
+  kKeptStreams,  ///< outer and inner of each of the three
+  kKeptDescriptors = kKeptStreams + 6,
+};
+
+struct SessionMark {
+  std::array<DescriptorMark, kKeptDescriptors> descriptors;  ///< zeros: there is none
+  MachineMark machine;
+  std::int64_t begun;  ///< zero of the recording's delays
+  std::int64_t shell_pid;
+  std::uint64_t shell_started, shim_started;
+  std::array<std::uint64_t, kMarkedAncestors> ancestry_started;
+  std::uint32_t ancestors;
+  std::uint32_t append_only;
+  OuterTerminalMark outer;
+  std::array<std::int32_t, 3> same_as;  ///< of the streams
+  std::int32_t stream_now;
+  std::int32_t rows, cols, width, height;
+  std::int64_t held_since;
+  std::int64_t paused_at;  ///< 0: not handed over in order
+  std::uint64_t lost_output, hidden_input, lost_input, lost_sizes;
+  std::uint32_t unrecorded, failure_told, utmp_moved, sealed;
+  std::array<char, kMarkedText> failure;  ///< ends with NUL
+};
+
+struct SessionMemory {
+  std::uint64_t magic;
+  std::uint32_t layout;
+  std::uint32_t attempts;  ///< daemons that took it over and have not lived long since
+  std::uint64_t number;    ///< the session's id
+  TwoCopies<SessionMark> mark;
+  format::WriterMemory writer;
+  std::array<FlowMemory, 3> flows;
+};
+
+}  // namespace opelog::record

@@ -1,0 +1,148 @@
+"""Sessions outlive the daemon: restarts in order (SIGUSR2, as `systemctl restart` brings about) and `kill -9`."""
+
+import os
+import random
+import re
+import select
+import signal
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import sandbox  # noqa: E402
+import scene  # noqa: E402
+
+
+# How often in a flood; a long run takes 100.
+ROUNDS = int(os.environ.get("OPELOG_RESTARTS", "6"))
+
+
+class Kept(scene.Scene):
+    """A host whose service manager keeps descriptors and holds the sockets."""
+    host_options = {"keeps_sessions": True}
+
+    @classmethod
+    def prepare(cls):
+        cls.host.hold_sockets()
+
+    def next_daemon(self, number=signal.SIGUSR2):
+        """Ends the daemon by that signal and starts the next one."""
+        self.host.daemon.process.signal(number)
+        status = self.host.daemon.process.wait()
+        if number != signal.SIGKILL:
+            self.assertEqual(status, 0, self.host.daemon.log())
+        self.host.start_daemon(None, self.daemon)
+
+    def nothing_is_kept(self):
+        sandbox.wait_until(lambda: not [n for n in self.host.manager.store if re.match("opelog-(session|outer)", n)],
+                           f"an empty store, not {list(self.host.manager.store)}")
+
+
+class Restarts(Kept):
+    def each(self, number, how):
+        term = self.log_in()
+        term.send("echo before\r")
+        term.expect(r"\nbefore\r\n.*\$ $")
+        self.next_daemon(number)
+        self.host.daemon.wait_log("session-resumed")
+        term.send("echo after; tty; stty size\r")
+        term.expect(r"\nafter\r\n/dev/pts/\d+\r\n24 80\r\n.*\$ $")
+        term.resize(30, 100)
+        term.send("sleep 0.1; stty size\r")
+        term.expect(r"\n30 100\r\n.*\$ $")
+        self.assertEqual(self.log_out(term, "exit 7"), 7)
+        [recording] = self.new_recordings()
+        self.assertEqual(recording.payload(), term.output)
+        self.assertIn(b'OPELOG_RESUMED {"how":"%s"' % how, recording.time)
+        self.nothing_is_kept()
+
+    def test_a_session_goes_on_after_a_restart(self):
+        self.each(signal.SIGUSR2, b"restart")
+
+    def test_a_session_goes_on_after_a_kill(self):
+        self.each(signal.SIGKILL, b"crash")
+
+
+class Watched(threading.Thread):
+    """Reads a terminal all the time; what it read is in the terminal's output when it is stopped."""
+
+    def __init__(self, term):
+        super().__init__(daemon=True)
+        self.term, self.over, self.size, self.parts = term, False, 0, []
+        self.start()
+
+    def run(self):
+        while not self.over:
+            if select.select([self.term.master], [], [], 0.02)[0]:
+                self.parts.append(os.read(self.term.master, 65536))
+                self.size += len(self.parts[-1])
+
+    def stop(self):
+        self.over = True
+        self.join()
+        self.term.output += b"".join(self.parts)
+
+
+class Floods(Kept):
+    """A session that prints as fast as it can, and daemons that come and go."""
+
+    def flood(self, number, rounds):
+        term = self.log_in()
+        term.send("PS1='$ '; stty -echo; seq 1000000 99999999\r")
+        term.expect(r"\n1000010\r\n")
+        watched = Watched(term)
+        for _ in range(rounds):
+            before = watched.size
+            sandbox.wait_until(lambda: watched.size > before + 200000, "more output")
+            time.sleep(random.random() / 50)
+            self.next_daemon(number)
+        watched.stop()
+        term.send("\x03")
+        term.expect(r"\^C.*\$ $")
+        self.assertEqual(self.log_out(term, "exit 0"), 0)
+        [recording] = self.new_recordings()
+        self.nothing_is_kept()
+        return recording, term.output
+
+    def test_restarts_in_a_flood_lose_nothing(self):
+        recording, shown = self.flood(signal.SIGUSR2, ROUNDS)
+        self.assertEqual(recording.time.count(b"OPELOG_RESUMED"), ROUNDS)
+        self.assertTrue(recording.payload() == shown, "what was shown and what was recorded differ")
+
+    def test_kills_in_a_flood_lose_nothing_that_was_shown(self):
+        recording, shown = self.flood(signal.SIGKILL, ROUNDS)
+        self.assertEqual(recording.time.count(b"OPELOG_RESUMED"), ROUNDS)
+        recorded = recording.payload()
+        at, missing, holes = 0, 0, 0
+        for part, size in blocks(shown, recorded):
+            at = recorded.find(part, at)
+            self.assertGreaterEqual(at, 0, f"shown and not recorded: {part[:80]!r}")
+            at += size
+        unshown = sum(int(n) for n in re.findall(rb'"unshown":(\d+)', recording.time))
+        self.assertLessEqual(len(recorded) - len(shown), unshown)
+        print(f"{ROUNDS} kills: {len(recorded)} bytes recorded, {len(recorded) - len(shown)} of them not shown "
+              f"(stated: {unshown}), {recording.time.count(b'killed while it read')} gaps")
+
+
+def blocks(shown, recorded):
+    """`shown` in pieces that stand in `recorded` as they are: as few as can be."""
+    at = begin = there = 0
+    while at < len(shown):
+        size = 0
+        for step in (1 << 20, 1 << 16, 1 << 12, 1 << 8, 1 << 4, 1):
+            while size + step <= len(shown) - at and shown[at + size:at + size + step] == recorded[there + size:there + size + step]:
+                size += step
+        if size:
+            yield shown[at:at + size], size
+            at, there = at + size, there + size
+            continue
+        found = recorded.find(shown[at:at + 64], there)
+        if found < 0:
+            yield shown[at:], len(shown) - at
+            return
+        there = found
+
+
+if __name__ == "__main__":
+    sandbox.run_file()
