@@ -22,7 +22,7 @@ namespace opelog::record {
 /// Name of the relay buffer in the store.
 constexpr const char* kKeptBufferName = "opelog-relay";
 /// Daemons that may take over a session and die of it before it is given up.
-constexpr std::uint32_t kMostAttempts = 3;
+constexpr std::uint32_t kMostAttempts = 5;
 
 struct KeptSessions {
   std::map<std::string, std::vector<Fd>> sessions;  ///< by id

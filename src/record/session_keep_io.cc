@@ -199,6 +199,7 @@ void Session::hand_over() {
   SessionMark mark = memory_->mark.get();
   mark.paused_at = now;
   memory_->mark.set(mark);
+  settled();
   if (outer_) outer_->leave();
   utmp_.leave();
   relay_.halt();

@@ -64,6 +64,78 @@ class Restarts(Kept):
         self.each(signal.SIGKILL, b"crash")
 
 
+class Away(Kept):
+    """What happens while no daemon runs is seen by the next one."""
+
+    def away(self, term, what):
+        """Kills the daemon, does something, and starts another."""
+        self.host.daemon.kill()
+        what()
+        self.host.start_daemon(None, self.daemon)
+
+    def test_what_is_typed_meanwhile_is_kept(self):
+        term = self.log_in()
+        self.away(term, lambda: term.send("echo typed-$((40 + 2))\r"))
+        term.expect(r"\ntyped-42\r\n")
+        self.assertEqual(self.log_out(term), 0)
+
+    def test_a_shell_that_ends_meanwhile_ends_the_login_with_its_status(self):
+        term = self.log_in()
+        term.send("echo up; sleep 0.5; exit 5\r")
+        term.expect(r"\nup\r\n")
+        self.away(term, lambda: time.sleep(1))
+        self.assertEqual(term.wait(), 5)
+        [recording] = self.new_recordings()
+        self.assertIn(b'OPELOG_END {"reason":"exit"', recording.time)
+        self.assertIn(b"EXIT_CODE 5", recording.time)
+
+    def test_a_connection_that_is_lost_meanwhile_hangs_the_session_up(self):
+        term = self.log_in()
+        self.away(term, term.hang_up)
+        [recording] = self.new_recordings()
+        self.assertIn(b'OPELOG_END {"reason":"hangup"', recording.time)
+
+    def test_a_window_that_changes_meanwhile_is_seen(self):
+        term = self.log_in()
+        self.away(term, lambda: (term.resize(31, 99), time.sleep(0.3)))
+        term.send("stty size\r")
+        term.expect(r"\n31 99\r\n")
+        self.log_out(term)
+
+    def test_a_login_meanwhile_waits(self):
+        self.host.daemon.kill()
+        terms = [self.host.ssh_pty("opelogtest-a") for _ in range(3)]
+        time.sleep(0.5)
+        self.host.start_daemon(None, self.daemon)
+        for term in terms:
+            term.expect(r"\$ $")
+            self.assertEqual(self.log_out(term), 0)
+
+    def test_without_a_next_daemon_the_session_ends_when_nothing_is_kept_any_more(self):
+        term = self.log_in()
+        self.host.daemon.kill()
+        self.host.manager.release()
+        term.expect_eof()
+        self.host.start_daemon(None, self.daemon)
+        [recording] = self.new_recordings()
+        self.assertIn(b'OPELOG_END {"reason":"crash"', recording.time)
+
+    def test_verify_tells_a_seam_and_nothing_worse(self):
+        term = self.log_in()
+        term.send("echo $((6 * 7)); sleep 1.2\r")
+        term.expect(r"\n42\r\n.*\$ $")
+        for number in (signal.SIGKILL, signal.SIGUSR2, signal.SIGKILL):
+            term.send("seq 5; echo ready-$((1 + 1))\r")
+            term.expect(r"ready-2\r\n.*\$ $")
+            self.next_daemon(number)
+        self.assertEqual(self.log_out(term), 0)
+        [recording] = self.new_recordings()
+        self.wait_signed()
+        self.pin_key()
+        _, verdict = self.verify(recording.name)
+        self.assertEqual(self.verdict_of(verdict, recording.name), ("intact", "complete", []), verdict)
+
+
 class Watched(threading.Thread):
     """Reads a terminal all the time; what it read is in the terminal's output when it is stopped."""
 
@@ -99,7 +171,7 @@ class Floods(Kept):
             self.next_daemon(number)
         watched.stop()
         term.send("\x03")
-        term.expect(r"\^C.*\$ $")
+        term.expect(r"\r\n\$ $")
         self.assertEqual(self.log_out(term, "exit 0"), 0)
         [recording] = self.new_recordings()
         self.nothing_is_kept()
