@@ -1,10 +1,12 @@
 """Sessions outlive the daemon: restarts in order (SIGUSR2, as `systemctl restart` brings about) and `kill -9`."""
 
+import contextlib
 import os
 import random
 import re
 import select
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -33,6 +35,7 @@ class Kept(scene.Scene):
         if number != signal.SIGKILL:
             self.assertEqual(status, 0, self.host.daemon.log())
         self.host.start_daemon(None, self.daemon)
+        self.assertNotIn("session-lost", self.host.daemon.log())
 
     def nothing_is_kept(self):
         sandbox.wait_until(lambda: not [n for n in self.host.manager.store if re.match("opelog-(session|outer)", n)],
@@ -136,6 +139,58 @@ class Away(Kept):
         self.assertEqual(self.verdict_of(verdict, recording.name), ("intact", "complete", []), verdict)
 
 
+class Streams(Kept):
+    """Commands and copies: over a restart every byte arrives; over a kill every byte arrives, or the end is seen."""
+    policy = sandbox.POLICY.replace("    action: record\n", "    action: record\n    payload: true\n")
+    assert policy != sandbox.POLICY
+
+    def copy(self, number):
+        """Sends what `seq` prints through `cat` on the host, with daemons coming and going."""
+        sent = b"".join(b"%d\n" % n for n in range(1000000, 3000000))
+        host = self.host
+        argv, env = host.entry(*host.ssh_argv("opelogtest-a", "cat"))
+        with subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as cat:
+            got, feeding = [], threading.Thread(target=feed, args=(cat.stdin, sent))
+            taking = threading.Thread(target=lambda: got.extend(iter(lambda: cat.stdout.read1(65536), b"")))
+            feeding.start()
+            taking.start()
+            for _ in range(3):
+                before = len(got)
+                sandbox.wait_until(lambda: len(got) > before + 5 or not taking.is_alive(), "more of it")
+                self.next_daemon(number)
+            feeding.join()
+            taking.join()
+        return sent, b"".join(got), cat.returncode
+
+    def test_a_copy_goes_on_over_restarts(self):
+        sent, got, status = self.copy(signal.SIGUSR2)
+        self.assertEqual(status, 0)
+        self.assertTrue(sent == got, "what was sent and what came back differ")
+        [recording] = self.new_recordings()
+        self.assertTrue(recording.payload() == got, "what came back and what was recorded differ")
+        self.nothing_is_kept()
+
+    def test_a_copy_that_a_kill_tears_fails_instead_of_being_wrong(self):
+        torn = 0
+        for _ in range(2):
+            sent, got, status = self.copy(signal.SIGKILL)
+            self.assertTrue(sent.startswith(got), "a hole in what came back")
+            self.assertEqual(status == 0, sent == got, (status, len(sent), len(got)))
+            torn += status != 0
+        for recording in self.new_recordings(2):
+            reason = re.search(rb'OPELOG_END {"reason":"(\w+)"', recording.time).group(1)
+            self.assertIn(reason, (b"exit", b"failure"))
+        self.nothing_is_kept()
+        print(f"{torn} of 2 copies were torn, and failed")
+
+
+def feed(pipe, sent):
+    with contextlib.suppress(BrokenPipeError):
+        pipe.write(sent)
+    with contextlib.suppress(BrokenPipeError):
+        pipe.close()
+
+
 class Watched(threading.Thread):
     """Reads a terminal all the time; what it read is in the terminal's output when it is stopped."""
 
@@ -167,7 +222,7 @@ class Floods(Kept):
         for _ in range(rounds):
             before = watched.size
             sandbox.wait_until(lambda: watched.size > before + 200000, "more output")
-            time.sleep(random.random() / 50)
+            time.sleep(0.03 + random.random() / 50)  # one that dies at once, again and again, is held against the session
             self.next_daemon(number)
         watched.stop()
         term.send("\x03")
