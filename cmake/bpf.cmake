@@ -18,7 +18,7 @@ function(opelog_bpf target room name)
             -I "${CMAKE_SOURCE_DIR}/src" -c "${source}" -o "${work}/${name}.raw.o"
     COMMAND ${BPFTOOL} gen object "${work}/${name}.bpf.o" "${work}/${name}.raw.o"
     COMMAND ${BPFTOOL} gen skeleton "${work}/${name}.bpf.o" name ${name} > "${header}"
-    DEPENDS "${source}" "${CMAKE_SOURCE_DIR}/src/${room}/exec_ring.h"
+    DEPENDS "${source}" "${CMAKE_SOURCE_DIR}/src/${room}/exec_ring.h" "${CMAKE_SOURCE_DIR}/src/${room}/exec_maps.h"
     COMMENT "Building BPF object ${room}/${name}.bpf.o" VERBATIM)
   target_sources(${target} PRIVATE "${header}")
   target_include_directories(${target} SYSTEM PRIVATE "${CMAKE_BINARY_DIR}/generated")

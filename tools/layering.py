@@ -45,7 +45,7 @@ LIBRARIES = {
     "CLI/": ["cli/*", *MAINS],
     "systemd/": ["record/systemd_io.cc"],
     "openssl/": ["core/sha256.cc", "seal/base64.cc", "seal/signature.cc", "seal/signing_key_io.cc"],
-    "bpf/": ["record/exec_capture_io.cc", "record/exec_events.bpf.c"],
+    "bpf/": ["record/exec_capture_io.cc", "record/exec_kernel_io.cc", "record/exec_events.bpf.c"],
     "vterm.h": ["replay/screen.cc", "replay/character_widths.cc"],
     "sqlite3.h": ["index/database_io.cc"],
     "re2/": ["index/pattern.cc"],

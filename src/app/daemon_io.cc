@@ -181,7 +181,7 @@ Status Daemon::start() {
   if (store_) {
     if (auto set = recorder_->set_store(store_.get(), std::move(kept.buffer)); !set) return set;
   }
-  open_exec();
+  open_exec({});
   auto logins = record::LoginServer::open(loop_, *logins_work_, std::move(*login), facts_, *recorder_);
   if (!logins) return std::move(logins).error();
   logins_ = std::move(*logins);
@@ -288,8 +288,9 @@ int Daemon::run() {
   return exit_code_;
 }
 
-// What sessions execute; without it they are recorded all the same.
-void Daemon::open_exec() {
+// What sessions execute; without it they are recorded all the same. `kept` is what ExecSource::keep() gave to
+// an earlier daemon.
+void Daemon::open_exec(std::vector<Fd> kept) {
   const record::ExecSink sink{[this](record::ProcessEvent&& event) {
                                 if (!recorder_->executed(event) && unrecorded_)
                                   unrecorded_->executed(std::move(event));
@@ -298,8 +299,12 @@ void Daemon::open_exec() {
                                 recorder_->events_lost(session, count);
                                 if (unrecorded_) unrecorded_->events_lost(session, count);
                               }};
-  auto capture = record::ExecCapture::open(loop_, sink);
+  record::ExecCaptureOptions options;
+  options.kept = std::move(kept);
+  auto capture = record::ExecCapture::open(loop_, sink, std::move(options));
   if (capture) {
+    const std::string& problem = capture->get()->adoption().problem;
+    if (!problem.empty()) state(Level::kWarning, "exec-restarted", problem);
     exec_ = std::move(*capture);
   } else {
     auto connector = record::ProcConnector::open(loop_, sink);

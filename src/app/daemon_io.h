@@ -67,7 +67,7 @@ class Daemon final : private record::ControlHandler {
   void write_fallback();
   void load_again();
   void repair_then_guard();
-  void open_exec();
+  void open_exec(std::vector<Fd> kept);
   void configure_guard();
   void asked_to_stop();
   void stop();

@@ -3,15 +3,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdarg>
-#include <cstdio>
 #include <utility>
-
-#include "record/exec_events.skel.h"
 
 namespace opelog::record {
 namespace {
@@ -22,119 +17,108 @@ constexpr std::uint64_t kAfterWakeMs = 5;
 constexpr int kIdleLooks = 20;
 // Entries taken before others have their turn, at some microseconds each.
 constexpr int kEntriesPerTurn = 4096;
-// Of the host's first pid namespace (PROC_PID_INIT_INO of the kernel).
-constexpr unsigned kFirstPidNamespace = 0xEFFFFFFCU;
-constexpr const char* kKernelTypes = "/sys/kernel/btf/vmlinux";
-
-// struct member of exec_events.bpf.c.
-struct Member {
-  std::uint64_t session = 0;
-  std::uint64_t exec_ns = 0;
-  std::uint32_t parent = 0;
-  std::uint32_t execs = 0;
-  std::uint32_t quiet = 0;
-  std::uint32_t told = 0;
-  std::uint32_t released = 0;
-  std::uint32_t unused = 0;
-};
-
-// What libbpf complained of first: what follows is only "failed to load object".
-std::string& complaint() {
-  thread_local std::string text;
-  return text;
-}
-
-int note_complaint(enum libbpf_print_level level, const char* pattern, va_list arguments) {
-  if (level != LIBBPF_WARN || !complaint().empty()) return 0;
-  char line[256];
-  const int size = std::vsnprintf(line, sizeof line, pattern, arguments);
-  if (size > 0)
-    complaint().assign(line, std::min<std::size_t>(static_cast<std::size_t>(size), sizeof line - 1));
-  const auto end = complaint().find('\n');
-  if (end != std::string::npos) complaint().resize(end);
-  return 0;
-}
-
-Error bpf_error(int err, const char* what) {
-  if (err == EPERM || err == EACCES) {
-    return {Code::kDenied,
-            std::string(what) +
-                " is not allowed: it needs CAP_BPF and CAP_PERFMON (or CAP_SYS_ADMIN), the system "
-                "call bpf, and no kernel lockdown" +
-                (complaint().empty() ? "" : " (" + complaint() + ")"),
-            err};
-  }
-  Error error = error_from_errno(err, what);
-  error.code = Code::kUnsupported;
-  if (!complaint().empty()) error.message += " (" + complaint() + ")";
-  return error;
-}
 
 }  // namespace
 
-struct ExecCapture::Native {
-  exec_events* programs = nullptr;
-  ring_buffer* ring = nullptr;
-  ~Native() {
-    ring_buffer__free(ring);
-    exec_events__destroy(programs);
+// A ring, and what keeps it.
+class ExecCapture::Ring {
+ public:
+  static Result<std::unique_ptr<Ring>> open(ExecCapture& owner, int map, std::unique_ptr<ExecKernel> kernel) {
+    std::unique_ptr<Ring> ring(new Ring);
+    ring->kernel_ = std::move(kernel);
+    ring->native_ = ring_buffer__new(
+        map,
+        [](void* self, void* data, std::size_t size) {
+          return static_cast<ExecCapture*>(self)->take({static_cast<const char*>(data), size});
+        },
+        &owner, nullptr);
+    if (ring->native_ == nullptr) return error_from_errno(errno, "map the exec ring");
+    return ring;
   }
+  ~Ring() { ring_buffer__free(native_); }
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+  void consume() { ring_buffer__consume(native_); }
+
+ private:
+  Ring() = default;
+  std::unique_ptr<ExecKernel> kernel_;  ///< of an earlier one
+  ring_buffer* native_ = nullptr;
 };
 
 Result<std::unique_ptr<ExecCapture>> ExecCapture::open(Loop& loop, ExecSink sink,
-                                                       const ExecCaptureOptions& options) {
-  if (::access(kKernelTypes, R_OK) != 0) {
-    return Error{Code::kUnsupported,
-                 std::string("this kernel does not describe its types (") + kKernelTypes +
-                     ", CONFIG_DEBUG_INFO_BTF): no exec events by BPF",
-                 errno};
+                                                       ExecCaptureOptions options) {
+  const opelog_exec_constants constants =
+      ExecKernel::constants_for(options.ring_bytes, options.wake_bytes, options.host_mounts);
+  std::unique_ptr<ExecCapture> capture(new ExecCapture(loop, std::move(sink)));
+  ExecKernel::Found found = ExecKernel::find(std::move(options.kept), constants);
+  capture->kernel_ = std::move(found.fitting);
+  const bool loads = capture->kernel_ == nullptr;
+  if (loads) {
+    auto loaded = ExecKernel::load(constants, !found.others.empty());
+    if (!loaded) return std::move(loaded).error();
+    capture->kernel_ = std::move(*loaded);
+  } else {
+    capture->adoption_.how = ExecAdoption::How::kWhole;
   }
-  complaint().clear();
-  libbpf_set_print(note_complaint);
-  auto native = std::make_unique<Native>();
-  native->programs = exec_events__open();
-  if (native->programs == nullptr) return bpf_error(errno, "opening the exec programs");
-  exec_events& programs = *native->programs;
-  struct stat here {};
-  if (::stat("/proc/self/ns/pid", &here) == 0 && here.st_ino != kFirstPidNamespace) {
-    programs.rodata->pid_namespace = static_cast<unsigned>(here.st_ino);
-  }
-  if (::stat(options.host_mounts, &here) == 0)
-    programs.rodata->mount_namespace = static_cast<unsigned>(here.st_ino);
-  programs.rodata->wake_bytes = options.wake_bytes;
-  programs.bss->asleep = 1;
-  if (int rc = bpf_map__set_max_entries(programs.maps.ring, options.ring_bytes); rc != 0)
-    return bpf_error(-rc, "sizing the exec ring");
-  if (int rc = exec_events__load(&programs); rc != 0) return bpf_error(-rc, "loading the exec programs");
-
-  std::unique_ptr<ExecCapture> capture(new ExecCapture(loop, std::move(sink), std::move(native)));
-  const int ring = bpf_map__fd(programs.maps.ring);
-  capture->native_->ring = ring_buffer__new(
-      ring,
-      [](void* self, void* data, std::size_t size) {
-        return static_cast<ExecCapture*>(self)->take({static_cast<const char*>(data), size});
-      },
-      capture.get(), nullptr);
-  if (capture->native_->ring == nullptr) return bpf_error(errno, "mapping the exec ring");
-  auto poll = Poll::open(loop, ring, [self = capture.get()](int, int) { self->woken(); });
-  if (!poll) return std::move(poll).error();
-  capture->poll_ = std::move(*poll);
-  if (Status watched = capture->poll_->watch(Poll::kReadable); !watched) return watched.error();
-  // Last: from here on the kernel runs them.
-  if (int rc = exec_events__attach(&programs); rc != 0) return bpf_error(-rc, "attaching the exec programs");
+  capture->adopt(std::move(found));
+  if (Status looking = capture->begin_to_look(loop); !looking) return looking.error();
   return capture;
 }
 
-ExecCapture::ExecCapture(Loop& loop, ExecSink sink, std::unique_ptr<Native> native)
-    : sink_(std::move(sink)), native_(std::move(native)), timer_(loop, [this] { look(); }) {}
+ExecCapture::ExecCapture(Loop& loop, ExecSink sink)
+    : sink_(std::move(sink)), timer_(loop, [this] { look(); }) {}
 
 ExecCapture::~ExecCapture() = default;
+
+void ExecCapture::adopt(ExecKernel::Found found) {
+  adoption_.problem = std::move(found.problem);
+  // More than one only where somebody died between taking over and telling who keeps them. Who is muted has
+  // been taken over from.
+  std::stable_partition(found.others.begin(), found.others.end(),
+                        [](const auto& other) { return other->state().muted != 0; });
+  if (kernel_->state().muted != 0 && !found.others.empty()) {
+    adoption_.how = ExecAdoption::How::kCarried;
+    uncertain_ = kernel_->take_over(*found.others.back());
+  }
+  for (const std::uint64_t number : kernel_->counted())
+    sessions_.emplace(number, kernel_->number(ExecKernel::kTold, number));
+  if (__atomic_exchange_n(&kernel_->state().muted, 0U, __ATOMIC_SEQ_CST) != 0) {
+    // Who had taken over is not there.
+    for (const auto& [number, told] : sessions_) uncertain_.insert(number);
+  }
+  for (const auto& other : found.others) __atomic_store_n(&other->state().muted, 1U, __ATOMIC_SEQ_CST);
+  for (const auto& [number, told] : sessions_) adoption_.counted.push_back(number);
+  for (auto& other : found.others) {
+    const int map = other->map(ExecKernel::kRing);
+    if (auto ring = Ring::open(*this, map, std::move(other)))
+      earlier_.push_back(std::move(*ring));
+    else
+      adoption_.problem = ring.error().message;
+  }
+}
+
+Status ExecCapture::begin_to_look(Loop& loop) {
+  const int map = kernel_->map(ExecKernel::kRing);
+  auto ring = Ring::open(*this, map, nullptr);
+  if (!ring) return std::move(ring).error();
+  ring_ = std::move(*ring);
+  auto poll = Poll::open(loop, map, [this](int, int) { woken(); });
+  if (!poll) return std::move(poll).error();
+  poll_ = std::move(*poll);
+  if (adoption_.how == ExecAdoption::How::kNothing) return poll_->watch(Poll::kReadable);
+  // What lies there already wakes nobody.
+  __atomic_store_n(&kernel_->state().asleep, 0U, __ATOMIC_SEQ_CST);
+  timer_.start(0);
+  return {};
+}
 
 Status ExecCapture::count_losses(std::uint64_t session) {
   if (sessions_.count(session) > 0) return {};
   const std::uint64_t none = 0;
-  if (bpf_map_update_elem(bpf_map__fd(native_->programs->maps.losses), &session, &none, BPF_NOEXIST) != 0)
+  if (bpf_map_update_elem(kernel_->map(ExecKernel::kLosses), &session, &none, BPF_NOEXIST) != 0)
     return error_from_errno(errno, "count the lost events of a session");
+  (void)bpf_map_update_elem(kernel_->map(ExecKernel::kTold), &session, &none, BPF_ANY);
   sessions_.emplace(session, 0);
   return {};
 }
@@ -145,10 +129,10 @@ Status ExecCapture::join(int pidfd, std::uint64_t session, Membership membership
 }
 
 Status ExecCapture::set_member(int pidfd, std::uint64_t session, Membership membership) {
-  Member member;
+  opelog_exec_member member{};
   member.session = session;
   member.quiet = membership == Membership::kChildrenOnly ? 1 : 0;
-  if (bpf_map_update_elem(bpf_map__fd(native_->programs->maps.members), &pidfd, &member, BPF_ANY) != 0) {
+  if (bpf_map_update_elem(kernel_->map(ExecKernel::kMembers), &pidfd, &member, BPF_ANY) != 0) {
     const int err = errno;
     if (err == ESRCH || err == ENOENT)
       return Error{Code::kGone, "join a process to its session: it has ended", err};
@@ -159,7 +143,8 @@ Status ExecCapture::set_member(int pidfd, std::uint64_t session, Membership memb
 
 void ExecCapture::forget(std::uint64_t session) {
   if (sessions_.erase(session) == 0) return;
-  (void)bpf_map_delete_elem(bpf_map__fd(native_->programs->maps.losses), &session);
+  (void)bpf_map_delete_elem(kernel_->map(ExecKernel::kLosses), &session);
+  (void)bpf_map_delete_elem(kernel_->map(ExecKernel::kTold), &session);
 }
 
 Status ExecCapture::watch_server(int pidfd) {
@@ -168,14 +153,13 @@ Status ExecCapture::watch_server(int pidfd) {
 
 void ExecCapture::release(std::uint64_t begun) {
   const unsigned char yes = 1;
-  (void)bpf_map_update_elem(bpf_map__fd(native_->programs->maps.released), &begun, &yes, BPF_ANY);
+  (void)bpf_map_update_elem(kernel_->map(ExecKernel::kReleased), &begun, &yes, BPF_ANY);
 }
 
 std::function<std::uint64_t(int)> ExecCapture::session_probe() const {
-  auto members =
-      std::make_shared<Fd>(::fcntl(bpf_map__fd(native_->programs->maps.members), F_DUPFD_CLOEXEC, 0));
+  auto members = std::make_shared<Fd>(::fcntl(kernel_->map(ExecKernel::kMembers), F_DUPFD_CLOEXEC, 0));
   return [members](int pidfd) -> std::uint64_t {
-    Member member;
+    opelog_exec_member member{};
     return bpf_map_lookup_elem(members->get(), &pidfd, &member) == 0 ? member.session : 0;
   };
 }
@@ -197,7 +181,12 @@ bool ExecCapture::consume() {
   if (draining_) return false;  // the sink called drain()
   draining_ = true;
   taken_ = 0;
-  ring_buffer__consume(native_->ring);
+  tell_uncertain();
+  while (!earlier_.empty() && taken_ < kEntriesPerTurn) {
+    earlier_.front()->consume();
+    if (taken_ < kEntriesPerTurn) earlier_.erase(earlier_.begin());
+  }
+  if (taken_ < kEntriesPerTurn) ring_->consume();
   tell_losses();
   draining_ = false;
   // An event that found us asleep was to wake us; it is here already, so the descriptor will not.
@@ -209,25 +198,42 @@ void ExecCapture::drain() {
   consume();
 }
 
+std::vector<Fd> ExecCapture::keep() const {
+  return kernel_->keep();
+}
+
+void ExecCapture::tell_uncertain() {
+  for (const std::uint64_t session : std::exchange(uncertain_, {})) {
+    if (sink_.lost) sink_.lost(session, 0);
+  }
+}
+
+// Noted as told when the sink has it: who dies between has told it twice rather than never.
 void ExecCapture::tell_losses() {
-  const std::uint64_t begun = __atomic_load_n(&native_->programs->bss->lost_begun, __ATOMIC_ACQUIRE);
-  if (begun > lost_begun_ && sink_.lost)
-    sink_.lost(OPELOG_RING_SERVERS, begun - std::exchange(lost_begun_, begun));
+  opelog_exec_state& state = kernel_->state();
+  const std::uint64_t begun = __atomic_load_n(&state.lost_begun, __ATOMIC_ACQUIRE);
+  if (begun > state.told_begun) {
+    if (sink_.lost) sink_.lost(OPELOG_RING_SERVERS, begun - state.told_begun);
+    state.told_begun = begun;
+  }
   // Grows after the session's own counter, so it may still be behind what was told.
-  const std::uint64_t total = __atomic_load_n(&native_->programs->bss->lost_total, __ATOMIC_ACQUIRE);
-  if (total <= lost_) return;
-  const int losses = bpf_map__fd(native_->programs->maps.losses);
+  const std::uint64_t total = __atomic_load_n(&state.lost_total, __ATOMIC_ACQUIRE);
+  if (total <= state.told_total) return;
   std::map<std::uint64_t, std::uint64_t> found;
-  for (auto& [session, told] : sessions_) {
-    std::uint64_t count = 0;
-    if (bpf_map_lookup_elem(losses, &session, &count) == 0 && count > told)
-      found[session] = count - std::exchange(told, count);
+  for (const auto& [session, told] : sessions_) {
+    const std::uint64_t count = kernel_->number(ExecKernel::kLosses, session);
+    if (count > told) found[session] = count;
   }
   for (const auto& [session, count] : found) {
-    lost_ += count;
-    if (sink_.lost) sink_.lost(session, count);
+    const auto it = sessions_.find(session);
+    if (it == sessions_.end()) continue;  // forgotten by the sink
+    const std::uint64_t more = count - std::exchange(it->second, count);
+    lost_ += more;
+    state.told_total += more;
+    if (sink_.lost) sink_.lost(session, more);
+    (void)bpf_map_update_elem(kernel_->map(ExecKernel::kTold), &session, &count, BPF_EXIST);
   }
-  if (found.empty()) lost_ = total;  // of sessions that were forgotten meanwhile
+  if (found.empty()) state.told_total = total;  // of sessions that were forgotten meanwhile
 }
 
 void ExecCapture::woken() {
@@ -246,7 +252,7 @@ void ExecCapture::look() {
     return;
   }
   (void)poll_->watch(Poll::kReadable);
-  unsigned& asleep = native_->programs->bss->asleep;
+  unsigned& asleep = kernel_->state().asleep;
   if (taken_ > 0) {
     idle_ = 0;
   } else if (idle_ > kIdleLooks && __atomic_load_n(&asleep, __ATOMIC_SEQ_CST) != 0) {

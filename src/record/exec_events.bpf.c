@@ -11,6 +11,7 @@
  * server's is told as well, under a number given here, until the daemon says that it is none of its business.
  * Only the fields declared here are used; the loader finds their offsets in the running kernel (CO-RE).
  */
+#include "record/exec_maps.h"
 #include "record/exec_ring.h"
 
 typedef unsigned char __u8;
@@ -144,23 +145,11 @@ struct task_struct {
 
 /* ---- Maps */
 
-/* What the daemon writes (exec_capture_io.cc has the same struct), and what is handed down. */
-struct member {
-  __u64 session;
-  __u64 exec_ns; /* of the last exec, 0 none */
-  __u32 parent;  /* who forked it, 0: from before it was joined */
-  __u32 execs;
-  __u32 quiet;    /* only its children's events are told */
-  __u32 told;     /* its end was */
-  __u32 released; /* of a begun login that concerns nobody: it, and all it starts */
-  __u32 unused;
-};
-
 struct {
   __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, int);
-  __type(value, struct member);
+  __type(value, struct opelog_exec_member);
 } members SEC(".maps");
 
 /* Entries that are lost, by session; the daemon makes the session's element. */
@@ -171,6 +160,15 @@ struct {
   __type(key, __u64);
   __type(value, __u64);
 } losses SEC(".maps");
+
+/* How many of them the daemon has told: its own, for the one after it. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 16384);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u64);
+  __type(value, __u64);
+} told SEC(".maps");
 
 /* Begun logins of which nothing more is told. One that is pushed out is told again, and released again. */
 struct {
@@ -207,32 +205,27 @@ struct {
   __type(value, struct workplace);
 } workplaces SEC(".maps");
 
-const volatile __u32 pid_namespace = 0;   /* inode of the daemon's; 0: that of the host */
-const volatile __u32 mount_namespace = 0; /* inode of the host's; 0: not known */
-const volatile __u32 wake_bytes = 256 << 10;
-__u64 lost_total = 0; /* grows with every loss, so that the daemon need not look through `losses` */
-__u64 lost_begun = 0; /* entries of begun logins whose losses nobody counts yet */
-__u64 begun = OPELOG_RING_SERVERS; /* number of the login that began last */
-__u32 asleep = 0;                  /* the daemon runs no timer: the next entry must wake it */
+const volatile struct opelog_exec_constants constants = {.layout = OPELOG_EXEC_LAYOUT};
+struct opelog_exec_state state = {};
 
 /* ---- What all three share */
 
 static __always_inline void lose(__u64 session) {
   __u64* count = bpf_map_lookup_elem(&losses, &session);
   if (!count) {
-    if (session <= OPELOG_RING_LAST_BEGUN) __sync_fetch_and_add(&lost_begun, 1);
+    if (session <= OPELOG_RING_LAST_BEGUN) __sync_fetch_and_add(&state.lost_begun, 1);
     return; /* or of a session that takes no more */
   }
   __sync_fetch_and_add(count, 1);
-  __sync_fetch_and_add(&lost_total, 1);
+  __sync_fetch_and_add(&state.lost_total, 1);
 }
 
 static __always_inline void deliver(__u64 session, void* entry, __u64 size) {
   __u64 wake = BPF_RB_NO_WAKEUP;
-  if (asleep) {
-    asleep = 0;
+  if (state.asleep) {
+    state.asleep = 0;
     wake = BPF_RB_FORCE_WAKEUP;
-  } else if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= wake_bytes) {
+  } else if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= constants.wake_bytes) {
     wake = BPF_RB_FORCE_WAKEUP;
   }
   if (bpf_ringbuf_output(&ring, entry, size, wake) != 0) lose(session);
@@ -240,20 +233,20 @@ static __always_inline void deliver(__u64 session, void* entry, __u64 size) {
 
 /* The number of a process in the daemon's pid namespace. */
 static __always_inline __u32 number_of(struct task_struct* task) {
-  if (pid_namespace == 0) return task->tgid;
+  if (constants.pid_namespace == 0) return task->tgid;
   struct pid* pid = BPF_CORE_READ(task, group_leader, thread_pid);
   __u32 level = BPF_CORE_READ(pid, level);
   const char* at = (const char*)pid + bpf_core_field_offset(struct pid, numbers);
   for (__u32 i = 0; i <= 32; ++i) { /* MAX_PID_NS_LEVEL */
     if (i > level) break;
     struct upid* number = (struct upid*)(at + i * bpf_core_type_size(struct upid));
-    if (BPF_CORE_READ(number, ns, ns.inum) == pid_namespace) return BPF_CORE_READ(number, nr);
+    if (BPF_CORE_READ(number, ns, ns.inum) == constants.pid_namespace) return BPF_CORE_READ(number, nr);
   }
   return 0;
 }
 
-static __always_inline struct member* member_of(struct task_struct* task) {
-  struct member* own = bpf_task_storage_get(&members, task, 0, 0);
+static __always_inline struct opelog_exec_member* member_of(struct task_struct* task) {
+  struct opelog_exec_member* own = bpf_task_storage_get(&members, task, 0, 0);
   if (own) return own;
   /* A thread from before its process was joined. */
   return bpf_task_storage_get(&members, task->group_leader, 0, 0);
@@ -268,14 +261,14 @@ static __always_inline int is_server(struct task_struct* task) {
 }
 
 /* Noted in the process, because the map forgets. */
-static __always_inline int is_released(struct member* member) {
+static __always_inline int is_released(struct opelog_exec_member* member) {
   if (member->released) return 1;
   if (member->session > OPELOG_RING_LAST_BEGUN || !bpf_map_lookup_elem(&released, &member->session)) return 0;
   member->released = 1;
   return 1;
 }
 
-static __always_inline void fill_head(struct opelog_ring_head* head, const struct member* member,
+static __always_inline void fill_head(struct opelog_ring_head* head, const struct opelog_exec_member* member,
                                       struct task_struct* task, __u64 now) {
   head->session = member->session;
   head->time_ns = now;
@@ -287,9 +280,9 @@ static __always_inline void fill_head(struct opelog_ring_head* head, const struc
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
-  struct member* from = member_of(parent);
+  struct opelog_exec_member* from = member_of(parent);
   if (!from) return 0;
-  struct member to = {.session = from->session, .released = is_released(from)};
+  struct opelog_exec_member to = {.session = from->session, .released = is_released(from)};
   if (child->tgid == parent->tgid) {
     to = *from;
   } else {
@@ -366,12 +359,12 @@ static __always_inline __u32 terminal_of(struct task_struct* task) {
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm* program) {
-  struct member* member = bpf_task_storage_get(&members, task, 0, 0);
+  struct opelog_exec_member* member = bpf_task_storage_get(&members, task, 0, 0);
   if (!member) {
     /* Forked before its parent was joined, or when there was no memory. */
-    struct member* from = bpf_task_storage_get(&members, task->real_parent, 0, 0);
+    struct opelog_exec_member* from = bpf_task_storage_get(&members, task->real_parent, 0, 0);
     if (!from) return 0;
-    struct member to = {
+    struct opelog_exec_member to = {
         .session = from->session, .parent = number_of(task->real_parent), .released = is_released(from)};
     member = bpf_task_storage_get(&members, task, &to, BPF_LOCAL_STORAGE_GET_F_CREATE);
     if (!member) {
@@ -381,8 +374,8 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   }
   __u32 flags = 0;
   if (member->session == OPELOG_RING_SERVERS) {
-    if (is_server(task)) return 0;
-    member->session = __sync_fetch_and_add(&begun, 1) + 1;
+    if (is_server(task) || state.muted) return 0;
+    member->session = __sync_fetch_and_add(&state.begun, 1) + 1 + OPELOG_RING_SERVERS;
     flags = OPELOG_RING_BEGINS;
     if (BPF_CORE_READ(task, signal, pids[kSessionOfPid]) == BPF_CORE_READ(task, group_leader, thread_pid))
       flags |= OPELOG_RING_LEADS;
@@ -391,7 +384,7 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   __u64 now = bpf_ktime_get_ns();
   member->exec_ns = now;
   member->execs += 1;
-  if (member->quiet || is_released(member)) return 0;
+  if (member->quiet || is_released(member) || state.muted) return 0;
   struct workplace* place = take_workplace();
   if (!place) {
     lose(member->session);
@@ -431,7 +424,7 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   entry->directory = walk(place, at, directory, &flags, OPELOG_RING_DIRECTORY_CUT);
   at += entry->directory;
 
-  if (mount_namespace && BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) != mount_namespace)
+  if (constants.mount_namespace && BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) != constants.mount_namespace)
     flags |= OPELOG_RING_FOREIGN_MOUNTS;
   entry->flags = flags;
   __u64 size = sizeof(*entry) + at;
@@ -449,8 +442,10 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct* task) {
   if (task->signal->live.counter != 0) return 0; /* the process goes on in other threads */
   struct task_struct* leader = task->group_leader;
-  struct member* member = bpf_task_storage_get(&members, leader, 0, 0);
-  if (!member || member->quiet || member->session == OPELOG_RING_SERVERS || is_released(member)) return 0;
+  struct opelog_exec_member* member = bpf_task_storage_get(&members, leader, 0, 0);
+  if (!member || member->quiet || member->session == OPELOG_RING_SERVERS || is_released(member) ||
+      state.muted)
+    return 0;
   /* Two last threads may both come here. */
   if (__sync_lock_test_and_set(&member->told, 1) != 0) return 0;
   __u64 now = bpf_ktime_get_ns();

@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "core/fd_io.h"
 #include "core/result.h"
 #include "record/exec_event.h"
 #include "record/exec_ring.h"
@@ -60,6 +62,9 @@ class ExecSource {
   /// Delivers all that has happened so far, without waiting. Cheap if nothing has: call it before output is
   /// recorded, and the order of the records is that of the events.
   virtual void drain() = 0;
+  /// Descriptors by which a later source can go on from here, whatever becomes of this one; none if it
+  /// cannot.
+  [[nodiscard]] virtual std::vector<Fd> keep() const { return {}; }
   /// One line for `opelog status`.
   [[nodiscard]] virtual std::string describe() const = 0;
 };

@@ -10,12 +10,15 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <set>
@@ -90,6 +93,59 @@ std::unique_ptr<Held> shell(const std::string& script) {
   return std::make_unique<Held>(std::vector<std::string>{"/bin/sh", "-c", script});
 }
 
+/// Where a shell waits.
+class Gate {
+ public:
+  Gate() {
+    if (::mkfifo(path().c_str(), 0600) != 0) std::abort();
+  }
+  [[nodiscard]] std::string wait() const { return "read x < " + path(); }
+  void open() const { std::ofstream(path()) << "x\n"; }
+
+ private:
+  [[nodiscard]] std::string path() const { return scratch_ / "gate"; }
+  ScratchDirectory scratch_;
+};
+
+// As systemd takes descriptors and gives them back.
+void send_fds(int socket, const std::vector<Fd>& fds) {
+  std::vector<char> control(CMSG_SPACE(fds.size() * sizeof(int)));
+  char byte = 'x';
+  iovec part{&byte, 1};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+  for (std::size_t i = 0; i < fds.size(); ++i) {
+    const int fd = fds[i].get();
+    std::memcpy(CMSG_DATA(header) + i * sizeof fd, &fd, sizeof fd);
+  }
+  if (::sendmsg(socket, &message, 0) != 1) std::abort();
+}
+std::vector<Fd> receive_fds(int socket) {
+  char control[CMSG_SPACE(64 * sizeof(int))], byte = 0;
+  iovec part{&byte, 1};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  if (::recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1) return {};
+  std::vector<Fd> fds;
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  for (std::size_t i = 0; header != nullptr && i < (header->cmsg_len - CMSG_LEN(0)) / sizeof(int); ++i) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+    fds.emplace_back(fd);
+  }
+  return fds;
+}
+
 class ExecCaptureTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -102,7 +158,7 @@ class ExecCaptureTest : public ::testing::Test {
     ExecSink sink;
     sink.event = [this](ProcessEvent&& event) { events_.push_back(std::move(event)); };
     sink.lost = [this](std::uint64_t session, std::uint64_t count) { lost_[session] += count; };
-    auto opened = ExecCapture::open(loop_, sink, options);
+    auto opened = ExecCapture::open(loop_, sink, std::move(options));
     ASSERT_TRUE(opened) << opened.error().message;
     capture_ = std::move(*opened);
   }
@@ -164,6 +220,40 @@ class ExecCaptureTest : public ::testing::Test {
       if (exit != nullptr && exit->pid == pid) return exit;
     }
     return nullptr;
+  }
+  /// Lets it run to its end while nobody looks.
+  static void unseen(Held& held) {
+    held.go();
+    for (int i = 0; i < kDeadlineMs && !held.ended(); ++i) ::usleep(1000);
+    ASSERT_TRUE(held.ended());
+  }
+  /// What is left when the daemon is gone.
+  std::vector<Fd> leave() {
+    std::vector<Fd> kept = capture_->keep();
+    EXPECT_FALSE(kept.empty());
+    capture_.reset();
+    loop_.run_once(false);
+    return kept;
+  }
+  void open_kept(std::vector<Fd> kept, ExecAdoption::How how, ExecCaptureOptions options = {}) {
+    options.kept = std::move(kept);
+    open(std::move(options));
+    EXPECT_EQ(static_cast<int>(capture_->adoption().how), static_cast<int>(how))
+        << capture_->adoption().problem;
+  }
+  /// How often each process ended, by the events.
+  [[nodiscard]] std::map<std::int64_t, int> ends() const {
+    std::map<std::int64_t, int> count;
+    for (const ProcessEvent& event : events_) {
+      if (const auto* exit = std::get_if<ExitInfo>(&event.what)) ++count[exit->pid];
+    }
+    return count;
+  }
+  void expect_each_once(std::size_t processes) const {
+    EXPECT_EQ(ends().size(), processes);
+    for (const auto& [pid, count] : ends()) EXPECT_EQ(count, 1) << pid;
+    EXPECT_EQ(execs().size(), processes);
+    for (std::size_t i = 1; i < events_.size(); ++i) EXPECT_LE(events_[i - 1].when, events_[i].when);
   }
   void expect_all_of_session() const {
     for (const ProcessEvent& event : events_) EXPECT_EQ(event.session, kSession);
@@ -488,7 +578,7 @@ TEST_F(ExecCaptureTest, TenThousandShortProcessesAreAllThere) {
 TEST_F(ExecCaptureTest, WhatTheRingCannotHoldIsCountedExactly) {
   ExecCaptureOptions options;
   options.ring_bytes = 16U << 10;
-  open(options);
+  open(std::move(options));
   const auto held = shell("i=0; while [ $i -lt 500 ]; do /bin/true $i; i=$((i+1)); done; exit 0");
   join(*held);
   held->go();
@@ -505,7 +595,7 @@ TEST_F(ExecCaptureTest, WhatTheRingCannotHoldIsCountedExactly) {
 TEST_F(ExecCaptureTest, LossesOfAForgottenSessionAreNobodys) {
   ExecCaptureOptions options;
   options.ring_bytes = 4U << 10;
-  open(options);
+  open(std::move(options));
   const auto held = shell("i=0; while [ $i -lt 100 ]; do /bin/true $i; i=$((i+1)); done; exit 0");
   join(*held);
   capture_->forget(kSession);
@@ -609,9 +699,350 @@ TEST_F(ExecCaptureTest, LeavesNoDescriptorBehind) {
   const auto before = count();
   open({});
   EXPECT_GT(count(), before);
+  open_kept(leave(), ExecAdoption::How::kWhole);
+  ExecCaptureOptions options;
+  options.wake_bytes = 128U << 10;
+  open_kept(leave(), ExecAdoption::How::kCarried, std::move(options));
+  capture_->drain();
   capture_.reset();
   loop_.run_once(false);
   EXPECT_EQ(count(), before);
+}
+
+// ---- what is kept for another
+
+constexpr const char* kThree = "/bin/true; /bin/true; exit 0";
+
+TEST_F(ExecCaptureTest, AnotherGoesOnWhereItEnded) {
+  const auto before = shell(kThree), between = shell(kThree), after = shell(kThree);
+  for (const auto* held : {&before, &between, &after}) join(**held);
+  watch(*before);
+  auto kept = leave();
+  unseen(*between);
+  EXPECT_EQ(events_.size(), 6U);
+  open_kept(std::move(kept), ExecAdoption::How::kWhole);
+  EXPECT_EQ(capture_->adoption().problem, "");
+  EXPECT_EQ(capture_->adoption().counted, std::vector<std::uint64_t>{kSession});
+  EXPECT_EQ(events_.size(), 6U) << "the sink was called before it could be ready";
+  until([&] { return exit_of(between->pid()) != nullptr; }, "what happened between");
+  watch(*after);
+  const auto fresh = shell(kThree);
+  join(*fresh);
+  watch(*fresh);
+  expect_each_once(12);
+  expect_all_of_session();
+  // And once more, asleep this time: the first event wakes the next one, too.
+  until([&] { return capture_->asleep(); }, "asleep");
+  open_kept(leave(), ExecAdoption::How::kWhole);
+  until([&] { return capture_->asleep(); }, "asleep again");
+  run(kThree);
+  expect_each_once(15);
+}
+
+TEST_F(ExecCaptureTest, WhoOpensItAfterAKillMissesNothing) {
+  capture_.reset();
+  constexpr int kProcesses = 3000;
+  const auto held = shell("i=0; while [ $i -lt " + std::to_string(kProcesses) +
+                          " ]; do /bin/true $i; i=$((i+1)); done; exit 0");
+  int pair[2], tell[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+  ASSERT_EQ(::pipe2(tell, O_CLOEXEC), 0);
+  Fd ours(pair[0]), theirs(pair[1]), reading(tell[0]), writing(tell[1]);
+  Child daemon(::fork());
+  if (daemon.pid() == 0) {
+    Loop loop;
+    ExecSink sink;
+    sink.event = [&](ProcessEvent&& event) {
+      std::int64_t pid = 0;
+      if (const auto* exit = std::get_if<ExitInfo>(&event.what)) pid = exit->pid;
+      if (pid != 0 && ::write(tell[1], &pid, sizeof pid) != sizeof pid) ::_exit(2);
+    };
+    ExecCaptureOptions options;
+    options.host_mounts = "/proc/self/ns/mnt";
+    auto opened = ExecCapture::open(loop, sink, std::move(options));
+    if (!opened || !(*opened)->join(held->pidfd(), kSession, Membership::kProcess)) ::_exit(3);
+    const std::vector<Fd> kept = (*opened)->keep();
+    send_fds(pair[1], kept);
+    for (;;) {
+      (*opened)->drain();
+      loop.run_once(false);
+    }
+  }
+  writing.reset();
+  std::vector<Fd> kept = receive_fds(pair[0]);
+  ASSERT_FALSE(kept.empty());
+  held->go();
+  std::map<std::int64_t, int> told;
+  const auto take = [&] {
+    std::int64_t pid = 0;
+    const bool more = ::read(tell[0], &pid, sizeof pid) == sizeof pid;
+    if (more) ++told[pid];
+    return more;
+  };
+  while (told.size() < kProcesses / 3 && take()) {
+  }
+  ::kill(daemon.pid(), SIGKILL);
+  while (take()) {
+  }
+  EXPECT_LT(told.size(), static_cast<std::size_t>(kProcesses));
+  open_kept(std::move(kept), ExecAdoption::How::kWhole);
+  until([&] { return held->ended() && exit_of(held->pid()) != nullptr; }, "the end");
+  for (const auto& [pid, count] : ends()) told[pid] += count;
+  EXPECT_EQ(told.size(), kProcesses + 1U);
+  // The one that was just being told when it was killed may be told again.
+  EXPECT_LE(std::count_if(told.begin(), told.end(), [](const auto& one) { return one.second != 1; }), 1);
+  EXPECT_TRUE(lost_.empty());
+}
+
+TEST_F(ExecCaptureTest, WhatIsLostIsToldOnceWhoeverTellsIt) {
+  for (const bool fits : {true, false}) {
+    events_.clear();
+    lost_.clear();
+    ExecCaptureOptions options;
+    options.ring_bytes = 16U << 10;
+    open(std::move(options));
+    const std::string many = "i=0; while [ $i -lt 100 ]; do /bin/true $i; i=$((i+1)); done; exit 0";
+    const auto before = shell(many), between = shell(many), after = shell(many);
+    for (const auto* held : {&before, &between, &after}) join(**held);
+    unseen(*before);
+    capture_->drain();
+    const std::uint64_t told = lost_[kSession];
+    EXPECT_GT(told, 0U);
+    auto kept = leave();
+    unseen(*between);
+    ExecCaptureOptions next;
+    next.ring_bytes = fits ? 16U << 10 : 32U << 10;
+    open_kept(std::move(kept), fits ? ExecAdoption::How::kWhole : ExecAdoption::How::kCarried,
+              std::move(next));
+    capture_->drain();
+    EXPECT_GT(lost_[kSession], told);
+    EXPECT_EQ(events_.size() + lost_[kSession], 2U * 202);
+    unseen(*after);
+    capture_->drain();
+    EXPECT_EQ(events_.size() + lost_[kSession], 2U * 303);
+    capture_->drain();
+    EXPECT_EQ(events_.size() + lost_[kSession], 2U * 303);
+    // Nothing of it is kept beyond its end.
+    capture_->forget(kSession);
+    open_kept(leave(), ExecAdoption::How::kWhole, [&] {
+      ExecCaptureOptions again;
+      again.ring_bytes = fits ? 16U << 10 : 32U << 10;
+      return again;
+    }());
+    EXPECT_TRUE(capture_->adoption().counted.empty());
+  }
+}
+
+TEST_F(ExecCaptureTest, ProgramsThatDoNotFitHandTheirMembersOn) {
+  const auto shim = shell("/bin/echo child >/dev/null; exit 0"), between = shell(kThree),
+             after = shell(kThree);
+  const auto idle = shell("exit 0");
+  join(*shim, 5ULL << 40, Membership::kChildrenOnly);
+  join(*between);
+  join(*after);
+  // Its thread was a member on its own before, and executes after.
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const Fd reading(ends[0]);
+  Fd writing(ends[1]);
+  Held threads({"/usr/bin/python3", "-c",
+                "import os, threading\n"
+                "os.close(" +
+                    std::to_string(ends[1]) +
+                    ")\n"
+                    "def run(): os.read(" +
+                    std::to_string(ends[0]) +
+                    ", 1); os.execv('/bin/sh', ['sh', '-c', 'exit 6'])\n"
+                    "threading.Thread(target=run).start()\n"
+                    "os.execv('/bin/true', ['true']) if os.fork() == 0 else threading.Event().wait()"});
+  join(threads, 7ULL << 40);
+  threads.go();
+  until([&] { return execs().size() >= 2; }, "its thread runs");
+  events_.clear();
+  auto kept = leave();
+  unseen(*between);
+  ExecCaptureOptions options;
+  options.wake_bytes = 128U << 10;
+  open_kept(std::move(kept), ExecAdoption::How::kCarried, std::move(options));
+  EXPECT_EQ(capture_->adoption().problem, "");
+  until([&] { return exit_of(between->pid()) != nullptr; }, "what the earlier ones saw");
+  // Whoever had a living process may lack something.
+  EXPECT_EQ(lost_, (std::map<std::uint64_t, std::uint64_t>{{kSession, 0}, {5ULL << 40, 0}, {7ULL << 40, 0}}));
+  lost_.clear();
+  watch(*after);
+  shim->go();
+  unseen(*idle);
+  until([&] { return shim->ended(); }, "the shim ends");
+  writing.reset();
+  until([&] { return threads.ended() && exit_of(threads.pid()) != nullptr; }, "the thread's program");
+  EXPECT_EQ(exit_of(threads.pid())->exit_code, 6);
+  EXPECT_EQ(exit_of(threads.pid())->execs, 2U);
+  capture_->drain();
+  std::map<std::uint64_t, int> execs_of, ends_of;
+  for (const ProcessEvent& event : events_)
+    ++(std::holds_alternative<ExecInfo>(event.what) ? execs_of : ends_of)[event.session];
+  EXPECT_EQ(execs_of, (std::map<std::uint64_t, int>{{kSession, 6}, {5ULL << 40, 1}, {7ULL << 40, 1}}));
+  EXPECT_EQ(ends_of[kSession], 6);
+  EXPECT_EQ(ends_of[5ULL << 40], 1);
+  EXPECT_TRUE(lost_.empty());
+}
+
+TEST_F(ExecCaptureTest, BothMayBeKeptAndTheFirstMayBeTakenUpAgain) {
+  const auto between = shell(kThree), after = shell(kThree);
+  join(*between);
+  join(*after);
+  // As where the earlier descriptors are still kept when the next daemon dies.
+  std::vector<Fd> first = capture_->keep();
+  std::vector<Fd> both = leave();
+  ExecCaptureOptions options;
+  options.wake_bytes = 128U << 10;
+  std::vector<Fd> second = [&] {
+    open_kept(std::move(first), ExecAdoption::How::kCarried, std::move(options));
+    return leave();
+  }();
+  unseen(*between);
+  for (Fd& fd : second) both.push_back(std::move(fd));
+  std::vector<Fd> again;
+  for (const Fd& fd : both) again.push_back(std::move(duplicate(fd.get())).value());
+  ExecCaptureOptions same;
+  same.wake_bytes = 128U << 10;
+  open_kept(std::move(both), ExecAdoption::How::kWhole, std::move(same));
+  until([&] { return exit_of(between->pid()) != nullptr; }, "by the second");
+  expect_each_once(3);
+  lost_.clear();
+  // A step back to the first build: again only one of them tells.
+  capture_.reset();
+  open_kept(std::move(again), ExecAdoption::How::kCarried);
+  after->go();
+  until([&] { return exit_of(after->pid()) != nullptr; }, "by the first");
+  capture_->drain();
+  expect_each_once(6);
+  EXPECT_EQ(lost_, (std::map<std::uint64_t, std::uint64_t>{{kSession, 0}}));
+}
+
+TEST_F(ExecCaptureTest, BegunLoginsGoOnUnderTheirNumbers) {
+  ScratchDirectory scratch;
+  std::filesystem::copy("/bin/sh", scratch / "sshd");
+  for (const bool fits : {true, false}) {
+    events_.clear();
+    const Gate one, two, three;
+    Held server({scratch / "sshd", "-c",
+                 "(" + one.wait() + "; exec /bin/true late) & /bin/sh -c '/bin/true first; " + two.wait() +
+                     "; /bin/true second; exit 0'; " + three.wait() + "; /bin/true third; wait; exit 0"});
+    ASSERT_TRUE(capture_->watch_server(server.pidfd()));
+    server.go();
+    until([&] { return execs().size() >= 2; }, "a login begins");
+    const std::uint64_t number = events_[0].session;
+    EXPECT_TRUE(events_[0].begins);
+    ExecCaptureOptions options;
+    options.wake_bytes = fits ? 256U << 10 : 128U << 10;
+    open_kept(leave(), fits ? ExecAdoption::How::kWhole : ExecAdoption::How::kCarried, std::move(options));
+    one.open();
+    two.open();
+    three.open();
+    until([&] { return server.ended() && execs().size() >= 5; }, "the logins' end");
+    capture_->drain();
+    std::map<std::string, std::pair<std::uint64_t, bool>> found;
+    for (const ProcessEvent& event : events_) {
+      if (const auto* exec = std::get_if<ExecInfo>(&event.what))
+        found[exec->argv.back()] = {event.session, event.begins};
+    }
+    EXPECT_EQ(found["first"], (std::pair{number, false}));
+    EXPECT_EQ(found["second"], (std::pair{number, false}));
+    std::set<std::uint64_t> numbers{number, found["third"].first, found["late"].first};
+    EXPECT_EQ(numbers.size(), 3U);
+    EXPECT_GT(*numbers.begin(), OPELOG_RING_SERVERS);
+    EXPECT_EQ(*numbers.begin(), number);
+    EXPECT_TRUE(found["third"].second && found["late"].second);
+    open({});
+  }
+}
+
+TEST_F(ExecCaptureTest, WhatIsReleasedStaysReleased) {
+  ScratchDirectory scratch;
+  std::filesystem::copy("/bin/sh", scratch / "sshd");
+  for (const bool fits : {true, false}) {
+    events_.clear();
+    const Gate gate;
+    Held server({scratch / "sshd", "-c", "/bin/sh -c '" + gate.wait() + "; /bin/true; exit 0'; exit 0"});
+    ASSERT_TRUE(capture_->watch_server(server.pidfd()));
+    server.go();
+    until([&] { return !events_.empty(); }, "a login begins");
+    capture_->release(events_[0].session);
+    ExecCaptureOptions options;
+    options.wake_bytes = fits ? 256U << 10 : 128U << 10;
+    open_kept(leave(), fits ? ExecAdoption::How::kWhole : ExecAdoption::How::kCarried, std::move(options));
+    gate.open();
+    until([&] { return server.ended(); }, "its end");
+    capture_->drain();
+    EXPECT_EQ(events_.size(), 1U);
+    open({});
+  }
+}
+
+TEST_F(ExecCaptureTest, WhatIsNoneOfItIsNotTakenForIt) {
+  const auto held = shell(kThree);
+  join(*held);
+  const std::vector<Fd> kept = leave();
+  const auto copies = [&kept](std::size_t but = SIZE_MAX) {
+    std::vector<Fd> some;
+    for (std::size_t i = 0; i < kept.size(); ++i)
+      if (i != but) some.push_back(std::move(duplicate(kept[i].get())).value());
+    return some;
+  };
+  const auto problem = [this] { return capture_->adoption().problem; };
+  std::vector<Fd> strange;
+  strange.push_back(std::move(open_at(AT_FDCWD, "/dev/null", O_RDWR)).value());
+  strange.emplace_back();
+  strange.push_back(pidfd_of(::getpid()));
+  open_kept(std::move(strange), ExecAdoption::How::kNothing);
+  EXPECT_NE(problem(), "");
+  // Any one of them missing: they are taken up in part or not at all, and it is said.
+  ASSERT_EQ(kept.size(), 13U);
+  for (const std::size_t i : {0U, 3U, 5U, 6U, 8U, 11U}) {
+    ExecCaptureOptions options;
+    options.host_mounts = "/proc/self/ns/mnt";
+    options.kept = copies(i);
+    auto opened = ExecCapture::open(loop_, {}, std::move(options));
+    ASSERT_TRUE(opened) << i << opened.error().message;
+    EXPECT_NE(static_cast<int>((*opened)->adoption().how), static_cast<int>(ExecAdoption::How::kWhole)) << i;
+    EXPECT_NE((*opened)->adoption().problem, "") << i;
+    opened->reset();
+    loop_.run_once(false);
+  }
+  // Of a build with maps that are laid out in another way.
+  union bpf_attr_of_a_map {
+    struct {
+      std::uint32_t type, key, value, entries, flags, inner, node;
+      char name[16];
+    } map;
+    struct {
+      std::uint32_t fd;
+      std::uint64_t key, value, flags;
+    } element;
+    char all[128];
+  } attributes{};
+  attributes.map = {2 /* BPF_MAP_TYPE_ARRAY */, 4, 8, 1, 0, 0, 0, "exec_eve.rodata"};
+  Fd map(static_cast<int>(::syscall(SYS_bpf, 0 /* BPF_MAP_CREATE */, &attributes, sizeof attributes)));
+  ASSERT_TRUE(map);
+  const std::uint32_t key = 0, value[2] = {4711, 0};
+  attributes = {};
+  attributes.element = {static_cast<std::uint32_t>(map.get()), reinterpret_cast<std::uintptr_t>(&key),
+                        reinterpret_cast<std::uintptr_t>(value), 0};
+  ASSERT_EQ(::syscall(SYS_bpf, 2 /* BPF_MAP_UPDATE_ELEM */, &attributes, sizeof attributes), 0);
+  std::vector<Fd> other;
+  other.push_back(std::move(map));
+  open_kept(std::move(other), ExecAdoption::How::kNothing);
+  EXPECT_NE(problem().find("4711"), std::string::npos) << problem();
+  // With things beside them that are none of theirs they are good all the same, for what is left of them
+  // here.
+  std::vector<Fd> beside = copies();
+  beside.push_back(std::move(open_at(AT_FDCWD, "/dev/null", O_RDWR)).value());
+  open_kept(std::move(beside), ExecAdoption::How::kWhole);
+  EXPECT_NE(problem(), "");
+  held->go();
+  until([&] { return exit_of(held->pid()) != nullptr; }, "its end");
+  expect_each_once(3);
 }
 
 TEST(ExecCapture, TheUnitsCapabilitiesAreEnough) {
