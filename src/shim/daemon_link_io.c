@@ -33,8 +33,14 @@ static bool own_fault(int err) {
          err == ETOOMANYREFS;
 }
 
+/* Another daemon may answer: this one died with our question, or has not begun to listen. */
+static bool may_come_back(int err) {
+  return err == ECONNREFUSED || err == EAGAIN || err == ECONNRESET || err == EPIPE;
+}
+
 static enum opelog_link_result verdict_on(int err) {
-  return own_fault(err) ? OPELOG_LINK_OWN_FAULT : OPELOG_LINK_UNREACHABLE;
+  if (own_fault(err)) return OPELOG_LINK_OWN_FAULT;
+  return may_come_back(err) ? OPELOG_LINK_BROKEN : OPELOG_LINK_UNREACHABLE;
 }
 
 static bool peer_is_root(int fd) {
@@ -129,7 +135,9 @@ static enum opelog_link_result receive_verdict(struct opelog_link* link,
     bool late = !arm(link->fd, SO_RCVTIMEO, deadline);
     n = recvmsg(link->fd, &message, MSG_CMSG_CLOEXEC | (late ? MSG_DONTWAIT : 0));
   } while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
+  if (n < 0 && errno == EAGAIN) return OPELOG_LINK_UNREACHABLE; /* it is silent */
   if (n < 0) return verdict_on(errno);
+  if (n == 0) return OPELOG_LINK_BROKEN;
 
   int got[kControlRoom];
   bool strange = false;
@@ -149,14 +157,18 @@ static enum opelog_link_result receive_verdict(struct opelog_link* link,
   return OPELOG_LINK_VERDICT;
 }
 
-enum opelog_link_result opelog_ask_daemon(const struct opelog_hello_facts* facts, struct opelog_link* link) {
-  int64_t deadline = now_us() + OPELOG_VERDICT_SECONDS * 1000000LL;
+/* The deadline of the verdict counts from the first connection on. */
+static enum opelog_link_result ask_once(const struct opelog_hello_facts* facts, struct opelog_link* link,
+                                        int64_t* deadline, bool* connected) {
   link->fd = -1;
   link->count = 0;
-  enum opelog_link_result result = open_link(link, deadline);
-  deadline = now_us() + OPELOG_VERDICT_SECONDS * 1000000LL; /* of the verdict, from the connection on */
-  if (result == OPELOG_LINK_VERDICT) result = send_hello(link->fd, facts, deadline);
-  if (result == OPELOG_LINK_VERDICT) result = receive_verdict(link, facts, deadline);
+  enum opelog_link_result result = open_link(link, *deadline);
+  if (result == OPELOG_LINK_VERDICT && !*connected) {
+    *connected = true;
+    *deadline = now_us() + OPELOG_VERDICT_SECONDS * 1000000LL;
+  }
+  if (result == OPELOG_LINK_VERDICT) result = send_hello(link->fd, facts, *deadline);
+  if (result == OPELOG_LINK_VERDICT) result = receive_verdict(link, facts, *deadline);
   if (result == OPELOG_LINK_VERDICT) {
     disarm(link->fd);
   } else if (link->fd >= 0) {
@@ -164,6 +176,22 @@ enum opelog_link_result opelog_ask_daemon(const struct opelog_hello_facts* facts
     link->fd = -1;
   }
   return result;
+}
+
+enum opelog_link_result opelog_ask_daemon(const struct opelog_hello_facts* facts, struct opelog_link* link) {
+  int64_t deadline = now_us() + OPELOG_VERDICT_SECONDS * 1000000LL;
+  bool connected = false;
+  enum opelog_link_result result = ask_once(facts, link, &deadline, &connected);
+  /* Asked anew once whatever the clock says: a user may have stopped us until the deadline had passed. */
+  if (result == OPELOG_LINK_BROKEN && connected && now_us() >= deadline)
+    deadline = now_us() + OPELOG_VERDICT_SECONDS * 1000000LL;
+  for (int64_t pause = 20000; result == OPELOG_LINK_BROKEN && now_us() + pause < deadline;
+       pause = pause < 100000 ? 2 * pause : 200000) {
+    struct timespec t = {.tv_sec = 0, .tv_nsec = pause * 1000};
+    nanosleep(&t, NULL);
+    result = ask_once(facts, link, &deadline, &connected);
+  }
+  return result == OPELOG_LINK_BROKEN ? OPELOG_LINK_UNREACHABLE : result;
 }
 
 bool opelog_send_started(int fd, int pid) {

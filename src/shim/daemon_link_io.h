@@ -1,5 +1,7 @@
 /* One question to the daemon: connect, HELLO, VERDICT, within a bounded time.
  *
+ * A daemon that dies or is restarted before it has answered is no answer: the next one is asked, within the
+ * same time. Nothing is asked twice once a byte of a verdict has come.
  * Every way it can go wrong is told apart, because the fallback may let a login pass when the daemon is
  * absent, but never because the user starved his own shim of descriptors.
  */
@@ -10,13 +12,14 @@
 
 #include "shim/frames.h"
 
-/* From connect to verdict. Longer than a restart of the daemon takes (its listening socket stays), shorter
- * than the patience of somebody who logs in. */
+/* From the first connection to the verdict. Longer than a restart of the daemon takes (its listening socket
+ * stays), shorter than the patience of somebody who logs in. */
 #define OPELOG_VERDICT_SECONDS 15
 
 enum opelog_link_result {
   OPELOG_LINK_VERDICT,
   OPELOG_LINK_UNREACHABLE, /* no socket, nobody listens, no answer in time, or no answer that makes sense */
+  OPELOG_LINK_BROKEN,      /* never returned: no verdict, but the next daemon may give one */
   OPELOG_LINK_OWN_FAULT /* our own limits or a lost setgid: the daemon may be well, so no fallback applies */
 };
 

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import sys
 import unittest
 
@@ -517,6 +518,7 @@ class DaemonAbsent(scene.Scene):
         self.host.daemon.kill()
         term.expect_eof(30)           # fail closed: no session goes on unrecorded
         self.assertIn(b"opelog", term.output[-300:])
+        os.unlink(self.host.path("/run/opelog/login.sock"))  # while it is there, a login waits for somebody to listen
         done = self.host.ssh("opelogtest-a", "echo in")
         self.assertEqual((done.rc, done.out), (69, b""), done)
         self.assertRegex(done.err, rb"opelog: .*refused")
@@ -534,6 +536,22 @@ class DaemonAbsent(scene.Scene):
         self.assertIn('"reason":"crash"', recording.notes()["OPELOG_END"][0])
         self.assertEqual(recording.replay(), recording.payload())
         self.assertEqual(self.host.ssh("opelogtest-a", "exit 5").rc, 5)
+
+    def test_a_login_that_has_no_verdict_yet_waits_for_the_next_daemon(self):
+        self.host.start_daemon(sandbox.POLICY) if not self.host.daemon.process.running() else None
+        self.host.daemon.process.signal(signal.SIGSTOP)
+        term = self.host.ssh_pty("opelogtest-a")
+        command = self.host.popen(*self.host.ssh_argv("opelogtest-a", "exit 5"))
+        sandbox.wait_until(lambda: len(self.host.sh("pgrep -x opelog-shell").text.split()) == 2, "both have asked")
+        self.host.daemon.process.signal(signal.SIGKILL)
+        self.host.daemon.process.popen.send_signal(signal.SIGCONT)  # nsenter, stopped with its child
+        self.host.daemon.process.wait()
+        self.host.start_daemon(sandbox.POLICY)
+        self.assertEqual(command.wait(), 5)
+        term.expect(sandbox.PROMPT)
+        term.send("exit 6\r")
+        self.assertEqual(term.wait(), 6)
+        self.new_recordings(2)
 
     def test_a_graceful_stop_writes_every_end(self):
         self.host.start_daemon(sandbox.POLICY) if not self.host.daemon.process.running() else None

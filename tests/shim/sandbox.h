@@ -139,6 +139,7 @@ class Sandbox {
   Sandbox(const Sandbox&) = delete;
   Sandbox& operator=(const Sandbox&) = delete;
   void listen();
+  void stop_listening() { listener_.close(); }  // the socket's file stays
   Talk accept();
   [[nodiscard]] bool somebody_waits() const;  // a connection that was not accepted yet
   void write_fallback(const std::string& lines, mode_t mode = 0640, uid_t owner = 0);

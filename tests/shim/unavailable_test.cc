@@ -6,11 +6,13 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 
 #include "sandbox.h"
@@ -262,11 +264,119 @@ TEST(Garbage, AVerdictThatMakesNoSenseIsNoVerdict) {
   }
 }
 
-TEST(Garbage, ADaemonThatHangsUpWithoutAWordIsAbsent) {
+// ---- A daemon that dies before it answers
+
+const char* const kLenient = "absent pass\nuid 54321 54321 refuse\n";
+
+bool sleeps(pid_t pid) {
+  const long call = std::atol(read_text("/proc/" + std::to_string(pid) + "/syscall").c_str());
+  return call == SYS_clock_nanosleep || call == SYS_nanosleep;
+}
+
+TEST(Restart, TheNextDaemonIsAskedAnewAndInFull) {
+  for (const bool reads : {true, false}) {
+    Sandbox sandbox;
+    sandbox.listen();
+    sandbox.write_fallback(std::string(kLenient) + kProbeLine);
+    Pty pty;
+    Start start;
+    start.terminal = true;
+    start.descriptors[0] = pty.slave.get();
+    start.environment.push_back("TERM=xterm");
+    const Outcome o = run_without_daemon(start, [&] {
+      for (int i = 0; i < 3; ++i) {
+        Talk dies = sandbox.accept();
+        if (reads) (void)dies.greeting();
+      }
+      Talk talk = sandbox.accept();
+      const Greeting greeting = talk.greeting();
+      EXPECT_EQ(greeting.term, "xterm");
+      EXPECT_EQ(greeting.head.terminals & 1U, 1U);
+      struct stat sent {
+      }, ours{};
+      ASSERT_EQ(greeting.descriptors.size(), 1U);
+      ASSERT_EQ(::fstat(greeting.descriptors[0].get(), &sent), 0);
+      ASSERT_EQ(::fstat(pty.slave.get(), &ours), 0);
+      EXPECT_EQ(sent.st_rdev, ours.st_rdev);
+      VerdictSpec refuse;
+      refuse.action = OPELOG_REFUSE;
+      refuse.exit_code = 5;
+      refuse.message = "from the next one";
+      talk.send(verdict(refuse));
+    });
+    EXPECT_EQ(o.code, 5) << reads;
+    EXPECT_TRUE(said(o, "from the next one")) << o.err;
+  }
+}
+
+TEST(Restart, NobodyListensYet) {
+  Sandbox sandbox;
+  sandbox.listen();
+  sandbox.write_fallback(std::string(kLenient) + kProbeLine);
+  sandbox.stop_listening();
+  Start start;
+  start.arguments = {"-opelog-shell"};
+  Child child(start);
+  ASSERT_TRUE(eventually([&] { return sleeps(child.pid()); }));
+  ASSERT_EQ(::unlink(kSocket), 0);
+  sandbox.listen();
+  Talk talk = sandbox.accept();
+  (void)talk.greeting();
+  VerdictSpec refuse;
+  refuse.action = OPELOG_REFUSE;
+  refuse.exit_code = 5;
+  talk.send(verdict(refuse));
+  const int status = child.wait();
+  EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 5);
+}
+
+TEST(Restart, WithoutASocketNobodyWaits) {
   Sandbox sandbox;
   sandbox.listen();
   sandbox.write_fallback(std::string("absent refuse\n") + kProbeLine + "uid 54321 54321 refuse\n");
-  EXPECT_EQ(run_without_daemon({}, [&] { sandbox.accept().close(); }).code, OPELOG_EXIT_UNAVAILABLE);
+  const Outcome o = run_without_daemon({}, [&] {
+    Talk talk = sandbox.accept();
+    (void)talk.greeting();
+    ASSERT_EQ(::unlink(kSocket), 0);
+    talk.close();
+  });
+  EXPECT_EQ(o.code, OPELOG_EXIT_UNAVAILABLE);
+}
+
+TEST(Restart, AVerdictThatMakesNoSenseIsNotAskedForAgain) {
+  Sandbox sandbox;
+  sandbox.listen();
+  sandbox.write_fallback(std::string("absent refuse\n") + kProbeLine + "uid 54321 54321 refuse\n");
+  const Outcome o = run_without_daemon({}, [&] {
+    Talk talk = sandbox.accept();
+    (void)talk.greeting();
+    talk.send("x");
+  });
+  EXPECT_EQ(o.code, OPELOG_EXIT_UNAVAILABLE);
+  EXPECT_FALSE(sandbox.somebody_waits());
+}
+
+// Within the time that a silent daemon has: the one test here that waits for it.
+TEST(Restart, WhereNoneEverAnswersTheFallbackDecides) {
+  Sandbox sandbox;
+  sandbox.listen();
+  sandbox.write_fallback(std::string("absent refuse\n") + kProbeLine + "uid 54321 54321 refuse\n");
+  Start start;
+  start.arguments = {"-opelog-shell"};
+  Child child(start);
+  int asked = 0;
+  while (child.running()) {
+    if (sandbox.somebody_waits()) {
+      (void)sandbox.accept();
+      ++asked;
+    }
+    ::usleep(1000);
+  }
+  const int status = child.wait();
+  EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, OPELOG_EXIT_UNAVAILABLE);
+  EXPECT_GT(asked, 3);
+  // Not in a loop that a daemon would feel.
+  EXPECT_LT(asked, 200);
 }
 
 // Whoever starves his own shim of descriptors must not get the leniency meant for an absent daemon.
