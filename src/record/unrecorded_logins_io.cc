@@ -35,6 +35,7 @@ constexpr MonoUs kQuietUs = 1 * kUsPerS;
 // How often other processes of it are looked for then.
 constexpr MonoUs kScanUs = 5 * kUsPerS;
 constexpr const char* kLosses = "more happened than could be fetched in time";
+constexpr const char* kBegunBefore = "the login began before opelogd looked";
 
 Fd open_pidfd(std::int64_t pid) {
   return Fd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
@@ -94,12 +95,69 @@ bool is_begun(std::uint64_t number) noexcept {
 
 }  // namespace
 
+// The process nearest to the beginning of a login of which only a later program is known: who that runs as
+// says nothing of who logged in, nor its parent of the server.
+struct Origin {
+  std::int64_t pid = 0, parent = 0;
+  std::uint64_t started = 0;
+  std::uint32_t uid = 0, loginuid = 0xffffffff, audit_session = 0xffffffff;
+  std::string tty, exe;
+};
+
+std::optional<Origin> read_origin(std::int64_t pid) {
+  const auto directory = ProcDirectory::open(pid);
+  if (!directory) return std::nullopt;
+  const auto stat = directory->stat();
+  const auto status = directory->status();
+  const auto exe = directory->exe();
+  if (!stat || !status || !exe) return std::nullopt;
+  Origin origin{pid,
+                stat->parent,
+                stat->started,
+                status->real_uid,
+                0xffffffff,
+                0xffffffff,
+                terminal_path(stat->terminal),
+                *exe};
+  const auto number = [&](const char* file, std::uint32_t& value) {
+    if (const auto text = directory->read(file)) {
+      if (const auto parsed = parse_proc_number(*text)) value = *parsed;
+    }
+  };
+  number("loginuid", origin.loginuid);
+  number("sessionid", origin.audit_session);
+  return origin;
+}
+
+// The oldest process of a login: what it was told of may have ended, or have lost its parent. The kernel says
+// which login a process is of, by its pidfd. Reads all of /proc: on a thread.
+std::optional<Origin> find_origin(std::uint64_t number, const std::function<std::uint64_t(int)>& probe) {
+  DIR* proc = ::opendir("/proc");
+  if (proc == nullptr) return std::nullopt;
+  std::optional<Origin> oldest;
+  while (const dirent* entry = ::readdir(proc)) {
+    const auto pid = parse_proc_number(entry->d_name);
+    if (!pid) continue;
+    const Fd pidfd = open_pidfd(*pid);
+    if (!pidfd || probe(pidfd.get()) != number) continue;
+    auto found = read_origin(*pid);
+    // Still that process, whose directory was read.
+    if (!found || ::syscall(SYS_pidfd_send_signal, pidfd.get(), 0, nullptr, 0) != 0) continue;
+    if (!oldest || std::pair(found->started, found->pid) < std::pair(oldest->started, oldest->pid))
+      oldest = std::move(found);
+  }
+  ::closedir(proc);
+  return oldest;
+}
+
 // Who a login is, and what the policy says of it. Made on a thread.
 struct UnrecordedLogins::Lookup {
   // given:
   format::ExecInfo first;
   bool begins = false, leads = false, kin = false;  ///< as ProcessEvent has them
   std::shared_ptr<const LoginConfig> config;
+  std::uint64_t number = 0;
+  std::function<std::uint64_t(int)> probe;
   // found:
   bool done = false;
   Account account;
@@ -119,6 +177,18 @@ void UnrecordedLogins::Lookup::run() {
     if (auto found = lookup_account(first.uid, Groups::kWithoutGroups)) left_by->user = found->user;
     wanted = true;
     return;
+  }
+  if (!begins) {
+    if (const auto origin = find_origin(number, probe)) {
+      first.pid = origin->pid;
+      first.parent = origin->parent;
+      first.uid = origin->uid;
+      first.loginuid = origin->loginuid;
+      first.audit_session = origin->audit_session;
+      first.tty = origin->tty;
+      first.exe = origin->exe;
+    }
+    first.argv.clear();  // of a later program
   }
   const Policy& policy = config->policy;
   if (auto process = read_serving_process(first.parent)) {
@@ -166,6 +236,7 @@ struct UnrecordedLogins::Login {
   MonoUs scanned = INT64_MIN / 2;  ///< when it was last looked for processes that are not known
   bool ends = false;               ///< whatever it still starts is killed
   bool unsure = false;             ///< ends of processes may have been lost
+  bool headless = false;  ///< what it executed first is not known: another daemon saw it, or it was lost
   format::EndReason reason = format::EndReason::kExit;
 };
 
@@ -247,7 +318,10 @@ void UnrecordedLogins::executed(ProcessEvent event) {
   Login* login = find_or_begin(number, exec != nullptr ? exec->uid : 0);
   if (login == nullptr) return;
   login->last_event = mono_now();
-  if (exec != nullptr && !login->first) login->first = event;
+  if (exec != nullptr && !login->first) {
+    login->first = event;
+    login->headless = !event.begins && !login->found && is_begun(number);
+  }
   // The shim speaks for itself; to look its user up here as well would be a second time.
   const bool look = exec != nullptr && !login->found && exec->exe != config_->shim_path;
   if (login->recording) login->recording->executed(event);
@@ -294,6 +368,8 @@ void UnrecordedLogins::look_up(std::uint64_t number, Login& login) {
   login.found->leads = first.leads;
   login.found->kin = first.kin;
   login.found->config = config_;
+  login.found->number = number;
+  login.found->probe = probe_;
   if (!is_begun(number)) {
     login.found->left_by = format::SessionInfo{};
     login.found->left_by->id = hex_of(number);
@@ -422,6 +498,7 @@ Status UnrecordedLogins::open_recording_of(std::uint64_t number, Login& login) {
   (void)source_.count_losses(number);
   for (const ProcessEvent& event : events) login.recording->executed(event);
   if (missing > 0) login.recording->lost(missing, kMoreBefore);
+  if (login.headless) login.recording->lost(0, kBegunBefore);
   return {};
 }
 
