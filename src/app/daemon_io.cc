@@ -181,7 +181,7 @@ Status Daemon::start() {
   if (store_) {
     if (auto set = recorder_->set_store(store_.get(), std::move(kept.buffer)); !set) return set;
   }
-  open_exec({});
+  open_exec(std::move(kept.exec));
   auto logins = record::LoginServer::open(loop_, *logins_work_, std::move(*login), facts_, *recorder_);
   if (!logins) return std::move(logins).error();
   logins_ = std::move(*logins);
@@ -248,6 +248,9 @@ Status Daemon::start() {
   }
   apply(std::move(config_));
   if (store_) recorder_->take_over(std::move(kept.sessions));
+  for (const std::uint64_t number : std::exchange(exec_counted_, {})) {
+    if (number > record::kLastBegun && !recorder_->has(number)) exec_->forget(number);
+  }
   repair_then_guard();
   state(Level::kInfo, "daemon-start",
         std::string("opelogd ") + OPELOG_VERSION + " records to " + config_.policy.policy.directory,
@@ -305,7 +308,17 @@ void Daemon::open_exec(std::vector<Fd> kept) {
   if (capture) {
     const std::string& problem = capture->get()->adoption().problem;
     if (!problem.empty()) state(Level::kWarning, "exec-restarted", problem);
+    using How = record::ExecAdoption::How;
+    const bool whole = capture->get()->adoption().how == How::kWhole;
+    exec_counted_ = capture->get()->adoption().counted;
     exec_ = std::move(*capture);
+    if (store_ && !whole) {
+      store_->remove(record::kKeptExecName);
+      std::vector<int> lent;
+      const std::vector<Fd> keeps = exec_->keep();
+      for (const Fd& fd : keeps) lent.push_back(fd.get());
+      store_->put(record::kKeptExecName, lent);
+    }
   } else {
     auto connector = record::ProcConnector::open(loop_, sink);
     if (connector) exec_ = std::move(*connector);

@@ -99,6 +99,7 @@ class Daemon final : private record::ControlHandler {
 
   Loop loop_;
   std::unique_ptr<EventHooks> hooks_;
+  std::vector<std::uint64_t> exec_counted_;  ///< sessions of a former daemon that exec_ knows
   std::unique_ptr<record::FdStore> store_;  ///< nullptr: sessions end with the daemon
   /// Of logins, and of sessions: a directory server that does not answer keeps no session's terminal waiting.
   std::unique_ptr<record::UserWork> logins_work_, sessions_work_;

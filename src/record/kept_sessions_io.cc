@@ -99,6 +99,10 @@ KeptSessions take_kept(std::vector<PassedFd>& passed) {
       if (buffer) kept.buffer = std::move(*buffer);
       continue;
     }
+    if (one.name == kKeptExecName) {
+      kept.exec.push_back(std::move(one.fd));
+      continue;
+    }
     bool ours = false;
     for (const std::string& prefix : kPrefixes) {
       if (!one.name.starts_with(prefix)) continue;

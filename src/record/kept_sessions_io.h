@@ -1,5 +1,5 @@
-// KeptSessions: what the service manager's store gives a daemon back of the one before: sessions, and the buffer that
-// their relays shared.
+// KeptSessions: what the service manager's store gives a daemon back of the one before: sessions, the buffer that
+// their relays shared, and what tells of their processes.
 //
 // Nothing in it is believed before it is looked at: a descriptor is what the session's memory says only if device and
 // inode are the same.
@@ -19,14 +19,16 @@
 
 namespace opelog::record {
 
-/// Name of the relay buffer in the store.
+/// Names in the store: of the relay buffer, and of what exec events need.
 constexpr const char* kKeptBufferName = "opelog-relay";
+constexpr const char* kKeptExecName = "opelog-exec";
 /// Daemons that may take over a session and die of it before it is given up.
 constexpr std::uint32_t kMostAttempts = 5;
 
 struct KeptSessions {
   std::map<std::string, std::vector<Fd>> sessions;  ///< by id
   SharedMemory buffer;                              ///< of a RelayBuffer; empty: a new one is to be made
+  std::vector<Fd> exec;                             ///< of ExecSource::keep()
 };
 
 /// Takes what is a session's, or the buffer, out of `passed`.

@@ -61,6 +61,7 @@ class Recorder {
   void precede(StartedSession& session, const HeldEvents& before);
   /// What the shim starts belongs to its session: before the shim has its verdict.
   void follow(const StartedSession& session, int shim_pidfd);
+  [[nodiscard]] bool has(std::uint64_t session) { return find(session) != nullptr; }
   /// False if there is no such session any more.
   bool executed(const ProcessEvent& event);
   void events_lost(std::uint64_t session, std::uint64_t count);
