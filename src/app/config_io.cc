@@ -69,4 +69,11 @@ Result<Config> load_config(const Paths& paths) {
   return config;
 }
 
+constexpr std::size_t kMaxGoodPolicyBytes = 1 << 20;  // a larger one was not loaded
+
+void remember_good_policy(const Paths& paths, const std::string& digest) {
+  auto text = read_file(paths.policy, kMaxGoodPolicyBytes);
+  if (text && sha256_hex(*text) == digest) (void)replace_file(paths.run + kGoodPolicy, *text, 0600).ok();
+}
+
 }  // namespace opelog::app

@@ -37,4 +37,10 @@ struct Config {
 
 Result<Config> load_config(const Paths& paths);
 
+/// The policy in force, for a daemon that finds a broken one and has sessions to go on with. Below
+/// Paths::run.
+constexpr const char* kGoodPolicy = "/policy.good";
+/// Keeps the bytes whose digest is `digest`; nothing if the file has changed meanwhile.
+void remember_good_policy(const Paths& paths, const std::string& digest);
+
 }  // namespace opelog::app

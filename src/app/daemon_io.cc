@@ -106,7 +106,7 @@ void repair_directory(const std::string& path, WallUs began, const std::set<std:
 
 }  // namespace
 
-Daemon::Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to_stderr)
+Daemon::Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to_stderr, std::string rejected)
     : paths_(std::move(paths)),
       config_(std::move(config)),
       log_(std::move(log)),
@@ -119,7 +119,8 @@ Daemon::Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to
       }),
       started_(wall_now()),
       started_mono_(mono_now()),
-      loaded_(started_) {}
+      loaded_(started_),
+      policy_error_(std::move(rejected)) {}
 
 Daemon::~Daemon() = default;
 
@@ -255,7 +256,11 @@ Status Daemon::start() {
   state(Level::kInfo, "daemon-start",
         std::string("opelogd ") + OPELOG_VERSION + " records to " + config_.policy.policy.directory,
         {{"policy", config_.policy.digest}});
-  record::notify_ready("recording to " + config_.policy.policy.directory);
+  if (!policy_error_.empty())
+    state(Level::kError, "policy-rejected",
+          policy_error_ + "; sessions go on under the policy that was in force before");
+  record::notify_ready(policy_error_.empty() ? "recording to " + config_.policy.policy.directory
+                                             : "policy file rejected: " + policy_error_);
   return {};
 }
 
@@ -362,6 +367,7 @@ void Daemon::apply(Config config) {
   }
   log_->set_level(p.log.level);
   write_fallback();
+  if (store_ && policy_error_.empty()) remember_good_policy(paths_, config_.policy.digest);
   auto directory = record::open_recordings_directory(p.directory, config_.file_group);
   append_only_ = directory ? (p.append_only == AppendOnly::kOff ? Status{} : probe_append_only(p.directory))
                            : Status{directory.error()};
@@ -499,8 +505,8 @@ void Daemon::asked_to_stop() {
   if (!queued) stop();
 }
 
-// What runs goes on under the next daemon; what cannot be kept ends as in a stop. First all that takes time: until the
-// very end the sessions go on here.
+// What runs goes on under the next daemon; what cannot be kept ends as in a stop. First all that takes time:
+// until the very end the sessions go on here.
 void Daemon::hand_over() {
   if (!store_ || std::exchange(stopping_, true)) return;
   handing_over_ = true;

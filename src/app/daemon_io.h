@@ -39,7 +39,8 @@ namespace opelog::app {
 class Daemon final : private record::ControlHandler {
  public:
   /// `config` is the first one; `log_to_stderr` overrides the policy's log target.
-  Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to_stderr);
+  /// `rejected`: why the policy file is not the one in force; "" if it is.
+  Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to_stderr, std::string rejected = {});
   ~Daemon() override;
 
   /// Sets everything up. An error means the daemon must not run.
@@ -100,7 +101,7 @@ class Daemon final : private record::ControlHandler {
   Loop loop_;
   std::unique_ptr<EventHooks> hooks_;
   std::vector<std::uint64_t> exec_counted_;  ///< sessions of a former daemon that exec_ knows
-  std::unique_ptr<record::FdStore> store_;  ///< nullptr: sessions end with the daemon
+  std::unique_ptr<record::FdStore> store_;   ///< nullptr: sessions end with the daemon
   /// Of logins, and of sessions: a directory server that does not answer keeps no session's terminal waiting.
   std::unique_ptr<record::UserWork> logins_work_, sessions_work_;
   std::unique_ptr<watch::Guard> guard_;

@@ -12,12 +12,18 @@
 #include "app/daemon_io.h"
 #include "core/fact.h"
 #include "core/log_io.h"
+#include "record/kept_sessions_io.h"
+#include "record/systemd_io.h"
 
 namespace {
 
 // sysexits: systemd shows them by name.
 constexpr int kExitUsage = 64, kExitUnavailable = 69, kExitSoftware = 70, kExitNoPermission = 77,
               kExitConfig = 78;
+
+// The manager starts us again at once, because sessions wait; a policy with an error must not fill its
+// journal.
+constexpr unsigned kSecondsBeforeAnotherTry = 1;
 
 int fail(const opelog::Error& error, int code) {
   std::fprintf(stderr, "opelogd: %s\n", opelog::printable(error.message).c_str());
@@ -69,6 +75,17 @@ int run(int argc, char** argv) {
   ::umask(0077);
 
   auto config = opelog::app::load_config(paths);
+  std::string rejected;
+  if (!config && !check && opelog::record::are_sessions_passed()) {
+    // Sessions wait for us: they go on under the policy that was in force, and the broken one is reported.
+    opelog::app::Paths before = paths;
+    before.policy = paths.run + opelog::app::kGoodPolicy;
+    if (auto good = opelog::app::load_config(before)) {
+      rejected = config.error().message;
+      config = std::move(good);
+    }
+  }
+  if (!config && !check && opelog::record::has_manager()) ::sleep(kSecondsBeforeAnotherTry);
   if (!config) return fail(config.error(), kExitConfig);
   if (check) {
     for (const std::string& warning : config->warnings)
@@ -81,7 +98,7 @@ int run(int argc, char** argv) {
   auto log = opelog::Log::open(log_config, "opelogd", {}, config->file_group);
   if (!log) return fail(log.error(), kExitConfig);
 
-  opelog::app::Daemon daemon(paths, std::move(*config), std::move(*log), log_to_stderr);
+  opelog::app::Daemon daemon(paths, std::move(*config), std::move(*log), log_to_stderr, std::move(rejected));
   if (auto started = daemon.start(); !started) return fail(started.error(), kExitUnavailable);
   return daemon.run();
 }

@@ -37,8 +37,7 @@ bool SharedMemory::is_one(int fd) noexcept {
 
 Result<SharedMemory> SharedMemory::adopt(Fd fd, std::size_t size) {
   struct stat st {};
-  if (!is_one(fd.get()) || ::fstat(fd.get(), &st) != 0 ||
-      st.st_size < static_cast<off_t>(size))
+  if (!is_one(fd.get()) || ::fstat(fd.get(), &st) != 0 || st.st_size < static_cast<off_t>(size))
     return Error{Code::kInvalid, "this is no shared memory of ours", 0};
   return map(std::move(fd), size);
 }
@@ -55,7 +54,8 @@ void SharedMemory::discard(std::size_t from, std::size_t to) noexcept {
   const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   from = (from + page - 1) / page * page;
   to = to / page * page;
-  if (data_ != nullptr && from < to) (void)::madvise(static_cast<char*>(data_) + from, to - from, MADV_REMOVE);
+  if (data_ != nullptr && from < to)
+    (void)::madvise(static_cast<char*>(data_) + from, to - from, MADV_REMOVE);
 }
 
 void SharedMemory::swap(SharedMemory& other) noexcept {

@@ -1,5 +1,5 @@
-// SharedMemory: a piece of zeroed memory behind a descriptor (memfd), so that it outlives the process where somebody
-// else holds that descriptor too. Sealed against shrinking: a mapping never faults.
+// SharedMemory: a piece of zeroed memory behind a descriptor (memfd), so that it outlives the process where
+// somebody else holds that descriptor too. Sealed against shrinking: a mapping never faults.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,8 @@
-// TwoCopies: a plain value in memory that outlives its process, whole at whatever instruction that process is killed.
+// TwoCopies: a plain value in memory that outlives its process, whole at whatever instruction that process is
+// killed.
 //
-// Invariant: the copy that `current` names is never written to; set() fills the other one and then names it. Lives in
-// zeroed memory, without a constructor. One thread writes; who reads comes after it.
+// Invariant: the copy that `current` names is never written to; set() fills the other one and then names it.
+// Lives in zeroed memory, without a constructor. One thread writes; who reads comes after it.
 #pragma once
 
 #include <atomic>

@@ -232,9 +232,9 @@ struct RecordingWriter::State {
     return {};
   }
 
-  /// Appends whole records, and with them makes hold what the mark says now. On an error nothing of them is in the
-  /// file, and the mark is `before` (unless `owed`: then they are kept); a record accepted in part counts as accepted,
-  /// the rest is kept.
+  /// Appends whole records, and with them makes hold what the mark says now. On an error nothing of them is
+  /// in the file, and the mark is `before` (unless `owed`: then they are kept); a record accepted in part
+  /// counts as accepted, the rest is kept.
   Status put_records(std::string_view records, const WriterMark& before, MonoUs now, bool owed) {
     if (records.size() > memory->records.size()) {
       mark = before;
@@ -307,7 +307,8 @@ struct RecordingWriter::State {
     mark.last = at;
     mark.sealed_at = now;
     save_sealer();
-    if (auto done = put_records(encode_note(at - before.last, kOpelogSeal, *value), before, now, false); !done) {
+    if (auto done = put_records(encode_note(at - before.last, kOpelogSeal, *value), before, now, false);
+        !done) {
       sealer->refused();
       retry_at = now + kRetryUs;
       return done;
@@ -448,7 +449,8 @@ Status RecordingWriter::State::look_again(const ResumeOptions& options, MonoUs n
     inodes[file] = facts->inode;
     written[file] = facts->size;
   }
-  if (written[kTime] < mark.time_bytes || written[kTime] > mark.time_bytes + mark.records) return changed(kTime);
+  if (written[kTime] < mark.time_bytes || written[kTime] > mark.time_bytes + mark.records)
+    return changed(kTime);
   if (written[kLog] < mark.timed) return changed(kLog);
   if (written[kIn] < mark.input_timed) return changed(kIn);
   records_from = written[kTime] - mark.time_bytes;
@@ -480,7 +482,8 @@ Status RecordingWriter::State::read_back(File file, std::uint64_t from) {
     auto got = read_at(readable->get(), buffer.data(),
                        std::min<std::uint64_t>(buffer.size(), written[file] - from), from);
     if (!got) return std::move(got).error();
-    if (*got == 0) return Error{Code::kInvalid, name + std::string(kSuffixes[file]) + ": shorter than it is", 0};
+    if (*got == 0)
+      return Error{Code::kInvalid, name + std::string(kSuffixes[file]) + ": shorter than it is", 0};
     sealer->written(file, {buffer.data(), *got});
     from += *got;
   }

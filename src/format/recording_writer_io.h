@@ -54,8 +54,8 @@ struct WriterOptions {
   bool input = false;  ///< also open `.in`
   /// Called with the base name chosen, when the files are there and hold nothing. On an error none are left.
   std::function<Result<Sealing>(const std::string& name)> opened;
-  /// Where it remembers what another process needs to go on, the sealer's secret too; zeroed, outlives the writer.
-  /// nullptr: in memory of its own, and no secret.
+  /// Where it remembers what another process needs to go on, the sealer's secret too; zeroed, outlives the
+  /// writer. nullptr: in memory of its own, and no secret.
   WriterMemory* memory = nullptr;
   /// Stands in for write(2) in tests; nullptr is write(2) itself.
   std::ptrdiff_t (*write)(int fd, const void* data, std::size_t size) = nullptr;
@@ -80,8 +80,9 @@ class RecordingWriter {
   /// On any failure nothing is left behind (flags cleared, files removed).
   static Result<std::unique_ptr<RecordingWriter>> create(const WriterOptions& options,
                                                          const SessionInfo& info, MonoUs now);
-  /// Goes on where another process was killed, at whatever instruction: completes the record that was under way. What
-  /// no seal covers is read back to be sealed. Code::kInvalid: the files are not as that process left them.
+  /// Goes on where another process was killed, at whatever instruction: completes the record that was under
+  /// way. What no seal covers is read back to be sealed. Code::kInvalid: the files are not as that process
+  /// left them.
   static Result<std::unique_ptr<RecordingWriter>> resume(ResumeOptions options, MonoUs now);
   ~RecordingWriter();
   RecordingWriter(const RecordingWriter&) = delete;

@@ -1,10 +1,11 @@
-// WriterMemory: what a RecordingWriter must know to go on in another process, after this one was killed at any
-// instruction (docs/formats/kept-session.md).
+// WriterMemory: what a RecordingWriter must know to go on in another process, after this one was killed at
+// any instruction (docs/formats/kept-session.md).
 //
-// Plain memory, zeroed at first; a session's lies where it outlives the daemon. The files themselves say how much of
-// them is written; this says what was meant to be, and what their bytes are. Invariants: `mark` changes as a whole;
-// the bytes of `records` do not change while the mark says that they are under way, nor those of `batch` that it
-// counts. Another layout of this means another kSessionMemoryLayout (record/session_memory.h).
+// Plain memory, zeroed at first; a session's lies where it outlives the daemon. The files themselves say how
+// much of them is written; this says what was meant to be, and what their bytes are. Invariants: `mark`
+// changes as a whole; the bytes of `records` do not change while the mark says that they are under way, nor
+// those of `batch` that it counts. Another layout of this means another kSessionMemoryLayout
+// (record/session_memory.h).
 #pragma once
 
 #include <array>
@@ -21,8 +22,8 @@ struct SealerMark {
 };
 
 struct WriterMark {
-  std::uint64_t time_bytes;   ///< size of `.time` without anything of `records`
-  std::uint64_t timed;        ///< bytes of `.log` that records speak of: in `.time`, under way, or in the batch
+  std::uint64_t time_bytes;  ///< size of `.time` without anything of `records`
+  std::uint64_t timed;  ///< bytes of `.log` that records speak of: in `.time`, under way, or in the batch
   std::uint64_t input_timed;  ///< the same of `.in`
   std::int64_t last;          ///< of the last record begun
   std::int64_t batch_at;

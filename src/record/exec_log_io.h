@@ -23,7 +23,8 @@ class ExecLog {
   /// Before any output.
   explicit ExecLog(format::RecordingWriter& writer) : ExecLog(writer, writer.log_bytes()) {}
   /// `first_line`: its length; there may be output behind it.
-  ExecLog(format::RecordingWriter& writer, std::uint64_t first_line) : writer_(writer), first_line_(first_line) {}
+  ExecLog(format::RecordingWriter& writer, std::uint64_t first_line)
+      : writer_(writer), first_line_(first_line) {}
 
   /// Output was recorded.
   void output(MonoUs now) noexcept { trail_.add(now, writer_.log_bytes() - first_line_); }

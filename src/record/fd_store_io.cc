@@ -19,9 +19,10 @@ std::unique_ptr<FdStore> FdStore::open(Loop& loop) {
   return std::unique_ptr<FdStore>(new FdStore(loop));
 }
 
-FdStore::FdStore(Loop& loop) : retry_(loop, [this] {
-  if (!send_waiting()) retry_.start(kStoreRetryMs);
-}) {}
+FdStore::FdStore(Loop& loop)
+    : retry_(loop, [this] {
+        if (!send_waiting()) retry_.start(kStoreRetryMs);
+      }) {}
 
 // Not polled (FDPOLL=0): a terminal that is hung up must not vanish from the store before we say so.
 void FdStore::put(const std::string& name, const std::vector<int>& fds) {

@@ -1,9 +1,9 @@
 // FdStore: the service manager's store of descriptors, which outlives the daemon.
 //
-// What is put there comes back by take_passed_fds() to the next daemon under the same unit, and is closed by the
-// manager when the unit is stopped, or when it is removed here: later, and without a word. So nothing is left to the
-// manager that somebody could make a close of wait (docs/why/130-restart.md). Never waits: what the manager does not
-// take now is sent again.
+// What is put there comes back by take_passed_fds() to the next daemon under the same unit, and is closed by
+// the manager when the unit is stopped, or when it is removed here: later, and without a word. So nothing is
+// left to the manager that somebody could make a close of wait (docs/why/130-restart.md). Never waits: what
+// the manager does not take now is sent again.
 #pragma once
 
 #include <deque>

@@ -23,8 +23,8 @@ struct InnerTerminal {
   static Result<InnerTerminal> open(const termios* settings, const TerminalSize& size);
   /// The node to `uid`, group `tty_group`, mode 0620.
   Status give_to(uid_t uid, gid_t tty_group);
-  /// Hangs it up whoever else has its master open, and leaves it to root alone: for a master that is closed elsewhere,
-  /// where nobody must be able to make that wait. Waits for whoever is within a write to it.
+  /// Hangs it up whoever else has its master open, and leaves it to root alone: for a master that is closed
+  /// elsewhere, where nobody must be able to make that wait. Waits for whoever is within a write to it.
   void revoke() const noexcept;
 };
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdlib>
 #include <utility>
 
 #include "core/clock_io.h"
@@ -89,6 +90,11 @@ Status read_info(int time_fd, format::SessionInfo& info, std::string& name) {
 
 }  // namespace
 
+bool are_sessions_passed() {
+  const char* names = std::getenv("LISTEN_FDNAMES");
+  return names != nullptr && std::string_view(names).find(kept_name("")) != std::string_view::npos;
+}
+
 KeptSessions take_kept(std::vector<PassedFd>& passed) {
   static const std::array<std::string, 2> kPrefixes = {kept_name(""), kept_outer_name("")};
   KeptSessions kept;
@@ -116,7 +122,8 @@ KeptSessions take_kept(std::vector<PassedFd>& passed) {
   return kept;
 }
 
-Result<SessionParts> resume_session(const std::string& id, std::vector<Fd>& fds, const RecordingPlace& place) {
+Result<SessionParts> resume_session(const std::string& id, std::vector<Fd>& fds,
+                                    const RecordingPlace& place) {
   auto memory = memory_of(id, fds);
   if (!memory) return std::move(memory).error();
   SessionParts parts;
@@ -125,7 +132,8 @@ Result<SessionParts> resume_session(const std::string& id, std::vector<Fd>& fds,
   parts.resumed = true;
   SessionMemory& kept = *parts.kept();
   if (++kept.attempts > kMostAttempts)
-    return none_of_ours(id, "the daemon died " + std::to_string(kMostAttempts) + " times when it took it over");
+    return none_of_ours(id,
+                        "the daemon died " + std::to_string(kMostAttempts) + " times when it took it over");
   parts.memory.lock(offsetof(SessionMemory, writer) + sizeof(format::WriterMemory::mark));
   const SessionMark mark = kept.mark.get();
   if (!is_whole(mark, fds)) return none_of_ours(id, "a descriptor of it is not there");

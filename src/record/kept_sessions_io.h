@@ -1,8 +1,8 @@
-// KeptSessions: what the service manager's store gives a daemon back of the one before: sessions, the buffer that
-// their relays shared, and what tells of their processes.
+// KeptSessions: what the service manager's store gives a daemon back of the one before: sessions, the buffer
+// that their relays shared, and what tells of their processes.
 //
-// Nothing in it is believed before it is looked at: a descriptor is what the session's memory says only if device and
-// inode are the same.
+// Nothing in it is believed before it is looked at: a descriptor is what the session's memory says only if
+// device and inode are the same.
 #pragma once
 
 #include <map>
@@ -31,14 +31,18 @@ struct KeptSessions {
   std::vector<Fd> exec;                             ///< of ExecSource::keep()
 };
 
+/// Whether sessions of another daemon are handed to this process; before take_passed_fds().
+bool are_sessions_passed();
+
 /// Takes what is a session's, or the buffer, out of `passed`.
 KeptSessions take_kept(std::vector<PassedFd>& passed);
 
-/// What another daemon's session goes on with, out of `fds`. On an error those that must be ended are in `fds` still.
+/// What another daemon's session goes on with, out of `fds`. On an error those that must be ended are in
+/// `fds` still.
 Result<SessionParts> resume_session(const std::string& id, std::vector<Fd>& fds, const RecordingPlace& place);
 
-/// Hangs terminals up and shuts sockets down, whoever else holds them: the session behind them ends. May wait for its
-/// user: on a thread.
+/// Hangs terminals up and shuts sockets down, whoever else holds them: the session behind them ends. May wait
+/// for its user: on a thread.
 void end_kept(std::vector<Fd>& fds);
 
 }  // namespace opelog::record

@@ -15,7 +15,8 @@ namespace {
 
 // Of an ambiguous prefix: what a person reads.
 constexpr std::size_t kCandidatesNamed = 5;
-constexpr std::uint64_t kSettledMs = 20;  // a daemon that lives so long does not die of a session it took over
+constexpr std::uint64_t kSettledMs =
+    20;  // a daemon that lives so long does not die of a session it took over
 constexpr std::uint64_t kSealTickMs = 500;  // a seal is due a second after what it covers
 
 }  // namespace

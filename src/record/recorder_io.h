@@ -80,8 +80,8 @@ class Recorder {
 
   // ---- over the daemon's end (session_keep_io.cc)
 
-  /// Where sessions are kept for the next daemon; nullptr: nowhere. Before the first session. `buffer` is the one of
-  /// the former daemon, or empty.
+  /// Where sessions are kept for the next daemon; nullptr: nowhere. Before the first session. `buffer` is the
+  /// one of the former daemon, or empty.
   Status set_store(FdStore* store, SharedMemory buffer);
   /// Goes on with the former daemon's sessions; those that cannot are ended and stated. After configure().
   void take_over(std::map<std::string, std::vector<Fd>> sessions);
@@ -139,7 +139,7 @@ class Recorder {
   std::uint64_t total_ = 0, bytes_ended_ = 0;
   Timer sweep_;
   Timer settle_;  ///< after take_over()
-  Timer seals_;  ///< of recordings without a session, which have no timer of their own
+  Timer seals_;   ///< of recordings without a session, which have no timer of their own
   RecordingSync sync_;
 };
 

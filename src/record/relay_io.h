@@ -58,7 +58,8 @@ class Relay {
 
   /// Endpoints become non-blocking; give own descriptions where others share them.
   Result<int> add_endpoint(Fd fd, EndpointKind kind);
-  /// `memory`: where it keeps what it holds back, zeroed or another process's; outlives this. nullptr: its own.
+  /// `memory`: where it keeps what it holds back, zeroed or another process's; outlives this. nullptr: its
+  /// own.
   int add_flow(int from, int to, FlowRole role, FlowMemory* memory = nullptr);
   /// Starts watching.
   void start();
@@ -107,7 +108,7 @@ class Relay {
 
   void ready(int endpoint, int events, int error);
   enum class Pumped { kMoved, kNothing, kEnded };
-  Pumped pump(int flow);                         ///< one read and what follows
+  Pumped pump(int flow);  ///< one read and what follows
   void begin(int flow);
   void hand_in(int flow, std::string_view bytes);  ///< as if it had been read
   void offer(int flow, std::size_t size);          ///< accept, then write

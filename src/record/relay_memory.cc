@@ -25,8 +25,8 @@ const std::array<char, kChunk>& pattern() {
 }  // namespace
 
 void HeldBytes::assign(std::string_view bytes) noexcept {
-  // Not where the old ones are until the new ones are named: they come behind or before them, or (a chunk that fills
-  // all) it is the caller's stage that says where they are.
+  // Not where the old ones are until the new ones are named: they come behind or before them, or (a chunk
+  // that fills all) it is the caller's stage that says where they are.
   if (!bytes.empty()) std::memmove(bytes_.data(), bytes.data(), bytes.size());
   where_.store(bytes.size(), std::memory_order_release);
 }

@@ -1,9 +1,11 @@
-// RelayMemory: the bytes that a relay holds, in memory that outlives its process (docs/formats/kept-session.md).
+// RelayMemory: the bytes that a relay holds, in memory that outlives its process
+// (docs/formats/kept-session.md).
 //
-// Plain memory. A chunk on its way is in the RelayBuffer, which all sessions of a loop share, with the stage it has
-// reached; what could go no further is in its flow's memory. Invariant: at every instruction each byte that was read
-// is in one of them or has gone on, but for what `stage` says cannot be known. Pure: resume_flow() is what another
-// process makes of what it finds. Another layout of this means another kSessionMemoryLayout.
+// Plain memory. A chunk on its way is in the RelayBuffer, which all sessions of a loop share, with the stage
+// it has reached; what could go no further is in its flow's memory. Invariant: at every instruction each byte
+// that was read is in one of them or has gone on, but for what `stage` says cannot be known. Pure:
+// resume_flow() is what another process makes of what it finds. Another layout of this means another
+// kSessionMemoryLayout.
 #pragma once
 
 #include <array>
@@ -43,7 +45,8 @@ struct FlowMemory {
   HeldBytes backlog;     ///< accepted, not written yet
 };
 
-/// The chunk on its way. Where nothing was read, `bytes` hold a pattern: so a read that nobody saw end can be seen.
+/// The chunk on its way. Where nothing was read, `bytes` hold a pattern: so a read that nobody saw end can be
+/// seen.
 struct RelayBuffer {
   enum Stage : std::uint32_t {
     kIdle,
@@ -80,11 +83,13 @@ struct RelayBuffer {
   std::atomic<std::uint32_t> stage_;
 };
 
-/// What the owner has recorded of a flow tells how much of a chunk it took: its bytes, or (all or none) that it did.
+/// What the owner has recorded of a flow tells how much of a chunk it took: its bytes, or (all or none) that
+/// it did.
 enum class Taken { kCounted, kAllOrNone };
 
 struct ResumedFlow {
-  std::uint64_t maybe_lost = 0;     ///< bytes that were read and may be more than are known: neither recorded nor shown
+  std::uint64_t maybe_lost =
+      0;  ///< bytes that were read and may be more than are known: neither recorded nor shown
   std::uint64_t maybe_unshown = 0;  ///< recorded, and nobody knows whether they went on: they do not again
 };
 

@@ -256,8 +256,8 @@ void Session::drained() {
 std::uint64_t Session::recorded(int flow) {
   return writer_->bytes(flow == flow_in_ ? 2 : 0);
 }
-// To close the master hangs its session up, and may wait; where the store has it too, that must be done by hand, and
-// only then may the store let it go.
+// To close the master hangs its session up, and may wait; where the store has it too, that must be done by
+// hand, and only then may the store let it go.
 void Session::put_away(Fd master) {
   if (!stored_ || !master || !inner_.slave) return work_.close(info_.uid, std::move(master));
   revoking_ = true;

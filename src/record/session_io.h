@@ -92,8 +92,8 @@ class Session final : private RelayOwner {
   /// Puts it into the store; once, after start().
   void keep();
   [[nodiscard]] bool kept() const noexcept { return stored_ && !revoking_; }
-  /// For a session that was kept, in place of start(): first recover() of all of them, which looks for its chunk in
-  /// the buffer, then go_on() of each.
+  /// For a session that was kept, in place of start(): first recover() of all of them, which looks for its
+  /// chunk in the buffer, then go_on() of each.
   Status recover();
   void go_on();
   /// The next daemon has it: nothing of it ends when this object does.
@@ -216,7 +216,7 @@ class Session final : private RelayOwner {
   bool left_ = false;
   bool stored_ = false;    ///< descriptors are in the store
   bool revoking_ = false;  ///< put_away() takes the inner ones out of it
-  ResumedFlow torn_;     ///< what recover() could not know
+  ResumedFlow torn_;       ///< what recover() could not know
 };
 
 }  // namespace opelog::record

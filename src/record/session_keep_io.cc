@@ -1,5 +1,5 @@
-// How a session outlives its daemon: what is kept where, and how another daemon goes on with it. The rest of Session is
-// in session_io.cc. docs/formats/kept-session.md has the whole of it.
+// How a session outlives its daemon: what is kept where, and how another daemon goes on with it. The rest of
+// Session is in session_io.cc. docs/formats/kept-session.md has the whole of it.
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -134,7 +134,8 @@ Status Session::recover() {
   auto poll = Poll::open(loop_, shim_.get(), [this](int, int) { shim_ready(); });
   if (!poll) return std::move(poll).error();
   shim_poll_ = std::move(*poll);
-  const bool ended = machine_.closed() && !inner_.master;  // the rest of it is to be done, but nothing to relay
+  const bool ended =
+      machine_.closed() && !inner_.master;  // the rest of it is to be done, but nothing to relay
   if (ended) return {};
   if (info_.terminal) {
     auto outer = outer_ ? duplicate(outer_->fd()) : Result<Fd>(std::move(outer_socket_));
@@ -164,7 +165,8 @@ void Session::go_on() {
     (void)writer_->note("OPELOG_RESUMED", std::move(resumed).take(), now);
     if (torn_.maybe_lost > 0)
       (void)writer_->gap(
-          {"output", "the recorder was killed while it read; what it had read and is not here was not shown", 0},
+          {"output", "the recorder was killed while it read; what it had read and is not here was not shown",
+           0},
           now);
   }
   mark.paused_at = 0;

@@ -1,10 +1,10 @@
-// SessionMemory: all that a session is, besides its descriptors and its recording's header, in memory that outlives
-// the daemon (docs/formats/kept-session.md says how another one goes on with it).
+// SessionMemory: all that a session is, besides its descriptors and its recording's header, in memory that
+// outlives the daemon (docs/formats/kept-session.md says how another one goes on with it).
 //
-// Plain memory, zeroed at first. Invariant: whatever is told to the outside (a record, a packet to the shim, a hung up
-// terminal) is told again by who finds the mark as it was before: so each is either harmless when repeated, or stands
-// in the mark first. kSessionMemoryLayout changes with any member of it, of WriterMemory or RelayMemory: a daemon of
-// another layout ends these sessions.
+// Plain memory, zeroed at first. Invariant: whatever is told to the outside (a record, a packet to the shim,
+// a hung up terminal) is told again by who finds the mark as it was before: so each is either harmless when
+// repeated, or stands in the mark first. kSessionMemoryLayout changes with any member of it, of WriterMemory
+// or RelayMemory: a daemon of another layout ends these sessions.
 #pragma once
 
 #include <array>

@@ -36,8 +36,8 @@ std::uint64_t session_number(const std::string& id) {
 
 Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& policy,
                                                                 const RecordingPlace& place,
-                                                                const format::SessionInfo& info,
-                                                                MonoUs begun, format::WriterMemory* memory) {
+                                                                const format::SessionInfo& info, MonoUs begun,
+                                                                format::WriterMemory* memory) {
   auto name =
       format::make_name(policy.name, info.user, format_local(info.started, "%Y%m%d%H%M%S"),
                         // what the user says of himself makes no file name
@@ -83,8 +83,9 @@ Status connect_terminal(StartedSession& session) {
   return {};
 }
 
-// Memory in which the session outlives this daemon; none where it cannot. Of terminals only sshd's own: of another,
-// which is its user's again at the end, the last close could be made to wait, and would be the service manager's.
+// Memory in which the session outlives this daemon; none where it cannot. Of terminals only sshd's own: of
+// another, which is its user's again at the end, the last close could be made to wait, and would be the
+// service manager's.
 void keep_in_memory(const RecordingPlace& place, const format::SessionInfo& info, const OuterTerminal* outer,
                     SessionParts& parts) {
   if (place.store == nullptr || (outer != nullptr && !outer->keeps_node())) return;

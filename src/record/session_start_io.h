@@ -41,8 +41,7 @@ std::uint64_t session_number(const std::string& id);
 /// Makes the recording's files for a complete `info`; `begun` is the zero of its delays.
 Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& policy,
                                                                 const RecordingPlace& place,
-                                                                const format::SessionInfo& info,
-                                                                MonoUs begun,
+                                                                const format::SessionInfo& info, MonoUs begun,
                                                                 format::WriterMemory* memory = nullptr);
 
 struct StartedSession {

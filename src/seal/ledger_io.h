@@ -89,8 +89,8 @@ class Ledger {
   /// Before the loop ends: no timers any more.
   void quiesce();
   /// After the loop has ended, and all sessions with it: the stop, and the last checkpoint.
-  /// `on_disk`: every recording is, so what has ended may be entered; else the next start finds out. `sign` false: the
-  /// next daemon makes the checkpoint, and sessions wait for it.
+  /// `on_disk`: every recording is, so what has ended may be entered; else the next start finds out. `sign`
+  /// false: the next daemon makes the checkpoint, and sessions wait for it.
   void finish(bool on_disk, bool sign = true);
 
  private:

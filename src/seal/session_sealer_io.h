@@ -1,8 +1,8 @@
 // SessionSealer: the chain of seals of one live recording (docs/formats/seals.md).
 //
 // Invariants: a secret signs one seal and is erased as soon as that seal's record is in the file; what it
-// signs are the bytes as the kernel took them. Only after the process was killed is anything read back to be sealed:
-// what no seal covered yet.
+// signs are the bytes as the kernel took them. Only after the process was killed is anything read back to be
+// sealed: what no seal covered yet.
 #pragma once
 
 #include <array>
@@ -29,8 +29,8 @@ class SessionSealer final : public format::RecordingSealer {
   /// `binding` is the leaf hash of the opening entry of session `no`, which names `first`'s public key.
   SessionSealer(std::uint64_t no, const Digest& binding, SigningKey first, Tell tell);
 
-  /// One that goes on where another's save() was; `covered`: the sizes its last seal covers. What is written behind
-  /// them must be told again.
+  /// One that goes on where another's save() was; `covered`: the sizes its last seal covers. What is written
+  /// behind them must be told again.
   static Result<std::unique_ptr<SessionSealer>> resume(const format::SealerMark& mark, Tell tell,
                                                        std::array<std::uint64_t, 3>& covered);
   [[nodiscard]] std::uint64_t no() const noexcept { return no_; }

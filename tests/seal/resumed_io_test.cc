@@ -1,5 +1,6 @@
-// A recorder that is killed at a write of its own choice, and another one that goes on with the same files, memory and
-// chain of seals: at whatever write it was, verify finds nothing, and the timing speaks of every byte.
+// A recorder that is killed at a write of its own choice, and another one that goes on with the same files,
+// memory and chain of seals: at whatever write it was, verify finds nothing, and the timing speaks of every
+// byte.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -34,8 +35,8 @@ struct Survives {
   format::WriterMemory memory;
   std::size_t step = 0;  ///< begun
   std::uint64_t shown = 0;
-  long writes = -1;   ///< -1: not counted yet
-  long fatal = -1;    ///< number of the write that is the last
+  long writes = -1;  ///< -1: not counted yet
+  long fatal = -1;   ///< number of the write that is the last
   KilledAt how = KilledAt::kBefore;
 };
 Survives* survives = nullptr;
@@ -51,8 +52,9 @@ std::ptrdiff_t mortal_write(int fd, const void* data, std::size_t size) {
 class RecorderOfOne {
  public:
   explicit RecorderOfOne(const TempDir& dir)
-      : dir_(dir), ledger_(
-                       loop_, [](const Fact&) {}, dir.file("key")) {
+      : dir_(dir),
+        ledger_(
+            loop_, [](const Fact&) {}, dir.file("key")) {
     Policy policy;
     policy.seal_ledger = dir.file("ledger");
     policy.append_only = AppendOnly::kOff;
@@ -119,7 +121,8 @@ class RecorderOfOne {
       const std::string text(100 + step, static_cast<char>('a' + step));
       if (auto put = writer_->output(text, now + i * 20000)) survives->shown += *put;
     }
-    if (const auto due = writer_->flush_deadline(); due && *due <= now + 300000) (void)writer_->flush(now + 300000).ok();
+    if (const auto due = writer_->flush_deadline(); due && *due <= now + 300000)
+      (void)writer_->flush(now + 300000).ok();
   }
 
   const TempDir& dir_;
@@ -131,7 +134,8 @@ class RecorderOfOne {
 class Resumable : public ::testing::Test {
  protected:
   void SetUp() override {
-    void* memory = ::mmap(nullptr, sizeof(Survives), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* memory =
+        ::mmap(nullptr, sizeof(Survives), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     survives = new (memory) Survives;
   }
   void TearDown() override { ::munmap(survives, sizeof(Survives)); }
@@ -215,7 +219,8 @@ TEST_F(Resumable, FilesThatSomebodyChangedMeanwhileAreRefused) {
       std::filesystem::resize_file(file, longer ? size + 1000 : size - 40);
       RecorderOfOne next(dir);
       const std::string refused = next.resume();
-      // More of what was shown or typed may have been on its way: no more can be said of those than that they are there.
+      // More of what was shown or typed may have been on its way: no more can be said of those than that they
+      // are there.
       if (longer && std::string_view(suffix) != ".time")
         EXPECT_EQ(refused, "") << suffix;
       else
