@@ -19,6 +19,7 @@
 #include "record/exec_capture_io.h"
 #include "record/proc_connector_io.h"
 #include "record/seqpacket_listener_io.h"
+#include "seal/seal_record.h"
 
 namespace opelog::app {
 namespace {
@@ -90,7 +91,7 @@ void repair_directory(const std::string& path, WallUs began, const std::set<std:
       continue;
     }
     if (!format::needs_repair(directory->get(), name)) continue;
-    auto done = format::repair_tail(directory->get(), name, wall_now());
+    auto done = format::repair_tail(directory->get(), name, wall_now(), seal::seal_knowledge());
     if (!done) {
       if (done.error().code == Code::kExists) continue;  // live meanwhile
       repairs.facts.push_back({Level::kError, "repair-failed", done.error().message, {{"recording", name}}});

@@ -8,9 +8,11 @@
 
 #include "core/append_only_io.h"
 #include "core/host_id_io.h"
+#include "core/sha256.h"
 #include "format/json_text.h"
 #include "format/recording_files_io.h"
 #include "format/recording_name.h"
+#include "format/recording_sealer.h"
 #include "format/recording_writer_io.h"
 #include "format/session_header.h"
 #include "format/timing_record.h"
@@ -60,16 +62,19 @@ std::uint64_t lost_from(const std::string& text, std::uint64_t from, bool timing
   return text.back() == '\0' ? without_zeros(size) : size;
 }
 
-/// Cuts that off; with `only_zeros` not if there is anything but zeros behind it. Returns how many bytes.
-Result<std::uint64_t> cut_lost_end(int fd, bool timing, bool only_zeros) {
-  auto facts = look_at(fd);
-  if (!facts) return std::move(facts).error();
-  const std::uint64_t from = facts->size > kLostWindow ? facts->size - kLostWindow : 0;
+/// Where a file is to be cut off: its size if not at all. Nothing below `proven` was lost. With `only_zeros`
+/// not if there is anything but zeros behind that place.
+Result<std::uint64_t> lost_end(int fd, std::uint64_t size, std::uint64_t proven, bool timing,
+                               bool only_zeros) {
+  const std::uint64_t from = std::max(size > kLostWindow ? size - kLostWindow : 0, proven);
   auto text = read_part(fd, from, kLostWindow);
   if (!text) return std::move(text).error();
   const std::uint64_t end = lost_from(*text, from, timing);
-  if (end >= facts->size) return std::uint64_t{0};
-  if (only_zeros && text->find_first_not_of('\0', end - from) != std::string::npos) return std::uint64_t{0};
+  if (only_zeros && end < size && text->find_first_not_of('\0', end - from) != std::string::npos) return size;
+  return end;
+}
+
+Status cut_off(int fd, std::uint64_t end) {
   auto flagged = has_append_only(fd);
   if (flagged && *flagged) {
     if (auto cleared = set_append_only(fd, false); !cleared) return std::move(cleared).error();
@@ -77,7 +82,7 @@ Result<std::uint64_t> cut_lost_end(int fd, bool timing, bool only_zeros) {
   const int err = ::ftruncate(fd, static_cast<off_t>(end)) == 0 ? 0 : errno;
   if (flagged && *flagged) (void)set_append_only(fd, true).ok();
   if (err != 0) return error_from_errno(err, "cut off what a power cut left");
-  return facts->size - end;
+  return {};
 }
 
 /// The boot that the recording's header names; "" if it cannot be read.
@@ -127,31 +132,20 @@ bool nobody_else_has(int fd) {
   return ::fcntl(fd, F_SETLEASE, F_UNLCK) == 0;
 }
 
-Result<Scan> scan_timing(int fd, const std::string& name) {
-  Scan scan;
+/// Visits all whole records; the unfinished line behind them.
+template <typename Visit>
+Result<std::string> read_timing(int fd, const std::string& name, Visit visit) {
   TimingScanner scanner;
   TimingRecord record;
   std::vector<char> buffer(kReadBytes);
-  bool err = false;
   for (std::uint64_t at = 0;;) {
     auto got = read_at(fd, buffer.data(), buffer.size(), at);
     if (!got) return std::move(got).error();
-    if (*got == 0) break;
+    if (*got == 0) return std::string(scanner.tail());
     at += *got;
     scanner.feed({buffer.data(), *got});
     TimingScanner::Outcome outcome;
-    while ((outcome = scanner.next(record)) == TimingScanner::Outcome::kRecord) {
-      scan.at_us = std::min(scan.at_us + delay_of(record), kMaxTimeUs);
-      if (const auto* o = std::get_if<OutputRecord>(&record)) {
-        scan.out += std::min(o->size, kMaxDataBytes - scan.out);
-        if (err) scan.err += std::min(o->size, kMaxDataBytes - scan.err);
-      } else if (const auto* i = std::get_if<InputRecord>(&record)) {
-        scan.in += std::min(i->size, kMaxDataBytes - scan.in);
-      } else if (const auto* h = std::get_if<HeaderRecord>(&record);
-                 h != nullptr && h->name == kOpelogStream) {
-        err = h->value == "2";
-      }
-    }
+    while ((outcome = scanner.next(record)) == TimingScanner::Outcome::kRecord) visit(record);
     if (outcome == TimingScanner::Outcome::kCorrupt || scanner.classic()) {
       return Error{Code::kInvalid,
                    name + ".time: damaged at byte " + std::to_string(scanner.offset()) +
@@ -159,7 +153,24 @@ Result<Scan> scan_timing(int fd, const std::string& name) {
                    0};
     }
   }
-  scan.tail = scanner.tail();
+}
+
+Result<Scan> scan_timing(int fd, const std::string& name) {
+  Scan scan;
+  bool err = false;
+  auto tail = read_timing(fd, name, [&](const TimingRecord& record) {
+    scan.at_us = std::min(scan.at_us + delay_of(record), kMaxTimeUs);
+    if (const auto* o = std::get_if<OutputRecord>(&record)) {
+      scan.out += std::min(o->size, kMaxDataBytes - scan.out);
+      if (err) scan.err += std::min(o->size, kMaxDataBytes - scan.err);
+    } else if (const auto* i = std::get_if<InputRecord>(&record)) {
+      scan.in += std::min(i->size, kMaxDataBytes - scan.in);
+    } else if (const auto* h = std::get_if<HeaderRecord>(&record); h != nullptr && h->name == kOpelogStream) {
+      err = h->value == "2";
+    }
+  });
+  if (!tail) return std::move(tail).error();
+  scan.tail = std::move(*tail);
   return scan;
 }
 
@@ -192,24 +203,101 @@ Result<std::uint64_t> complete_first_line(int directory, const std::string& path
   return facts->size - begin;
 }
 
+/// `.log` or `.in`, where something may have been lost of its end.
+struct LostEnd {
+  std::string_view suffix;
+  std::size_t file = 0;  ///< as seals number them
+  Fd fd;
+  std::uint64_t size = 0;
+  std::uint64_t end = 0;     ///< where it would be cut off, but for the seals
+  std::uint64_t sealed = 0;  ///< up to where the seals read so far cover it
+  std::uint64_t proven = 0;  ///< up to where they fit what is there
+  bool differs = false;
+};
+
+/// A further seal. One that does not fit ends what is proven: bytes before it were lost, so all behind them
+/// is.
+Status take_claim(const SealKnowledge& seals, const SealClaim& claim, LostEnd& lost) {
+  const std::uint64_t from = lost.sealed, size = claim.sizes[lost.file];
+  if (lost.differs || size <= from) return {};
+  lost.sealed = size;
+  if (size <= lost.end) {
+    lost.proven = size;
+    return {};
+  }
+  lost.differs = true;
+  if (size > lost.size) return {};
+  Sha256 hash(seals.domains[lost.file]);
+  std::vector<char> buffer(kReadBytes);
+  for (std::uint64_t at = from; at < size;) {
+    auto got = read_at(lost.fd.get(), buffer.data(), std::min<std::uint64_t>(buffer.size(), size - at), at);
+    if (!got) return std::move(got).error();
+    if (*got == 0) return {};
+    hash.update({buffer.data(), *got});
+    at += *got;
+  }
+  if (hash.digest() != claim.digests[lost.file]) return {};
+  lost.differs = false;
+  lost.proven = size;
+  return {};
+}
+
+/// Up to where seals prove each file.
+Status find_proven(int time, const std::string& name, const SealKnowledge& seals,
+                   std::vector<LostEnd>& ends) {
+  if (seals.read == nullptr) return {};
+  Status taken;
+  auto read = read_timing(time, name, [&](const TimingRecord& record) {
+    const auto* h = std::get_if<HeaderRecord>(&record);
+    if (h == nullptr || h->name != kOpelogSeal) return;
+    const auto claim = seals.read(h->value);
+    for (LostEnd& lost : ends)
+      if (claim && taken) taken = take_claim(seals, *claim, lost);
+  });
+  if (!read) return std::move(read).error();
+  return taken;
+}
+
 /// What only looks like bytes, in each file. Of output a zero byte may be one that a program wrote: not
-/// touched in the boot that it was recorded in.
-Status cut_lost(int directory, const std::string& name, int time, std::string& did) {
+/// touched in the boot that it was recorded in, nor where a seal proves it.
+Status cut_lost(int directory, const std::string& name, int time, const SealKnowledge& seals,
+                std::string& did) {
+  const auto state = [&](std::uint64_t bytes, std::string_view suffix) {
+    did += "cut off " + std::to_string(bytes) + " bytes of " + std::string(suffix) +
+           " that a power cut had left of lost ones; ";
+  };
   const bool same_boot = boot_of(time) == boot_id();
-  auto cut = cut_lost_end(time, true, same_boot);
-  if (!cut) return std::move(cut).error();
-  if (*cut > 0)
-    did += "cut off " + std::to_string(*cut) + " bytes of .time that a power cut had left of lost ones; ";
-  if (*cut == 0 && same_boot) return {};
-  for (const std::string_view suffix : {kLogSuffix, kInputSuffix}) {
+  auto facts = look_at(time);
+  if (!facts) return std::move(facts).error();
+  auto time_end = lost_end(time, facts->size, 0, true, same_boot);
+  if (!time_end) return std::move(time_end).error();
+  if (*time_end < facts->size) {
+    if (auto cut = cut_off(time, *time_end); !cut) return cut;
+    state(facts->size - *time_end, kTimeSuffix);
+  } else if (same_boot) {
+    return {};
+  }
+
+  std::vector<LostEnd> ends;
+  for (const auto& [suffix, file] : {std::pair(kLogSuffix, 0), std::pair(kInputSuffix, 2)}) {
     auto fd = open_regular(directory, name + std::string(suffix), O_RDWR | O_APPEND);
     if (!fd && fd.error().code == Code::kNotFound) continue;
     if (!fd) return std::move(fd).error();
-    cut = cut_lost_end(fd->get(), false, same_boot);
-    if (!cut) return std::move(cut).error();
-    if (*cut > 0)
-      did += "cut off " + std::to_string(*cut) + " bytes of " + std::string(suffix) +
-             " that a power cut had left of lost ones; ";
+    auto found = look_at(fd->get());
+    if (!found) return std::move(found).error();
+    auto end = lost_end(fd->get(), found->size, 0, false, false);
+    if (!end) return std::move(end).error();
+    if (*end < found->size)
+      ends.push_back({suffix, static_cast<std::size_t>(file), std::move(*fd), found->size, *end});
+  }
+  if (ends.empty()) return {};
+  if (auto found = find_proven(time, name, seals, ends); !found) return found;
+  for (const LostEnd& lost : ends) {
+    auto end = lost_end(lost.fd.get(), lost.size, lost.proven, false, same_boot);
+    if (!end) return std::move(end).error();
+    if (*end >= lost.size) continue;
+    if (auto cut = cut_off(lost.fd.get(), *end); !cut) return cut;
+    state(lost.size - *end, lost.suffix);
   }
   return {};
 }
@@ -262,7 +350,8 @@ bool remove_unbegun(int directory, const std::string& name) {
   return !files.empty();
 }
 
-Result<std::string> repair_tail(int directory, const std::string& name, WallUs now) {
+Result<std::string> repair_tail(int directory, const std::string& name, WallUs now,
+                                const SealKnowledge& seals) {
   const std::string path = name + std::string(kTimeSuffix);
   {
     auto look = open_regular(directory, path, O_RDONLY);
@@ -280,7 +369,7 @@ Result<std::string> repair_tail(int directory, const std::string& name, WallUs n
     return Error{Code::kInvalid, path + ": not made by opelog, not touched", 0};
   }
   std::string did;
-  auto lost = cut_lost(directory, name, time->get(), did);
+  auto lost = cut_lost(directory, name, time->get(), seals, did);
   if (!lost) return std::move(lost).error();
   auto scan = scan_timing(time->get(), name);
   if (!scan) return std::move(scan).error();

@@ -1,15 +1,20 @@
 // RecordingSealer: who is told of every byte a recording's files take, and says what a seal of them is.
+// SealKnowledge: what such a seal says, for the repair.
 //
-// The interface between the writer and what seals (seal/session_sealer_io.h); format/ knows nothing of keys.
+// The interface between writer and repair and what seals (seal/session_sealer_io.h, seal/seal_record.h);
+// format/ knows nothing of keys.
 // When a seal is made is the writer's business (kSealUs and below), what it holds the sealer's.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/clock.h"
 #include "core/result.h"
+#include "core/sha256.h"
 #include "format/session_info.h"
 #include "format/writer_memory.h"
 
@@ -41,6 +46,18 @@ class RecordingSealer {
   virtual void abandoned() = 0;
   /// The final seal is written.
   virtual void closed(const EndInfo& end) = 0;
+};
+
+/// What a seal says of a recording's files, numbered as in RecordingSealer::written().
+struct SealClaim {
+  std::array<std::uint64_t, 3> sizes{};  ///< up to where it covers each; from where the one before did
+  std::array<Digest, 3> digests{};       ///< of what it covers, behind the domain
+};
+/// How seals are read; empty if nobody can.
+struct SealKnowledge {
+  std::array<std::string_view, 3> domains;
+  /// The value of an OPELOG_SEAL record; nullopt if it is none.
+  std::optional<SealClaim> (*read)(std::string_view value) = nullptr;
 };
 
 }  // namespace opelog::format

@@ -146,11 +146,12 @@ bool needs_repair(int directory, const std::string& name);
 /// made when the daemon was killed; only for one that no ledger has heard of. Whether it did.
 bool remove_unbegun(int directory, const std::string& name);
 
-/// Completes what a crash left of NAME in `directory` by appending (zeros a power cut left are cut off): a
-/// torn record, output without timing (as a gap and an `O` record), a missing end (EndReason::kCrash).
-/// Returns what it did in one sentence, "" if the recording was whole. Refuses (Code::kExists) a recording
-/// that is live, and (Code::kInvalid) one that is damaged elsewhere than at its tail, or that plain script
-/// made.
-Result<std::string> repair_tail(int directory, const std::string& name, WallUs now);
+/// Completes what a crash left of NAME in `directory` by appending (zeros a power cut left are cut off, never
+/// those that `seals` prove): a torn record, output without timing (as a gap and an `O` record), a missing
+/// end (EndReason::kCrash). Returns what it did in one sentence, "" if the recording was whole. Refuses
+/// (Code::kExists) a recording that is live, and (Code::kInvalid) one that is damaged elsewhere than at its
+/// tail, or that plain script made.
+Result<std::string> repair_tail(int directory, const std::string& name, WallUs now,
+                                const SealKnowledge& seals = {});
 
 }  // namespace opelog::format

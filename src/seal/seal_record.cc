@@ -79,4 +79,12 @@ std::optional<Seal> parse_seal(std::string_view text) {
   return seal;
 }
 
+format::SealKnowledge seal_knowledge() {
+  return {kFileDomains, [](std::string_view value) -> std::optional<format::SealClaim> {
+            const auto seal = parse_seal(value);
+            if (!seal) return std::nullopt;
+            return format::SealClaim{{seal->sizes.log, seal->sizes.time, seal->sizes.in}, seal->digests};
+          }};
+}
+
 }  // namespace opelog::seal

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/sha256.h"
+#include "format/recording_sealer.h"
 #include "seal/ledger_entry.h"
 #include "seal/signature.h"
 
@@ -39,5 +40,8 @@ std::string seal_message(const Seal& seal, const Digest& binding, const Digest& 
 std::string encode_seal(const Seal& seal);
 /// nullopt for anything that encode_seal() would not have written, but for further members.
 std::optional<Seal> parse_seal(std::string_view json);
+
+/// For format::repair_tail().
+format::SealKnowledge seal_knowledge();
 
 }  // namespace opelog::seal

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The power goes while sessions run: rows 14 and 18 of docs/threats.md, on a disk whose flushes are known (disk.py)."""
 
+import json
 import os
 import random
 import re
@@ -167,6 +168,37 @@ class CutAfterAStop(OneCut):
         self.disk.cut("/run/disk/cut", SEED, "now")
         term.hang_up()
         self.assertEqual(self.verdict_after("/run/disk/cut"), ("intact", "complete", set()))
+
+
+class CutBehindSealedZeros(OneCut):
+    """Output and input that end in zero bytes are no lost ones where a seal on the disk says so."""
+    policy = sandbox.POLICY.replace("action: record", "action: record\n    input: true")
+
+    def test_they_stay(self):
+        self.pin_key()
+        term = self.log_in()
+        term.send("stty -icanon; echo ready; head -c 1 >/dev/null; printf 'a\\0\\0\\0'; sleep 100\r")
+        term.expect("ready\r\n")
+        term.send("\0")
+        term.expect("a\0\0\0")
+        [recording] = self.host.recordings()
+
+        def sealed():
+            """Of the last seal, if it covers all, what lies in one block."""
+            last = json.loads(recording.notes().get("OPELOG_SEAL", ["{}"])[-1])
+            if (last.get("log"), last.get("in")) != (len(recording.log), os.path.getsize(recording.path(".in"))):
+                return None
+            signature = last["sig"].encode()
+            at = recording.time.rfind(signature)
+            end = (at // disk.BLOCK + 1) * disk.BLOCK - at
+            return max(signature[:end], signature[end:], key=len)
+        self.disk.wait_holds(sandbox.wait_until(sealed, "a seal of all"))
+        self.disk.cut("/run/disk/cut", SEED, "now")
+        self.host.daemon.kill()
+        term.hang_up()
+        integrity, completeness, words = self.verdict_after("/run/disk/cut")
+        self.assertEqual((integrity, completeness), ("intact", "incomplete"), words)
+        self.assertLessEqual(words, {"crash", "tail-unsealed"})
 
 
 class CutInAFlood(OneCut):

@@ -22,6 +22,7 @@
 #include "made_host_io.h"
 #include "seal/host_verdict_io.h"
 #include "seal/ledger_init_io.h"
+#include "seal/seal_record.h"
 
 namespace opelog::seal {
 namespace {
@@ -81,7 +82,7 @@ class Recorder {
     for (const std::string& name : *names) {
       if (!known(name) && format::remove_unbegun(directory_.get(), name)) continue;
       if (!format::needs_repair(directory_.get(), name)) continue;
-      auto done = format::repair_tail(directory_.get(), name, wall_now());
+      auto done = format::repair_tail(directory_.get(), name, wall_now(), seal_knowledge());
       if (!done) must_not_be({Level::kError, "repair-failed", done.error().message, {}});
     }
     auto found = app::HostLedger::read_interrupted(path_, interrupted);

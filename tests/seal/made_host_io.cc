@@ -13,6 +13,7 @@
 #include "core/fd_io.h"
 #include "format/recording_writer_io.h"
 #include "seal/checkpoint.h"
+#include "seal/seal_record.h"
 #include "seal/session_sealer_io.h"
 
 namespace opelog::seal::testing {
@@ -118,7 +119,7 @@ std::string MadeHost::record(const Script& script) {
   }
   const std::string base = std::string(path) + "/" + options.name;
   if (script.end == Script::End::kCrash) {
-    EXPECT_TRUE(format::repair_tail(directory->get(), options.name, now_).ok());
+    EXPECT_TRUE(format::repair_tail(directory->get(), options.name, now_, seal_knowledge()).ok());
   }
   Files files = {slurp_if_there(base + ".log"), slurp_if_there(base + ".time"), slurp_if_there(base + ".in")};
   std::filesystem::remove_all(path);

@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <tuple>
+#include <vector>
 
 #include "../format/support_io.h"
+#include "core/host_id_io.h"
 #include "format/recording_writer_io.h"
 #include "made_host_io.h"
 #include "seal/sealed_timing.h"
@@ -33,8 +36,10 @@ std::ptrdiff_t filling_write(int fd, const void* data, std::size_t size) {
 class Sealer : public ::testing::Test {
  protected:
   Sealer() { calls = 0, full_from = 1 << 30; }
-  std::unique_ptr<format::RecordingWriter> open() {
+  std::unique_ptr<format::RecordingWriter> open(bool input = false,
+                                                const std::string& boot = "another boot") {
     auto options = options_for(dir_);
+    options.input = input;
     options.write = filling_write;
     options.opened = [this](const std::string& name) -> Result<format::Sealing> {
       auto key = SigningKey::generate();
@@ -48,12 +53,21 @@ class Sealer : public ::testing::Test {
                                           [this](EntryBody b) { told_.push_back(std::move(b)); }),
           line_};
     };
-    auto writer = format::RecordingWriter::create(options, sample_info(), kBegin);
+    auto info = sample_info();
+    info.boot_id = boot;
+    auto writer = format::RecordingWriter::create(options, info, kBegin);
     return writer ? std::move(*writer) : nullptr;
   }
-  Files files() const {
-    return {slurp(dir_.file(std::string(format::testing::kName) + ".log")),
-            slurp(dir_.file(std::string(format::testing::kName) + ".time")), std::nullopt};
+  static std::string path(const TempDir& dir, const char* suffix) {
+    return dir.file(format::testing::kName + std::string(suffix));
+  }
+  Files files(bool input = false) const {
+    return {slurp(path(dir_, ".log")), slurp(path(dir_, ".time")),
+            input ? std::optional(slurp(path(dir_, ".in"))) : std::nullopt};
+  }
+  std::string repair() const {
+    auto done = format::repair_tail(dir_.fd(), format::testing::kName, 1, seal_knowledge());
+    return done ? *done : "failed: " + done.error().message;
   }
   std::size_t seals() const {
     SealedTiming timing;
@@ -159,6 +173,85 @@ TEST_F(Sealer, ItsRecordingPlaysInScriptreplay) {
   EXPECT_EQ(played.out, "line 0\r\nline 1\r\nline 2\r\nline 3\r\nline 4\r\n");
   EXPECT_EQ(format::repair_tail(dir_.fd(), format::testing::kName, 1).value(), "") << "it has an end";
 }
+
+// After a power cut zeros may be lost bytes; not where a seal proves that they were recorded.
+struct Zeros {
+  const char* name;
+  std::vector<std::string> sealed;  ///< each by a seal of its own
+  std::string unsealed;
+  std::size_t taken;  ///< of all these bytes, at their end: zeros since the power cut
+  std::size_t kept;   ///< of them, after the repair
+};
+
+const std::string kNuls(3, '\0'), kSectors(2 * 512, '\0'), kLong(5000, 'x');
+const Zeros kZeros[] = {
+    {"SealedZeros", {"one" + kNuls}, "", 0, 6},
+    {"AFileOfNothingElse", {std::string(200000, '\0')}, "", 0, 200000},
+    {"ASectorInTheLastBlock", {kLong + kSectors + "behind"}, "", 0, 6030},
+    {"ASealBehindIt", {kLong + kSectors, "behind"}, "more", 0, 6034},
+    {"UnsealedZerosBehind", {"one" + kNuls}, kNuls, 0, 6},
+    {"UnsealedTextBehind", {kLong + kSectors}, "text", 0, 6028},
+    {"UnsealedTextAndZerosBehind", {kLong + kSectors}, "text" + kNuls, 0, 6028},
+    {"TheLastSealIsOfLostBytes", {"one" + kNuls, "two"}, "x", 4, 6},
+    {"TheLastTwoAre", {"one" + kNuls, "two", "three"}, "", 8, 6},
+    {"PartOfIt", {"one" + kNuls, "two"}, "", 2, 7},
+    {"NoSealFits", {"one" + kNuls, "two"}, "", 9, 0},
+};
+
+class SealerRepair : public Sealer,
+                     public ::testing::WithParamInterface<std::tuple<Zeros, const char*, bool>> {
+ protected:
+  void put(format::RecordingWriter& writer, const std::string& bytes, MonoUs now) const {
+    ASSERT_TRUE((input_ ? writer.input(bytes, now) : writer.output(bytes, now)).ok());
+    ASSERT_TRUE(writer.flush(now + 200000).ok());
+  }
+  const Zeros& zeros_ = std::get<0>(GetParam());
+  const char* suffix_ = std::get<1>(GetParam());
+  bool same_boot_ = std::get<2>(GetParam());
+  bool input_ = std::string(suffix_) == ".in";
+};
+
+TEST_P(SealerRepair, SparesZerosThatASealProves) {
+  std::string all = zeros_.unsealed;
+  {
+    auto writer = open(true, same_boot_ ? boot_id() : "another boot");
+    ASSERT_TRUE(writer);
+    MonoUs now = kBegin;
+    for (auto piece = zeros_.sealed.rbegin(); piece != zeros_.sealed.rend(); ++piece) all.insert(0, *piece);
+    for (const std::string& piece : zeros_.sealed) {
+      put(*writer, piece, now += 2 * kUsPerS);
+      ASSERT_TRUE(writer->flush(now + kUsPerS + 1).ok());
+    }
+    if (!zeros_.unsealed.empty()) put(*writer, zeros_.unsealed, now + 3 * kUsPerS / 2);
+  }
+  ASSERT_EQ(seals(), zeros_.sealed.size());
+  std::string bytes = slurp(path(dir_, suffix_));
+  ASSERT_TRUE(bytes.ends_with(all));
+  const std::size_t head = bytes.size() - all.size();
+  spill(path(dir_, suffix_), bytes.replace(bytes.size() - zeros_.taken, zeros_.taken, zeros_.taken, '\0'));
+  // In the same boot zeros may be lost ones only if .time has some.
+  if (same_boot_) spill(path(dir_, ".time"), *files()[1] + std::string(100, '\0'));
+
+  const std::string did = repair();
+  const std::string left = slurp(path(dir_, suffix_));
+  EXPECT_EQ(left.size(), head + zeros_.kept) << did;
+  EXPECT_TRUE(bytes.starts_with(left));
+  EXPECT_EQ(did.find("bytes of " + std::string(suffix_) + " that a power cut") == std::string::npos,
+            zeros_.kept == all.size())
+      << did;
+  const auto verdict = MadeHost::verdict(format::testing::kName, files(true), nullptr);
+  EXPECT_EQ(testing::has(verdict.findings, "cut-tail"), zeros_.kept < all.size() - zeros_.unsealed.size());
+  EXPECT_FALSE(testing::has(verdict.findings, "altered"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Zeros, SealerRepair,
+                         ::testing::Combine(::testing::ValuesIn(kZeros), ::testing::Values(".log", ".in"),
+                                            ::testing::Bool()),
+                         [](const auto& param) {
+                           return std::string(std::get<0>(param.param).name) +
+                                  (std::string(std::get<1>(param.param)) == ".in" ? "Typed" : "Shown") +
+                                  (std::get<2>(param.param) ? "InTheSameBoot" : "");
+                         });
 
 }  // namespace
 }  // namespace opelog::seal
