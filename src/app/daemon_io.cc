@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -64,6 +65,21 @@ std::set<std::string> unbegun(int directory, const std::vector<std::string>& nam
   return empty;
 }
 
+void repair_recording(int directory, const std::string& name, Repairs& repairs) {
+  if (!format::needs_repair(directory, name)) return;
+  auto done = format::repair_tail(directory, name, wall_now(), seal::seal_knowledge());
+  if (!done) {
+    if (done.error().code == Code::kExists) return;  // live meanwhile
+    repairs.facts.push_back({Level::kError, "repair-failed", done.error().message, {{"recording", name}}});
+  } else if (!done->empty()) {
+    ++repairs.repaired;
+    repairs.facts.push_back({Level::kWarning,
+                             "recording-repaired",
+                             "an interrupted recording was completed: " + *done,
+                             {{"recording", name}}});
+  }
+}
+
 // Only what lay there when the daemon began: a recording that a login makes meanwhile is not to be touched.
 // The ledger knows of `interrupted` that they did, whatever the clock says.
 void repair_directory(const std::string& path, WallUs began, const std::set<std::string>& interrupted,
@@ -90,18 +106,17 @@ void repair_directory(const std::string& path, WallUs began, const std::set<std:
                                {{"recording", name}}});
       continue;
     }
-    if (!format::needs_repair(directory->get(), name)) continue;
-    auto done = format::repair_tail(directory->get(), name, wall_now(), seal::seal_knowledge());
-    if (!done) {
-      if (done.error().code == Code::kExists) continue;  // live meanwhile
-      repairs.facts.push_back({Level::kError, "repair-failed", done.error().message, {{"recording", name}}});
-    } else if (!done->empty()) {
-      ++repairs.repaired;
-      repairs.facts.push_back({Level::kWarning,
-                               "recording-repaired",
-                               "an interrupted recording was completed: " + *done,
-                               {{"recording", name}}});
-    }
+    repair_recording(directory->get(), name, repairs);
+  }
+}
+
+// Those that the ledger knows to be in another directory, where the policy named that one then.
+void repair_elsewhere(const std::string& path, const std::map<std::uint64_t, seal::OpenSession>& interrupted,
+                      Repairs& repairs) {
+  for (const auto& [no, session] : interrupted) {
+    if (session.directory.empty() || session.directory == path) continue;
+    auto directory = open_at(AT_FDCWD, session.directory, O_RDONLY | O_DIRECTORY);
+    if (directory) repair_recording(directory->get(), session.recording, repairs);
   }
 }
 
@@ -346,13 +361,14 @@ void Daemon::apply(Config config) {
   for (const std::string& warning : config_.warnings) state(Level::kWarning, "policy-warning", warning);
   ledger_->configure(p, config_.file_group);
   ledger_->add(seal::PolicyEntry{config_.policy.digest});
-  recorder_->configure(p, {-1, config_.file_group, config_.tty_group, paths_.utmp,
-                           [this](const format::SessionInfo& info, const std::string& name) {
-                             return ledger_->open_session(info, name);
-                           },
-                           [this](const format::SealerMark& mark, std::array<std::uint64_t, 3>& covered) {
-                             return ledger_->resume_session(mark, covered);
-                           }});
+  recorder_->configure(
+      p, {-1, config_.file_group, config_.tty_group, paths_.utmp,
+          [this, directory = p.directory](const format::SessionInfo& info, const std::string& name) {
+            return ledger_->open_session(info, name, directory);
+          },
+          [this](const format::SealerMark& mark, std::array<std::uint64_t, 3>& covered) {
+            return ledger_->resume_session(mark, covered);
+          }});
   connections_->configure(p);
   retention_->configure(p.directory, p.retention);
   const record::LoginConfig logins{p, config_.policy.digest, config_.enrolled, paths_.shim};
@@ -448,8 +464,9 @@ void Daemon::repair_then_guard() {
        ledger = ledger_->opened() ? config_.policy.policy.seal_ledger : std::string(),
        interrupted = ledger_->interrupted()] {
         std::set<std::string> names;
-        for (const auto& [no, name] : interrupted) names.insert(name);
+        for (const auto& [no, session] : interrupted) names.insert(session.recording);
         repair_directory(directory, began, names, ledger, *repairs);
+        repair_elsewhere(directory, interrupted, *repairs);
         repairs->interrupted = HostLedger::read_interrupted(directory, interrupted);
       },
       [this, repairs] {

@@ -47,7 +47,11 @@ Status digest_file(int directory, const std::string& name, std::size_t which, st
 }
 
 // What an interrupted recording holds for good; an error while that cannot be said.
-Result<seal::CrashedEntry> read_crashed(int directory, std::uint64_t no, const std::string& recording) {
+Result<seal::CrashedEntry> read_crashed(const std::string& path, std::uint64_t no,
+                                        const std::string& recording) {
+  auto opened = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+  if (!opened) return Error{opened.error().code, path + ": " + opened.error().message, opened.error().err};
+  const int directory = opened->get();
   if (format::needs_repair(directory, recording))
     return Error{Code::kInvalid, recording + ": it could not be completed", 0};
   seal::CrashedEntry entry;
@@ -107,9 +111,9 @@ void HostLedger::open() {
 }
 
 Result<format::Sealing> HostLedger::open_session(const format::SessionInfo& info,
-                                                 const std::string& recording) {
+                                                 const std::string& recording, const std::string& directory) {
   if (!ledger_ && mono_now() - tried_ >= kRetryUs) open();
-  auto sealing = ledger_ ? ledger_->open_session(info, recording)
+  auto sealing = ledger_ ? ledger_->open_session(info, recording, directory)
                          : Result<format::Sealing>(Error{Code::kIo, "no ledger: " + problem_, 0});
   if (sealing) {
     warned_ = false;
@@ -166,18 +170,21 @@ void HostLedger::rotate_log(std::function<void(Result<seal::RotatedLog>)> reply)
   ledger_->rotate_log(std::move(reply));
 }
 
-std::map<std::uint64_t, std::string> HostLedger::interrupted() const {
-  return ledger_ ? ledger_->interrupted() : std::map<std::uint64_t, std::string>();
+std::map<std::uint64_t, seal::OpenSession> HostLedger::interrupted() const {
+  return ledger_ ? ledger_->interrupted() : std::map<std::uint64_t, seal::OpenSession>();
 }
 
 Interrupted HostLedger::read_interrupted(const std::string& directory,
-                                         const std::map<std::uint64_t, std::string>& sessions) {
+                                         const std::map<std::uint64_t, seal::OpenSession>& sessions) {
   Interrupted found;
-  if (sessions.empty()) return found;
-  auto place = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
-  for (const auto& [no, recording] : sessions) {
-    auto entry =
-        place ? read_crashed(place->get(), no, recording) : Result<seal::CrashedEntry>(place.error());
+  for (const auto& [no, session] : sessions) {
+    const bool elsewhere = !session.directory.empty() && session.directory != directory;
+    auto entry = read_crashed(elsewhere ? session.directory : directory, no, session.recording);
+    if (elsewhere && (entry ? entry->missing : entry.error().code == Code::kNotFound)) {
+      // Moved along with the policy.
+      auto moved = read_crashed(directory, no, session.recording);
+      if (!moved || !moved->missing) entry = std::move(moved);
+    }
     if (entry)
       found.entries.push_back(*entry);
     else

@@ -37,7 +37,8 @@ class HostLedger {
 
   /// For RecordingPlace::seal. Where the ledger is not to be had: an error if the policy requires it, an
   /// empty value and a warning otherwise.
-  Result<format::Sealing> open_session(const format::SessionInfo& info, const std::string& recording);
+  Result<format::Sealing> open_session(const format::SessionInfo& info, const std::string& recording,
+                                       const std::string& directory);
   /// For RecordingPlace::resume_seal.
   Result<std::unique_ptr<format::RecordingSealer>> resume_session(const format::SealerMark& mark,
                                                                   std::array<std::uint64_t, 3>& covered);
@@ -54,10 +55,11 @@ class HostLedger {
   void rotate_log(std::function<void(Result<seal::RotatedLog>)> reply);
 
   /// Recordings that a former daemon left open, by session number: once they are completed,
-  /// enter_interrupted() says what they hold. Reads them whole: on a thread.
-  [[nodiscard]] std::map<std::uint64_t, std::string> interrupted() const;
+  /// read_interrupted() says what they hold. Where the ledger does not say in which directory one was made,
+  /// or it is not there any more, it is looked for in `directory`. Reads them whole: on a thread.
+  [[nodiscard]] std::map<std::uint64_t, seal::OpenSession> interrupted() const;
   static Interrupted read_interrupted(const std::string& directory,
-                                      const std::map<std::uint64_t, std::string>& sessions);
+                                      const std::map<std::uint64_t, seal::OpenSession>& sessions);
   /// Which of these recordings the ledger at that place has ever opened a session for; all of them if it
   /// cannot be read. Reads it whole: on a thread.
   static std::set<std::string> ever_opened(const std::string& ledger_directory, std::set<std::string> names);

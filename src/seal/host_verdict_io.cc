@@ -98,6 +98,7 @@ std::vector<SessionVerdict> absent_sessions(const LedgerVerdict& ledger,
     else if (session.pruned.empty())
       add(session.recording, no, "missing-session",
           "session " + std::to_string(no) + " was recorded at " + format_utc(session.at, 0) +
+              (session.directory.empty() ? "" : " in " + session.directory) +
               ", and none of its files are there",
           session.index);
     else

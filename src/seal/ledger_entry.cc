@@ -38,6 +38,7 @@ struct Write {
     json.number_u("no", e.no)
         .text("session", e.session)
         .text("recording", e.recording)
+        .text("directory", e.directory)
         .text("host", word(e.host))
         .text("host_id", word(e.host_id))
         .text("boot_id", word(e.boot_id))
@@ -134,6 +135,7 @@ std::optional<EntryBody> read_opened(const JsonValue& j) {
   OpenedEntry e;
   e.session = j.text_or("session", "");
   e.recording = j.text_or("recording", "");
+  e.directory = j.text_or("directory", "");
   e.host = j.text_or("host", "");
   e.host_id = j.text_or("host_id", "");
   e.boot_id = j.text_or("boot_id", "");

@@ -31,7 +31,8 @@ struct PolicyEntry {
 };
 struct OpenedEntry {
   std::uint64_t no = 0;
-  std::string session, recording, host, host_id, boot_id, user;
+  /// `directory` is the one the recording is made in; "" in ledgers of former versions.
+  std::string session, recording, directory, host, host_id, boot_id, user;
   std::uint32_t uid = 0;
   std::string client, how, rule, policy;
   PublicKey key{};  ///< signs the first seal

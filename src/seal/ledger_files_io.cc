@@ -61,13 +61,14 @@ void take_entry(LedgerState& state, std::string_view line) {
   }
   if (const auto* opened = std::get_if<OpenedEntry>(&entry->body)) {
     state.last_no = std::max(state.last_no, opened->no);
-    state.open[opened->no] = opened->recording;
+    state.open[opened->no] = {opened->recording, opened->directory};
   } else if (const auto* closed = std::get_if<ClosedEntry>(&entry->body)) {
     state.open.erase(closed->no);
   } else if (const auto* crashed = std::get_if<CrashedEntry>(&entry->body)) {
     state.open.erase(crashed->no);
   } else if (const auto* pruned = std::get_if<PrunedEntry>(&entry->body)) {
-    std::erase_if(state.open, [&](const auto& session) { return session.second == pruned->recording; });
+    std::erase_if(state.open,
+                  [&](const auto& session) { return session.second.recording == pruned->recording; });
   } else if (const auto* key = std::get_if<KeyEntry>(&entry->body)) {
     if (index == 0) state.first = key->next;
     state.log = key->log;

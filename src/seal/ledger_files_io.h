@@ -38,12 +38,19 @@ struct LedgerFiles {
 /// Code::kExists if another process writes the ledger.
 Result<LedgerFiles> open_ledger_files(const LedgerPlace& place);
 
+/// Of a session that is neither closed nor crashed: where its recording was made.
+struct OpenSession {
+  std::string recording;
+  std::string directory;  ///< "": unknown
+  bool operator==(const OpenSession&) const = default;
+};
+
 /// What the files say.
 struct LedgerState {
   MerkleTree tree;
   std::uint64_t last_no = 0;
   bool stopped = true;                        ///< the last entry is a shutdown, or there is none
-  std::map<std::uint64_t, std::string> open;  ///< sessions neither closed nor crashed: number to recording
+  std::map<std::uint64_t, OpenSession> open;  ///< by number
   std::optional<PublicKey> first;             ///< entry 0: signs epoch 1
   std::optional<Checkpoint> last;             ///< the last checkpoint
   std::string log;           ///< verifier key of the last key entry: the host's own signatures

@@ -161,13 +161,14 @@ void Ledger::entered(const std::string& line, const std::string& owed) {
   if (sign_timer_ && !sign_timer_->active()) sign_timer_->start(kCheckpointUs / kUsPerMs);
 }
 
-Result<format::Sealing> Ledger::open_session(const format::SessionInfo& info, const std::string& recording) {
+Result<format::Sealing> Ledger::open_session(const format::SessionInfo& info, const std::string& recording,
+                                             const std::string& directory) {
   look_at_clock();
   auto key = SigningKey::generate();
   if (!key) return std::move(key).error();
-  OpenedEntry opened{last_no_ + 1,     info.id,  recording,   info.host, info.host_id, info.boot_id,
-                     info.user,        info.uid, info.client, info.how,  info.rule,    info.policy_digest,
-                     key->public_key()};
+  OpenedEntry opened{last_no_ + 1, info.id,      recording,          directory,        info.host,
+                     info.host_id, info.boot_id, info.user,          info.uid,         info.client,
+                     info.how,     info.rule,    info.policy_digest, key->public_key()};
   const std::string line = encode_entry({tree_.size(), wall_now(), std::move(opened)});
   const std::uint64_t index = tree_.size();
   auto put = enter_now(line);

@@ -62,14 +62,15 @@ class Ledger {
   /// Another log key: its entry, and a checkpoint by both keys. The reply comes once that is on the disk, in
   /// a later turn; an error that says so leaves a rotation that goes on by itself.
   void rotate_log(std::function<void(Result<RotatedLog>)> reply);
-  /// For RecordingWriter's `opened`. An error: the file takes nothing.
-  Result<format::Sealing> open_session(const format::SessionInfo& info, const std::string& recording);
+  /// For RecordingWriter's `opened`, of a recording in `directory`. An error: the file takes nothing.
+  Result<format::Sealing> open_session(const format::SessionInfo& info, const std::string& recording,
+                                       const std::string& directory);
   /// For RecordingWriter's resume(): a session that a former daemon left running, and that goes on.
   Result<std::unique_ptr<format::RecordingSealer>> resume_session(const format::SealerMark& mark,
                                                                   std::array<std::uint64_t, 3>& covered);
 
-  /// Sessions that a former daemon left open: number to recording. Each wants a crashed entry.
-  [[nodiscard]] const std::map<std::uint64_t, std::string>& interrupted() const noexcept {
+  /// Sessions that a former daemon left open, by number. Each wants a crashed entry.
+  [[nodiscard]] const std::map<std::uint64_t, OpenSession>& interrupted() const noexcept {
     return interrupted_;
   }
   [[nodiscard]] std::uint64_t entries() const noexcept { return tree_.size(); }
@@ -115,7 +116,7 @@ class Ledger {
   LedgerFiles files_;
   MerkleTree tree_;
   std::uint64_t last_no_ = 0, signed_ = 0;
-  std::map<std::uint64_t, std::string> interrupted_;
+  std::map<std::uint64_t, OpenSession> interrupted_;
   std::shared_ptr<LedgerSigner> signer_;
   std::function<std::int64_t()> live_;
   std::deque<EntryBody> ended_;  ///< closed entries to come

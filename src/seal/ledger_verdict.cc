@@ -196,6 +196,7 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
     session.leaf = leaf;
     session.no = opened->no;
     session.recording = opened->recording;
+    session.directory = opened->directory;
     session.boot = opened->boot_id;
     session.key = opened->key;
     session.at = entry.at;

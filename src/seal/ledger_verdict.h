@@ -28,7 +28,8 @@ struct LedgerSession {
   Digest leaf{};            ///< of its line
   std::uint64_t no = 0;
   std::string recording;
-  std::string boot;  ///< boot_id
+  std::string directory;  ///< where it was made; "" if the ledger does not say
+  std::string boot;       ///< boot_id
   PublicKey key{};
   WallUs at = 0, sealed_at = 0, closed_at = 0;
   std::optional<std::uint64_t> closed_boot_index;

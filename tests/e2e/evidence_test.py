@@ -267,6 +267,42 @@ class Views(WithAnAuditor):
         self.host.start_daemon(self.policy, self.daemon)
 
 
+class DirectoryChanged(Scene):
+    """Another recordings.directory while sessions run, and then a crash: the ledger says where each was."""
+
+    def test_each_is_completed_where_it_was_made(self):
+        self.pin_key()
+        terms, names = [self.log_in() for _ in range(2)], {r.name for r in self.host.recordings()}
+        for term in terms:
+            term.send("echo here\r")
+            term.expect("here\r\n")
+        elsewhere = self.policy + "recordings: { directory: /var/log/elsewhere }\n"
+        self.host.write("/etc/opelog/opelog.yaml", elsewhere)
+        self.host.opelog("reload", check=True)
+        terms.append(self.log_in("opelogtest-b"))
+        [last] = self.host.recordings(directory="/var/log/elsewhere")
+        self.host.daemon.kill()
+        for term in terms:
+            term.hang_up()
+        # One was moved along by hand.
+        moved = min(names)
+        self.host.sh(f"cd /var/log/ope_log && chattr -a {moved}.* && mv {moved}.* /var/log/elsewhere && chattr +a /var/log/elsewhere/{moved}.*", check=True)
+        self.host.start_daemon(elsewhere)
+
+        def verdicts():
+            verdict = self.verify("--also", "/var/log/ope_log")[1]
+            ended = not any("no-end" in {f["what"] for f in s["findings"]} for s in verdict["sessions"])
+            return verdict["sessions"] if ended and verdict["ledger"]["entries"] == verdict["ledger"]["signed"] else None
+        sessions = sandbox.wait_until(verdicts, "the crashes stand in the ledger")
+        self.assertEqual({s["recording"] for s in sessions}, names | {last.name})
+        for session in sessions:
+            self.assertEqual((session["integrity"], session["completeness"]), ("intact", "incomplete"), session)
+            self.assertLessEqual({f["what"] for f in session["findings"]}, {"crash", "tail-unsealed", "gap"}, session)
+        # An auditor who does not know the former directory is told it.
+        [missing] = [f for s in self.verify()[1]["sessions"] for f in s["findings"] if f["what"] == "missing-session"]
+        self.assertIn(" in /var/log/ope_log, ", missing["text"])
+
+
 class WithoutLedger(Scene):
     """Row 15: a ledger that takes nothing: the policy's choice, and stated."""
     policy = sandbox.POLICY + "seal: { ledger: /etc/passwd/ledger }\n"

@@ -77,7 +77,7 @@ class Recorder {
     const auto interrupted = ledger_.interrupted();
     const auto known = [&](const std::string& name) {
       return std::any_of(interrupted.begin(), interrupted.end(),
-                         [&](const auto& one) { return one.second == name; });
+                         [&](const auto& one) { return one.second.recording == name; });
     };
     for (const std::string& name : *names) {
       if (!known(name) && format::remove_unbegun(directory_.get(), name)) continue;
@@ -142,7 +142,7 @@ class Recorder {
     options.name = name_of(session);
     options.append_only = AppendOnly::kOff;
     options.input = chance(4);
-    options.opened = [&](const std::string& name) { return ledger_.open_session(info, name); };
+    options.opened = [&](const std::string& name) { return ledger_.open_session(info, name, path_); };
     constexpr MonoUs kBegun = 5000000;
     auto writer = format::RecordingWriter::create(options, info, kBegun);
     if (!writer) must(writer.error());

@@ -145,7 +145,7 @@ TEST_F(LedgerAttack, OldDataSignedAnewWithTodaysKey) {
 }
 
 TEST_F(LedgerAttack, NumbersLeftOut) {
-  host_.add(OpenedEntry{7, "id", "name", "", "", "", "", 0, "", "", "", "", {}});
+  host_.add(OpenedEntry{7, "id", "name", "", "", "", "", "", 0, "", "", "", "", {}});
   host_.checkpoint();
   expect("numbers-not-dense");
 }

@@ -85,9 +85,9 @@ std::string MadeHost::record(const Script& script) {
   options.input = script.input;
   options.opened = [&](const std::string& name) -> Result<format::Sealing> {
     SigningKey first = new_key();
-    OpenedEntry opened{++last_no_,        info.id, name,        info.host, "id",   "boot",
-                       info.user,         1000,    "192.0.2.7", "login",   "rule", "",
-                       first.public_key()};
+    OpenedEntry opened{++last_no_, info.id,           name, "/var/log/ope_log", info.host, "id",
+                       "boot",     info.user,         1000, "192.0.2.7",        "login",   "rule",
+                       "",         first.public_key()};
     add(std::move(opened));
     return format::Sealing{
         std::make_unique<SessionSealer>(last_no_, leaf_hash(entries.back()), std::move(first),

@@ -85,6 +85,11 @@ def write_note(name, value, delay_us=0):
                     for at, part in enumerate(parts))
 
 
+def somewhere(number):
+    """Where session `number` is recorded, as its opening entry says; former versions said nothing."""
+    return {"directory": ("/var/log/ope_log", "/srv/a b")[number % 2]} if number % 5 else {}
+
+
 class SessionWriter:
     """A recording that grows and is sealed. `input` says whether `.in` is kept."""
 
@@ -97,7 +102,7 @@ class SessionWriter:
         self.at = self.n = 0
         self.covered = dict.fromkeys(FILES, 0)
         rule = "operators" if rng.random() < 0.7 else "long~" + "x" * rng.randrange(700, 1200)
-        line = ledger.add("opened", no=number, session=f"{rng.getrandbits(64):016x}", recording=name, host=facts["host"],
+        line = ledger.add("opened", no=number, session=f"{rng.getrandbits(64):016x}", recording=name, **somewhere(number), host=facts["host"],
                           host_id=facts["host_id"], boot_id=facts["boot_id"], user=facts["user"], uid=rng.randrange(1000, 1010),
                           client="192.0.2.7", how=rng.choice(["login", "command"]), rule=rule, policy=facts["policy"],
                           key=to_base64(public_key(self.key)))
@@ -234,16 +239,16 @@ def make(seed, plain=False):
     if rng.random() < 0.5:
         number += 1
         gone = name_of(number)
-        ledger.add("opened", no=number, session=f"{rng.getrandbits(64):016x}", recording=gone, host="web1", host_id=facts["host_id"],
-                   boot_id=facts["boot_id"], user="bob", uid=1001, client="", how="login", rule="operators", policy=facts["policy"],
+        ledger.add("opened", no=number, session=f"{rng.getrandbits(64):016x}", recording=gone, **somewhere(number), host="web1",
+                   host_id=facts["host_id"], boot_id=facts["boot_id"], user="bob", uid=1001, client="", how="login", rule="operators", policy=facts["policy"],
                    key=to_base64(public_key(secrets.new())))
         ledger.add("closed", no=number, n=2, seal=to_base64(rng.randbytes(32)), log=100, time=900, reason="exit", **{"in": 0})
         ledger.add("pruned", recording=gone, why="keep_for", log=100, time=900, **{"in": 0})
 
     if rng.random() < 0.5:
         number += 1
-        line = ledger.add("opened", no=number, session=f"{rng.getrandbits(64):016x}", recording=name_of(number), host="web1",
-                          host_id=facts["host_id"], boot_id=facts["boot_id"], user="bob", uid=1001, client="", how="login",
+        line = ledger.add("opened", no=number, session=f"{rng.getrandbits(64):016x}", recording=name_of(number), **somewhere(number),
+                          host="web1", host_id=facts["host_id"], boot_id=facts["boot_id"], user="bob", uid=1001, client="", how="login",
                           rule="operators", policy=facts["policy"], key=to_base64(public_key(secrets.new())))
         ledger.add("closed", no=number, n=0, seal=to_base64(leaf_hash(line)), log=0, time=0, reason="abandoned", **{"in": 0})
 
