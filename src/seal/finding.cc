@@ -40,6 +40,7 @@ constexpr std::array kWeights = {
     Weight{"unpinned", kUnproven, kComplete},
     Weight{"ledger-damaged", kUnproven, kComplete},
     Weight{"unsigned", kUnproven, kComplete},
+    Weight{"unsettled", kUnproven, kIncomplete},
     Weight{"tail-unsealed", kIntact, kIncomplete},
     Weight{"lost", kIntact, kIncomplete},
     Weight{"crash", kIntact, kIncomplete},

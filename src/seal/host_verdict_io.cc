@@ -95,6 +95,11 @@ std::vector<SessionVerdict> absent_sessions(const LedgerVerdict& ledger,
     const bool lost = session.crashed && session.crashed->missing && session.power_cut && !session.sealed;
     if (lost)
       add(session.recording, no, "lost", "it had just begun when the power failed", session.index);
+    else if (session.unsettled && !session.sealed && session.pruned.empty())
+      add(session.recording, no, "unsettled",
+          "it had just begun when the power failed, as it seems: the ledger has not got yet what the start "
+          "found",
+          session.index);
     else if (session.pruned.empty())
       add(session.recording, no, "missing-session",
           "session " + std::to_string(no) + " was recorded at " + format_utc(session.at, 0) +

@@ -220,7 +220,7 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
   } else if (const auto* crashed = std::get_if<CrashedEntry>(&entry.body)) {
     if (LedgerSession* s = session_that_runs(crashed->no)) {
       s->crashed = *crashed;
-      s->power_cut = !boot_.empty() && !s->boot.empty() && s->boot != boot_;
+      s->power_cut = is_other_boot(*s);
       s->crashed_index = entry.index;
       s->crashed_boot_index = boot_index_;
     }
@@ -239,6 +239,10 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
     boot_ = boot->boot_id;
     boot_index_ = entry.index;
   }
+}
+
+bool LedgerVerifier::is_other_boot(const LedgerSession& session) const {
+  return !boot_.empty() && !session.boot.empty() && session.boot != boot_;
 }
 
 // What concerns the host as a whole: of few entries it would say nothing true.
@@ -323,6 +327,8 @@ LedgerVerdict LedgerVerifier::finish() {
           verdict_.signed_entries);
   verdict_.signed_entries = std::min(verdict_.signed_entries, verdict_.entries);
   conclude_sessions();
+  for (auto& [no, s] : verdict_.sessions)
+    s.unsettled = !s.closed && !s.crashed && boot_index_ > s.index && is_other_boot(s);
   return std::move(verdict_);
 }
 

@@ -38,6 +38,7 @@ struct LedgerSession {
   std::optional<CrashedEntry> crashed;
   bool contradicted = false;       ///< something was said of it behind the first of these two, which counts
   bool power_cut = false;          ///< another boot lay between the session and its crashed entry
+  bool unsettled = false;          ///< another boot has come, and nothing was said of its end yet
   std::string pruned;              ///< why; "" if it was not
   std::uint64_t pruned_index = 0;  ///< of that entry
   /// It could not be begun, as its closed entry says at once, and a checkpoint counts that: it has no files.
@@ -109,6 +110,7 @@ class LedgerVerifier {
   void conclude_sessions();
   void check_key(const KeyEntry& entry, std::uint64_t index);
   bool is_pinned(const PublicKey& key) const;
+  bool is_other_boot(const LedgerSession& session) const;
   void found(const char* what, std::string text, std::optional<std::uint64_t> index = std::nullopt);
 
   std::vector<Pin> pins_;

@@ -177,8 +177,9 @@ class SessionVerifier {
       found_in("file-missing", kTime, 0, 0, "the file is not there");
     } else if (!timing_.begins_whole) {
       found_in("cut-head", kTime, 0, first_seal_begin(), "the beginning is missing");
-    } else if (short_after_power_cut(kTime, timing_.size)) {
-      found_in("lost", kTime, 0, timing_.size, "the opening entry was lost in a power cut");
+    } else if (const char* word = lost_word(kTime, timing_.size)) {
+      found_in(word, kTime, 0, timing_.size,
+               std::string("the opening entry was lost in a power cut") + as_it_seems());
     } else {
       found_in("altered", kTime, 0, first_seal_begin(), "the opening entry is missing or damaged");
       head_altered_told_ = true;
@@ -436,17 +437,25 @@ class SessionVerifier {
 
   void cut_tail(std::size_t file, std::uint64_t size, std::uint64_t sealed) {
     const std::string count = std::to_string(sealed - size);
-    if (short_after_power_cut(file, size) && young_behind(file, size))
-      found_in("lost", file, size, sealed, count + " sealed bytes of the end were lost in a power cut");
+    const char* word = lost_word(file, size);
+    if (word != nullptr && young_behind(file, size))
+      found_in(word, file, size, sealed,
+               count + " sealed bytes of the end were lost in a power cut" + as_it_seems());
     else
       found_in("cut-tail", file, size, sealed, count + " sealed bytes of the end are missing");
     shift_told_[file] = true;
   }
 
-  // Whether the daemon found the file as short as that after another boot.
-  [[nodiscard]] bool short_after_power_cut(std::size_t file, std::uint64_t size) const {
-    return opening_.crashed && opening_.power_cut && !opening_.crashed->missing &&
-           size_of(opening_.crashed->sizes, file) == size;
+  // Whether a power cut may have made the file as short as that: the daemon found it so after another boot,
+  // or such a boot has come and what it finds is not entered yet. Else nullptr.
+  [[nodiscard]] const char* lost_word(std::size_t file, std::uint64_t size) const {
+    if (opening_.unsettled) return "unsettled";
+    const bool found_so = opening_.crashed && opening_.power_cut && !opening_.crashed->missing &&
+                          size_of(opening_.crashed->sizes, file) == size;
+    return found_so ? "lost" : nullptr;
+  }
+  [[nodiscard]] const char* as_it_seems() const {
+    return opening_.unsettled ? ", as it seems: the ledger has not got yet what the start found" : "";
   }
   // When the newest seal that is known of was made, since the beginning of the recording.
   [[nodiscard]] std::int64_t newest_seal_at() const {
@@ -511,6 +520,7 @@ class SessionVerifier {
     const auto& closed = opening_.closed;
     const auto& sealed = opening_.sealed;
     const std::uint64_t behind = walked_.empty() ? 0 : walked_.back().line->end;
+    const char* word = lost_word(kTime, timing_.size);
     if (closed && closed->n > last) {
       if (timing_.size >= closed->sizes.time)
         found_in("altered", kTime, behind, timing_.size,
@@ -519,11 +529,10 @@ class SessionVerifier {
         found_in("cut-tail", kTime, timing_.size, closed->sizes.time,
                  "the ledger knows of seal " + std::to_string(closed->n) + ", the last one here is " +
                      std::to_string(last));
-    } else if (sealed && sealed->n > last && short_after_power_cut(kTime, timing_.size) &&
-               young_seals(*sealed)) {
-      found_in("lost", kTime, timing_.size, timing_.size,
+    } else if (sealed && sealed->n > last && word != nullptr && young_seals(*sealed)) {
+      found_in(word, kTime, timing_.size, timing_.size,
                "the seals from " + std::to_string(last + 1) + " to " + std::to_string(sealed->n) +
-                   " were lost in a power cut");
+                   " were lost in a power cut" + as_it_seems());
     } else if (sealed && sealed->n > last && timing_.size > sealed->sizes.time) {
       found_in("altered", kTime, behind, timing_.size,
                "the seals behind seal " + std::to_string(last) + " cannot be read");

@@ -5,7 +5,8 @@
 Compared are the ledger's integrity and the set of its finding words; for each recording integrity, completeness and the set of finding
 words, and for each word that both place in bytes of files that some place of the one overlaps one of the other. What differs is
 printed with its seeds: `second.py make DIR --seed S`, then `damage DIR --seed D` for each D. Without HOSTS the number is that of
-OPELOG_AGREE_HOSTS, or a small one for the suite. A damage is one attack; every fourth host suffers two at once. The host among the
+OPELOG_AGREE_HOSTS, or a small one for the suite. A damage is one attack; every fourth host suffers two at once.
+A host with a crash is also looked at as it was just before that was entered. The host among the
 vectors comes first.
 """
 
@@ -20,7 +21,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
 
 from second import load, save
+from second_crypto import split_notes
 from second_damage import damage
+from second_format import read_checkpoint
 from second_host import make
 from second_verdict import verify
 
@@ -92,6 +95,17 @@ def judge(host, title):
     return not differences
 
 
+def before_the_crash_was_entered(host):
+    """What stood there just before the start had entered what a crash left; None if there was none."""
+    lines = host["ledger/entries"].splitlines(True)
+    crashed = next((at for at, line in enumerate(lines) if json.loads(line)["k"] == "crashed"), None)
+    if crashed is None:
+        return None
+    notes = [note for note in split_notes(host["ledger/checkpoints"]) if read_checkpoint(note).size <= crashed]
+    pins = b"".join(b" ".join(line.split(b" ")[:1]) for line in host["pins"].splitlines(True) if not line.startswith(b"#"))
+    return {**host, "ledger/entries": b"".join(lines[:crashed]), "ledger/checkpoints": b"".join(notes), "pins": pins.rstrip() + b"\n"}
+
+
 def main():
     """The command line."""
     numbers = [int(word) for word in sys.argv[1:]]
@@ -101,6 +115,9 @@ def main():
     for seed in range(first, first + count):
         host = make(seed)
         done, agreed = done + 1, agreed + judge(host, f"make {seed}")
+        before = before_the_crash_was_entered(host)
+        if before:
+            done, agreed = done + 1, agreed + judge(before, f"make {seed}, before its crash was entered")
         for number in range(DAMAGES):
             damaged, title = host, f"make {seed}"
             for again in range(2 if seed % 4 == 0 else 1):

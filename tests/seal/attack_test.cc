@@ -356,6 +356,87 @@ TEST_F(Attack, ASessionThatAPowerCutTookWithAllFilesIsLost) {
   EXPECT_EQ(has(gone->findings, "lost"), !host_.ledger().sessions.at(3).sealed.has_value());
 }
 
+// Between the start after a power cut and its entry of what it found: neither passed nor called a cut.
+TEST_F(Attack, WhatAPowerCutMayHaveTakenIsUnsettledUntilItIsEntered) {
+  MadeHost::Script script;
+  script.end = End::kLive;
+  const std::string name = host_.record(script);
+  Files& found = host_.recordings.at(name);
+  const Files whole = found;
+  const auto words_of = [&](const std::string& of) { return joined(words(host_.verdict(of).findings)); };
+  found[0]->resize(found[0]->size() - 50);
+  host_.checkpoint();
+  EXPECT_EQ(words_of(name), "cut-tail tail-unsealed no-end ") << "no start yet";
+  host_.add(BootEntry{"boot", "test", false});
+  host_.checkpoint();
+  EXPECT_EQ(words_of(name), "cut-tail tail-unsealed no-end ") << "the same boot loses nothing";
+  host_.add(BootEntry{"another boot", "test", false});
+  host_.checkpoint();
+  EXPECT_EQ(words_of(name), "unsettled tail-unsealed no-end ");
+  EXPECT_EQ(host_.verdict(name).integrity(), Integrity::kUnproven);
+  EXPECT_EQ(host_.verdict(name).completeness(), Completeness::kIncomplete);
+  const std::size_t second_seal = lines_of(*whole[1]).size();
+  ASSERT_GT(second_seal, 3U);
+
+  // The seals that the ledger knows of.
+  found = whole;
+  found[1]->resize(whole[1]->find(" OPELOG_SEAL ") - 10);
+  EXPECT_EQ(words_of(name), host_.ledger().sessions.at(3).sealed ? "tail-unsealed unsettled no-end " : "");
+  // Nothing else is explained so.
+  found = whole;
+  (*found[0])[found[0]->size() / 2] ^= 1;
+  EXPECT_EQ(host_.verdict(name).integrity(), Integrity::kAltered);
+  found = whole;
+  found[0].reset();
+  EXPECT_TRUE(has(host_.verdict(name).findings, "file-missing"));
+  Files& ended = host_.recordings.at(name_);
+  ended[0]->resize(ended[0]->size() - 5);
+  EXPECT_TRUE(has(host_.verdict(name_).findings, "cut-tail")) << "the ledger says how it ended";
+
+  // What is entered then counts.
+  found = whole;
+  CrashedEntry crashed;
+  crashed.no = 3;
+  crashed.sizes = {whole[0]->size(), whole[1]->size(), 0};
+  host_.add(crashed);
+  host_.checkpoint();
+  found[0]->resize(found[0]->size() - 50);
+  EXPECT_TRUE(has(host_.verdict(name).findings, "cut-tail"));
+  EXPECT_FALSE(has(host_.verdict(name).findings, "unsettled"));
+}
+
+TEST_F(Attack, WhatWasSealedLongAgoIsNeverUnsettled) {
+  MadeHost::Script script;
+  script.end = End::kLive;
+  script.chunks = 90;
+  const std::string name = host_.record(script);
+  host_.add(BootEntry{"another boot", "test", false});
+  host_.checkpoint();
+  Files& found = host_.recordings.at(name);
+  const std::size_t size = found[0]->size();
+  found[0]->resize(size - 60);
+  EXPECT_TRUE(has(host_.verdict(name).findings, "unsettled"));
+  found[0]->resize(size / 4);
+  EXPECT_TRUE(has(host_.verdict(name).findings, "cut-tail"));
+}
+
+TEST_F(Attack, ASessionWithoutFilesIsUnsettledIfItHadJustBegun) {
+  MadeHost::Script script;
+  script.end = End::kLive;
+  script.chunks = 0;
+  const std::string name = host_.record(script);
+  host_.recordings.erase(name);
+  host_.checkpoint();
+  EXPECT_EQ(joined(words(verdict_named(name).findings)), "missing-session ");
+  host_.add(BootEntry{"another boot", "test", false});
+  host_.checkpoint();
+  EXPECT_EQ(joined(words(verdict_named(name).findings)), "unsettled ");
+  host_.add(SealedEntry{3, 1, {}, {}});
+  host_.checkpoint();
+  EXPECT_EQ(joined(words(verdict_named(name).findings)), "missing-session ")
+      << "it was on the disk for a while";
+}
+
 TEST_F(Attack, TheNameOfAnAbandonedSessionIsNoRecordingsOfTheLedger) {
   OpenedEntry opened;
   opened.no = 3;

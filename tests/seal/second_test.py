@@ -338,6 +338,18 @@ class Readings(unittest.TestCase):
         self.assertIn("cut-tail", found)
         self.assertNotIn("lost", found)
 
+    def test_before_the_crash_is_entered_it_is_unsettled(self):
+        host = make(7)
+        name, files = next((name, files) for name, files in recordings_of(host).items() if name.startswith("alice"))
+        ledger = Ledger(host)
+        number = ledger.opened_as(name)[1]["no"]
+        for at, entry in enumerate(ledger.entries):
+            if entry["k"] == "crashed" and entry["no"] == number:
+                ledger.entries[at] = {"k": "heartbeat"}
+        words = [finding.what for finding in Recording(name, files, ledger).findings]
+        self.assertIn("unsettled", words)
+        self.assertFalse({"lost", "cut-tail"} & set(words), words)
+
     def test_bytes_at_random_never_raise(self):
         rng, host = random.Random(11), make(6)
         for _ in range(60):

@@ -30,6 +30,7 @@ EFFECTS = {
     "unpinned": ("unproven", None),
     "ledger-damaged": ("unproven", None),
     "unsigned": ("unproven", None),
+    "unsettled": ("unproven", "incomplete"),
     "tail-unsealed": (None, "incomplete"),
     "lost": (None, "incomplete"),
     "crash": (None, "incomplete"),
@@ -66,6 +67,7 @@ TEXTS = {
     "unsigned": "no checkpoint counts its entry yet",
     "tail-unsealed": "bytes behind the last seal",
     "lost": "a power cut took sealed bytes",
+    "unsettled": "a power cut seems to have taken sealed bytes, and what the start found is not entered yet",
     "crash": "it ended by a crash",
     "no-end": "it has no end",
     "gap": "the recording states a gap",
@@ -287,6 +289,14 @@ class Ledger:
                 return (entry, bool(boot) and bool(opening.get("boot_id")) and boot != opening.get("boot_id")) if entry["k"] == "crashed" else None
         return None
 
+    def is_unsettled(self, opening):
+        """Whether the last boot is another than the session's, and nothing yet says how that ended."""
+        boots = [entry for _, entry in self.of_kind("boot") if entry["i"] > opening["i"]]
+        if not boots or any(told["k"] != "sealed" for told in self.told_of(opening["no"])):
+            return False
+        last, own = boots[-1].get("boot_id"), opening.get("boot_id")
+        return bool(last) and bool(own) and last != own
+
     def is_abandoned(self, number):
         """Whether a session could not be begun: that is all the ledger says of it."""
         entries = self.of_session(number, "sealed", "closed", "crashed")
@@ -350,6 +360,7 @@ class Recording:
         self.told = set()  # files whose size step 6 explained
         self.unsealed_tail = False
         self.crashed = False
+        self.unsettled = False  # the host was started anew, and the ledger has no `crashed` entry yet
         self.crash = None  # the ledger's `crashed` entry, and whether the host was started anew before it
         self.session = []  # the ledger's entries on this session; none where the ledger does not hold its opening entry
         self.judge()
@@ -372,7 +383,7 @@ class Recording:
         self.opened_at = entry["t"]
         if index is not None:
             self.session = self.ledger.told_of(entry["no"])
-            self.crash = self.ledger.crash_of(entry)
+            self.crash, self.unsettled = self.ledger.crash_of(entry), self.ledger.is_unsettled(entry)
         for what in self.ledger.trust([] if index is None else [index]):
             self.find(what)
         if index is not None and ("log" not in self.files or "time" not in self.files):
@@ -417,8 +428,9 @@ class Recording:
             pass
         elif "time" in self.files and known is not None:
             self.session, self.crash = self.ledger.told_of(known[1]["no"]), self.ledger.crash_of(known[1])
+            self.unsettled = self.ledger.is_unsettled(known[1])
             headless = not self.time.startswith(TIME_BEGINS)
-            what = "cut-head" if headless else "lost" if self.by_power_cut("time") else "altered"
+            what = "cut-head" if headless else self.by_power_cut("time") or "altered"
             self.find(what, "time", 0, self.seals[0].start if self.seals else len(self.time))
         if known is None:
             self.find("altered", "time", 0, self.seals[0].start if self.seals else len(self.time))
@@ -549,7 +561,7 @@ class Recording:
                 self.find("cut-head", file, 0, segments[0][1])
             else:
                 old = [one for one in self.walked if one.seal.at < self.newest() - POWER_CUT and one.seal.sizes[file] > len(data)]
-                self.find("lost" if not old and self.by_power_cut(file) else "cut-tail", file, len(data), last)
+                self.find(self.by_power_cut(file) or "cut-tail" if not old else "cut-tail", file, len(data), last)
 
     def newest(self):
         """When the newest seal known of was made, in microseconds since the recording began."""
@@ -558,9 +570,12 @@ class Recording:
         return max([here] + sealed[-1:])
 
     def by_power_cut(self, file):
-        """Step 8, the end: whether the next start found a file as short as it is."""
+        """Step 8, the end: the word for a file as short as the next start found it, or may find it; None if it is no power cut's doing."""
+        if self.unsettled:
+            return "unsettled"
         entry, other_boot = self.crash or (None, False)
-        return other_boot and not entry.get("missing") and entry.get(file) == len(self.files.get(file, b""))
+        found_so = other_boot and not entry.get("missing") and entry.get(file) == len(self.files.get(file, b""))
+        return "lost" if found_so else None
 
     def behind(self):
         """Step 7."""
@@ -586,9 +601,9 @@ class Recording:
         if above:
             entry = above[0]
             young = entry["n"] == number + 1 or self.newest() - (last.seal.at if last else 0) <= POWER_CUT
-            lost = entry["k"] == "sealed" and young and self.by_power_cut("time")
+            lost = self.by_power_cut("time") if entry["k"] == "sealed" and young else None
             if lost:
-                self.find("lost", "time", begin, len(self.time))
+                self.find(lost, "time", begin, len(self.time))
             elif len(self.time) >= entry["time"] + (entry["k"] == "sealed"):
                 self.find("altered", "time", begin, len(self.time))
             else:
@@ -672,9 +687,12 @@ def verify(host):
             continue
         by = pruned.pop((entry["recording"], index), None)
         crash = ledger.crash_of(entry)
-        lost = crash and crash[0].get("missing") is True and crash[1] and \
-            not any(told["k"] == "sealed" for told in ledger.told_of(entry["no"]))
-        findings = [Finding("lost" if lost else "missing-session" if by is None else "pruned")]
+        lost = "lost" if crash and crash[0].get("missing") is True and crash[1] else None
+        if by is None and ledger.is_unsettled(entry):
+            lost = "unsettled"
+        if any(told["k"] == "sealed" for told in ledger.told_of(entry["no"])):
+            lost = None
+        findings = [Finding(lost or ("missing-session" if by is None else "pruned"))]
         findings += [Finding(what) for what in ledger.trust([index if by is None else by])]
         rows.append(describe(entry["recording"], entry["no"], findings))
     for (name, index), by in pruned.items():
