@@ -225,10 +225,22 @@ Status Daemon::start() {
   views_->enter = [this](const record::Viewing& v) {
     ledger_->add(seal::ViewedEntry{v.recording, v.uid, format::view_word(v.what)});
   };
-  views_->enter_left_out = [this](const record::ViewsLeftOut& left) {
-    ledger_->add(seal::LedgerGapEntry{
-        seal::kGapOfViews, "more than is entered of one user: uid " + std::to_string(left.uid), left.count});
+  views_->enter_left_out = [this](const record::EntriesLeftOut& left) {
+    enter_left_out(seal::kGapOfViews, left);
   };
+  unrecorded_desk_ = std::make_unique<record::UnrecordedDesk>(loop_);
+  unrecorded_desk_->enter = [this](const record::UnrecordedLogin& l) {
+    ledger_->add(seal::UnrecordedEntry{l.what, l.user, l.uid, l.client, l.rule, l.why});
+  };
+  unrecorded_desk_->enter_left_out = [this](const record::EntriesLeftOut& left) {
+    enter_left_out(seal::kGapOfUnrecorded, left);
+  };
+  const record::UnrecordedSink unrecorded = [this](const record::UnrecordedLogin& l) {
+    unrecorded_desk_->unrecorded(l);
+  };
+  logins_->tell_unrecorded = unrecorded;
+  connections_->tell_unrecorded = unrecorded;
+  if (unrecorded_) unrecorded_->tell_unrecorded = unrecorded;
   auto server = record::ControlServer::start(loop_, std::move(*control), config_.file_group, *this, facts_);
   if (!server) return std::move(server).error();
   control_ = std::move(*server);
@@ -290,6 +302,8 @@ int Daemon::run() {
   connections_.reset();
   logins_.reset();
   unrecorded_.reset();
+  unrecorded_desk_->finish();
+  unrecorded_desk_.reset();
   // Sessions that are handed over wait for the next daemon, not for a disk.
   const bool on_disk = !handing_over_ && recorder_->sync_all().ok();
   recorder_.reset();
@@ -482,6 +496,11 @@ void Daemon::repair_then_guard() {
     guard_ready_ = true;
     configure_guard();
   }
+}
+
+void Daemon::enter_left_out(const char* what, const record::EntriesLeftOut& left) {
+  ledger_->add(seal::LedgerGapEntry{what, "more than is entered of one user: uid " + std::to_string(left.uid),
+                                    left.count});
 }
 
 // ---- the guard learns of our own files

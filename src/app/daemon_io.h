@@ -23,6 +23,7 @@
 #include "core/policy_file_io.h"
 #include "record/connection_watch_io.h"
 #include "record/control_server_io.h"
+#include "record/entry_desk_io.h"
 #include "record/exec_source.h"
 #include "record/fd_store_io.h"
 #include "record/kept_sessions_io.h"
@@ -31,7 +32,6 @@
 #include "record/retention_io.h"
 #include "record/systemd_io.h"
 #include "record/unrecorded_logins_io.h"
-#include "record/view_desk_io.h"
 #include "watch/guard_io.h"
 
 namespace opelog::app {
@@ -74,6 +74,7 @@ class Daemon final : private record::ControlHandler {
   void stop();
   void hand_over();
   void wait_for_the_end();
+  void enter_left_out(const char* what, const record::EntriesLeftOut& left);
   void own_opened(const format::RecordingWriter& writer);
   void own_closed(const format::RecordingWriter& writer);
   void state(Level level, const char* event, std::string text,
@@ -113,6 +114,7 @@ class Daemon final : private record::ControlHandler {
   std::unique_ptr<record::ConnectionWatcher> connections_;
   std::unique_ptr<record::RetentionDesk> retention_;
   std::unique_ptr<record::ViewDesk> views_;
+  std::unique_ptr<record::UnrecordedDesk> unrecorded_desk_;
   std::unique_ptr<record::ControlServer> control_;
   std::unique_ptr<PolicyWatcher> policy_watcher_, enrolled_watcher_;
   std::vector<std::unique_ptr<Signal>> signals_;

@@ -149,6 +149,9 @@ void ConnectionWatcher::look() {
                    {"client", c.client.empty() ? "UNKNOWN" : c.client},
                    {"rule", c.rule},
                    {"pid", std::to_string(c.pid)}}});
+          if (tell_unrecorded)
+            tell_unrecorded(
+                {"connection", c.uid, c.user, c.client, c.rule, "an ssh connection without a session"});
         }
       });
   looking_ = queued.ok();

@@ -13,6 +13,7 @@
 #include "core/loop_io.h"
 #include "core/policy.h"
 #include "record/connection_watch.h"
+#include "record/unrecorded_login.h"
 
 namespace opelog::record {
 
@@ -38,6 +39,9 @@ class ConnectionWatcher {
 
   /// Looks every Policy::unrecorded_scan_ms; never if that is 0.
   void configure(const Policy& policy);
+
+  /// Told of each connection that is stated.
+  UnrecordedSink tell_unrecorded;
 
   [[nodiscard]] std::uint64_t stated() const noexcept { return stated_; }  ///< since the start
   [[nodiscard]] std::size_t unrecorded() const noexcept { return watch_.unrecorded(); }

@@ -234,6 +234,7 @@ void LoginServer::decide(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
     state(Level::kWarning, "login-unrecorded",
           "login of " + found->account.user + " passes unrecorded: " + admission_cause_word(admission.cause),
           found.get(), admission.rule.name);
+    passes_unrecorded(*found, admission.rule.name, admission_cause_word(admission.cause));
   }
   switch (admission.action) {
     case OPELOG_REFUSE:
@@ -305,6 +306,12 @@ void LoginServer::record(std::uint64_t id, const std::shared_ptr<LoginLookup>& f
       });
 }
 
+void LoginServer::passes_unrecorded(const LoginLookup& found, const std::string& rule,
+                                    const std::string& why) const {
+  if (tell_unrecorded)
+    tell_unrecorded({"login", found.peer.uid, found.account.user, found.client.text, rule, why});
+}
+
 void LoginServer::not_started(std::uint64_t id, const Start& start, const std::string& why) {
   Pending& p = *pending_.at(id);
   const std::string login = "login of " + start.found->account.user;
@@ -314,6 +321,7 @@ void LoginServer::not_started(std::uint64_t id, const Start& start, const std::s
     ++counts_.unrecorded;
     state(Level::kError, "login-unrecorded", login + " passes unrecorded, it could not be recorded: " + why,
           start.found.get(), start.rule.name);
+    passes_unrecorded(*start.found, start.rule.name, "it could not be recorded: " + why);
     Verdict verdict;
     verdict.action = OPELOG_PASS;
     verdict.message = "opelog: this login is NOT recorded, because its recording could not be started";

@@ -19,6 +19,7 @@
 #include "record/login_claims.h"
 #include "record/login_lookup_io.h"
 #include "record/recorder_io.h"
+#include "record/unrecorded_login.h"
 #include "record/user_work_io.h"
 
 namespace opelog::record {
@@ -46,6 +47,8 @@ class LoginServer {
   void configure(LoginConfig config);
   /// Who is told of each login that met its shim; must outlive this.
   void set_claims(LoginClaims* claims) { claims_ = claims; }
+  /// Told of each login that passes although a rule wanted it recorded.
+  UnrecordedSink tell_unrecorded;
   /// Takes no more logins; those under way are dropped.
   void stop();
 
@@ -74,6 +77,7 @@ class LoginServer {
   void unsettled(std::uint64_t id, const Error& why);
   void malformed(std::uint64_t id, const std::string& what);
   void expire();
+  void passes_unrecorded(const LoginLookup& found, const std::string& rule, const std::string& why) const;
   void state(Level level, const char* event, const std::string& text, const LoginLookup* found = nullptr,
              const std::string& rule = {});
 

@@ -519,6 +519,9 @@ void UnrecordedLogins::record(std::uint64_t number, Login& login) {
             "what a session of " + found.left_by->user + " left behind goes on" +
                 (opened ? ": what it executes is recorded" : ", and is not recorded"),
             std::move(fields)});
+    if (!opened && tell_unrecorded)
+      tell_unrecorded({"left", found.left_by->uid, found.left_by->user, found.left_by->client,
+                       found.left_by->rule, "it could not be recorded: " + opened.error().message});
     return;
   }
   ++total_;
@@ -533,6 +536,9 @@ void UnrecordedLogins::record(std::uint64_t number, Login& login) {
               " that never passed opelog-shell: " +
               (opened ? "only what is executed is recorded" : "it is not recorded"),
           std::move(fields)});
+  if (!opened && tell_unrecorded)
+    tell_unrecorded({"programs", found.first.uid, found.account.user, found.client.text, found.rule.name,
+                     "it never passed opelog-shell, and could not be recorded: " + opened.error().message});
   if (found.rule.on_unrecorded != OnUnrecorded::kEnd) return;
   facts_({Level::kWarning,
           "session-kill",

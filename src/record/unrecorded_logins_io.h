@@ -27,6 +27,7 @@
 #include "record/login_claims.h"
 #include "record/login_server_io.h"
 #include "record/recorder_io.h"
+#include "record/unrecorded_login.h"
 #include "record/user_work_io.h"
 
 namespace opelog::record {
@@ -39,6 +40,8 @@ class UnrecordedLogins final : public LoginClaims {
   UnrecordedLogins& operator=(const UnrecordedLogins&) = delete;
 
   void configure(const LoginConfig& config);
+  /// Told of each login that could not even be recorded without its terminal.
+  UnrecordedSink tell_unrecorded;
   /// Servers that run now; those already watched cost nothing.
   void watch(const std::vector<LoginServerProcess>& servers);
 

@@ -80,6 +80,14 @@ struct Write {
   }
   void operator()(const ThawedEntry& e) const { json.number("seconds", e.seconds); }
   void operator()(const FrozenEntry& e) const { json.number("files", e.files); }
+  void operator()(const UnrecordedEntry& e) const {
+    json.text("what", e.what)
+        .text("user", word(e.user))
+        .number_u("uid", e.uid)
+        .text("client", word(e.client))
+        .text("rule", word(e.rule))
+        .text("why", word(e.why));
+  }
   void operator()(const ViewedEntry& e) const {
     json.text("recording", e.recording).number_u("uid", e.uid).text("what", word(e.what));
   }
@@ -105,6 +113,7 @@ struct KindWord {
   const char* operator()(const ThawedEntry&) const { return "thawed"; }
   const char* operator()(const FrozenEntry&) const { return "frozen"; }
   const char* operator()(const ViewedEntry&) const { return "viewed"; }
+  const char* operator()(const UnrecordedEntry&) const { return "unrecorded"; }
   const char* operator()(const LedgerGapEntry&) const { return "gap"; }
   const char* operator()(const ClockEntry&) const { return "clock"; }
   const char* operator()(const HeartbeatEntry&) const { return "heartbeat"; }
@@ -210,6 +219,13 @@ std::optional<EntryBody> read_body(const std::string& kind, const JsonValue& j) 
   if (kind == "viewed")
     return ViewedEntry{j.text_or("recording", ""), static_cast<std::uint32_t>(j.number_u_or("uid", 0)),
                        j.text_or("what", "")};
+  if (kind == "unrecorded")
+    return UnrecordedEntry{j.text_or("what", ""),
+                           j.text_or("user", ""),
+                           static_cast<std::uint32_t>(j.number_u_or("uid", 0)),
+                           j.text_or("client", ""),
+                           j.text_or("rule", ""),
+                           j.text_or("why", "")};
   if (kind == "gap")
     return LedgerGapEntry{j.text_or("what", ""), j.text_or("why", ""), j.number_u_or("count", 0)};
   if (kind == "clock") return ClockEntry{j.number_or("by", 0)};

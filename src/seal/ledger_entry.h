@@ -19,7 +19,7 @@ struct KeyEntry {
   std::string log;  ///< verifier key
   std::uint64_t epoch = 1;
   PublicKey next{};  ///< signs `epoch`
-  std::string why;   ///< "init", "rotated", "lost"
+  std::string why;   ///< "init", "rotated", "lost", "log-lost"
 };
 struct BootEntry {
   std::string boot_id, version;
@@ -81,8 +81,15 @@ struct ViewedEntry {
   std::uint32_t uid = 0;
   std::string what;
 };
-/// `what` of a gap: readings that were too many to be entered.
+/// A login that a rule wanted to be recorded, and that is in no recording.
+struct UnrecordedEntry {
+  std::string what, user;
+  std::uint32_t uid = 0;
+  std::string client, rule, why;
+};
+/// `what` of a gap: readings, or unrecorded logins, that were too many to be entered.
 constexpr const char* kGapOfViews = "viewed";
+constexpr const char* kGapOfUnrecorded = "unrecorded";
 struct LedgerGapEntry {
   std::string what, why;
   std::uint64_t count = 0;
@@ -100,7 +107,7 @@ struct UnknownEntry {
 
 using EntryBody =
     std::variant<KeyEntry, BootEntry, ShutdownEntry, PolicyEntry, OpenedEntry, SealedEntry, ClosedEntry,
-                 CrashedEntry, PrunedEntry, CompressedEntry, ThawedEntry, FrozenEntry, ViewedEntry,
+                 CrashedEntry, PrunedEntry, CompressedEntry, ThawedEntry, FrozenEntry, ViewedEntry, UnrecordedEntry,
                  LedgerGapEntry, ClockEntry, HeartbeatEntry, UnknownEntry>;
 
 struct LedgerEntry {

@@ -86,6 +86,16 @@ class Scene(unittest.TestCase):
         [session] = [s for s in verdict["sessions"] if s["recording"] == name]
         return session["integrity"], session["completeness"], [f["what"] for f in session["findings"]]
 
+    def ledger_entries(self, kind):
+        """Of this kind, as they stand in the ledger."""
+        found = []
+        for line in self.host.read(f"{sandbox.LEDGER_DIR}/entries").split(b"\n"):
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if entry["k"] == kind:
+                    found.append(entry)
+        return found
+
     def wait_signed(self):
         """The ledger has the end of every recording that has one (once that is on the disk), and a checkpoint counts all its entries."""
         def all_counted():

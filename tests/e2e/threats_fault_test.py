@@ -266,6 +266,8 @@ class Quotas(scene.Scene):
             term = self.log_in()
             self.assertEqual(self.host.ssh("opelogtest-b", "echo in").out, b"in\n")
             self.host.daemon.wait_log("login-unrecorded: login of opelogtest-b passes unrecorded: host-limit")
+            [entry] = self.ledger_entries("unrecorded")
+            self.assertEqual([entry[name] for name in ("what", "user", "client", "rule", "why")], ["login", "opelogtest-b", "127.0.0.1", "operators", "host-limit"])
             self.end([term])
             self.new_recordings(1)
         finally:
@@ -384,6 +386,9 @@ class FullDisk(scene.Scene):
         done = self.host.ssh("opelogtest-a", "echo in")
         self.assertEqual((done.rc, done.out), (0, b"in\n"), done)
         self.host.daemon.wait_log("login-unrecorded")
+        [entry] = self.ledger_entries("unrecorded")
+        self.assertEqual((entry["what"], entry["user"]), ("login", "opelogtest-a"))
+        self.assertIn("it could not be recorded: ", entry["why"])
         self.free()
         self.new_recordings(0)
         # What was entered and could not be begun is no session that anybody misses.

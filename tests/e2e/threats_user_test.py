@@ -367,6 +367,8 @@ class ConnectionsWithoutASession(scene.Scene):
         self.assertTrue(any("carry no session" in d["what"] for d in status["degraded"]), status)
         time.sleep(3)  # three more looks
         self.assertEqual(len(self.stated()), before + 1)
+        entry = self.ledger_entries("unrecorded")[-1]
+        self.assertEqual([entry[name] for name in ("what", "user", "client", "rule")], ["connection", "opelogtest-a", "127.0.0.1", "operators"])
         self.end(client)
         sandbox.wait_until(lambda: json.loads(self.host.opelog("status", "--json").out)["degraded"] == [], "the connection's end is seen")
 
