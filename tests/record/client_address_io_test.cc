@@ -23,8 +23,11 @@ using namespace test;
 // login runs the probe, which says a tag, SSH_CONNECTION as sshd set it, and waits until we let it go.
 constexpr const char* kScript = R"(
 set -e
-cd "$1"; probe=$2
-mount --make-rprivate / && mount -t proc proc /proc && ip link set lo up
+probe=$2
+# sshd leaves directories for forwarded agents in /tmp: in one that ends with us, with our own in its place.
+mount --make-rprivate / && mount --bind "$1" /mnt && mount -t tmpfs -o mode=1777 none /tmp && mkdir -p "$1" && mount --bind /mnt "$1" && umount /mnt
+cd "$1"
+mount -t proc proc /proc && ip link set lo up
 ip link add veth0 type veth peer name veth1 && ip link set veth0 up && ip link set veth1 up
 cp /etc/passwd passwd; cp /etc/group group; cp /etc/shadow shadow
 echo 'opelogtest:x:20001:20001::/tmp:/bin/bash' >>passwd
