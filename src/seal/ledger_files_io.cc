@@ -77,11 +77,13 @@ void take_entry(LedgerState& state, std::string_view line) {
   state.stopped = std::holds_alternative<ShutdownEntry>(entry->body);
 }
 
+bool is_named_log(const SigningKey& key, const LedgerState& state, const std::string& origin) {
+  return encode_verifier_key(log_key(origin, key.public_key())) == state.log;
+}
+
 // What is stored of a log key to come: it takes the other's place, or did already, or was never named.
 Status continue_log(KeyFile& file, const LedgerState& state, const std::string& origin, StoredKeys& stored) {
-  const auto is_named = [&](const SigningKey& key) {
-    return encode_verifier_key(log_key(origin, key.public_key())) == state.log;
-  };
+  const auto is_named = [&](const SigningKey& key) { return is_named_log(key, state, origin); };
   if (stored.coming_log && is_named(*stored.coming_log)) {
     if (stored.log && !is_named(*stored.log)) return {};  // both sign once more
     // A power cut as it took the other's place; what both signed was on the disk before.
@@ -227,10 +229,13 @@ Result<ContinuedKeys> continue_keys(KeyFile& file, const LedgerState& state, con
     if (!key) return std::move(key).error();
     next = std::move(*key);
   }
+  const bool log_lost =
+      !made_new && !lost && !stored->coming_log && !is_named_log(*stored->log, state, origin);
   return ContinuedKeys{{epoch, std::move(*current), std::move(*next), std::move(*stored->log),
                         std::move(stored->coming_log), state.log_at},
                        lost,
-                       made_new};
+                       made_new,
+                       log_lost};
 }
 
 }  // namespace opelog::seal

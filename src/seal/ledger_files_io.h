@@ -63,10 +63,11 @@ Result<LedgerState> recover_ledger(const LedgerFiles& files, const std::string& 
 
 /// The keys to go on with, made where there are none; a rotation of the log key that a crash interrupted goes
 /// on where the ledger names its key, and has not been otherwise. `lost`: they are new and nothing links them
-/// to the chain so far; `made`: they are new because the ledger is.
+/// to the chain so far; `made`: they are new because the ledger is; `log_lost`: the log key alone is another
+/// than the ledger names.
 struct ContinuedKeys {
   LedgerKeys keys;
-  bool lost = false, made = false;
+  bool lost = false, made = false, log_lost = false;
 };
 Result<ContinuedKeys> continue_keys(KeyFile& file, const LedgerState& state, const std::string& origin);
 

@@ -49,7 +49,10 @@ Result<std::unique_ptr<Ledger>> Ledger::open(Loop& loop, FactSink facts, const L
   const std::string damage = state->damage;
   const SigningKey& log = keys->keys.coming_log ? *keys->keys.coming_log : keys->keys.log;
   const KeyEntry key{encode_verifier_key(log_key(origin, log.public_key())), keys->keys.epoch,
-                     keys->keys.current.public_key(), keys->made ? "init" : "lost"};
+                     keys->keys.current.public_key(),
+                     keys->made   ? "init"
+                     : keys->lost ? "lost"
+                                  : "log-lost"};
   const std::string pin = encode_verifier_key(epoch_key(origin, key.next));
   auto signer = std::make_unique<LedgerSigner>(std::move(*entries), std::move(*checkpoints),
                                                std::move(*key_file), origin, std::move(keys->keys));
@@ -58,7 +61,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(Loop& loop, FactSink facts, const L
   if (!damage.empty())
     ledger->facts_(
         {Level::kError, "ledger-damaged", "the ledger was changed while nobody wrote it: " + damage, {}});
-  if (keys->made || keys->lost) ledger->add(key);
+  if (keys->made || keys->lost || keys->log_lost) ledger->add(key);
   if (keys->made)
     ledger->facts_(
         {Level::kInfo, "ledger-made", "a new ledger; keep its key off this host: " + pin, {{"key", pin}}});
@@ -67,6 +70,12 @@ Result<std::unique_ptr<Ledger>> Ledger::open(Loop& loop, FactSink facts, const L
                     "ledger-keys-lost",
                     "no key links what comes to the ledger's past; pin the new one: " + pin,
                     {{"key", pin}}});
+  if (keys->log_lost)
+    ledger->facts_(
+        {Level::kError,
+         "ledger-log-lost",
+         "the key that witnesses follow could not be read, and another one signs from now on: " + key.log,
+         {{"key", key.log}}});
   ledger->add(BootEntry{start.boot_id, start.version, clean});
   if (!damage.empty()) ledger->add(LedgerGapEntry{"ledger", damage, 0});
   return ledger;

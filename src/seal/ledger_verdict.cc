@@ -153,6 +153,7 @@ void LedgerVerifier::check_key(const KeyEntry& entry, std::uint64_t index) {
   } else {
     found("keys-lost", "the keys were made anew (" + entry.why + ") at entry " + std::to_string(index),
           index);
+    if (entry.why == "log-lost") return;
   }
   if (at == unlinked_at_.end()) return;
   const auto position = at - unlinked_at_.begin();

@@ -392,6 +392,28 @@ TEST_F(LedgerFile, LostKeysAreEnteredAndBreakTheChain) {
   EXPECT_TRUE(has(v.findings, "key-chain-broken"));
 }
 
+TEST_F(LedgerFile, ALogKeyThatAloneIsLostIsEnteredAndBreaksNothing) {
+  run().stop();
+  std::string keys = slurp(dir_.file("key"));
+  const std::size_t slot = keys.find(keys.substr(0, 8), 1);
+  ASSERT_LT(2 * slot, keys.size());
+  keys.replace(2 * slot, 8, 8, 'x');
+  spill(dir_.file("key"), keys);
+  const std::string former = verdict().log;
+  for (int i = 0; i < 3; ++i) run().stop();
+  EXPECT_EQ(std::count(facts_.begin(), facts_.end(), "ledger-log-lost"), 1);
+  const LedgerVerdict v = verdict();
+  EXPECT_EQ(v.integrity(), Integrity::kIntact) << ::testing::PrintToString(words(v.findings));
+  EXPECT_TRUE(has(v.findings, "keys-lost")) << "stated";
+  EXPECT_EQ(v.keys.size(), 2U);
+  EXPECT_NE(v.log, former);
+  const std::string notes = slurp(checkpoints());
+  std::size_t used = 0;
+  const auto last = parse_signed_note(notes.substr(notes.rfind("opelog/0123\n")), used);
+  ASSERT_TRUE(last);
+  EXPECT_TRUE(is_signed_by(*last, *parse_verifier_key(v.log)));
+}
+
 TEST_F(LedgerFile, AChangeWhileNobodyWroteIsStatedAtTheStart) {
   run().stop();
   std::string text = slurp(entries());
