@@ -47,6 +47,7 @@ constexpr std::array kWeights = {
     Weight{"live", kIntact, kIncomplete},
     Weight{"no-end", kIntact, kIncomplete},
     Weight{"gap", kIntact, kIncomplete},
+    Weight{"rotated", kIntact, kComplete},
     Weight{"missing-session", kAltered, kGone},
     Weight{"pruned", kIntact, kGone},
     Weight{"abandoned", kIntact, kGone},

@@ -34,6 +34,18 @@ Result<SessionVerdict> unreadable(const Error& error, const std::string& name, c
   return verdict;
 }
 
+// Neither the daemon nor a thaw is why its files are called otherwise.
+void state_rotation_by_hand(SessionVerdict& verdict, const LedgerVerdict& ledger,
+                            const std::string& stored_as) {
+  const auto session = ledger.sessions.find(verdict.no);
+  if (stored_as.empty() || session == ledger.sessions.end() || session->second.compressed ||
+      ledger.thawed_index > session->second.index)
+    return;
+  add_finding(verdict, "rotated",
+              "it lies there as " + stored_as +
+                  ", and the ledger has neither a thaw nor a compression since it began");
+}
+
 }  // namespace
 
 Result<LedgerVerdict> verify_ledger(const std::string& directory, std::vector<Pin> pins) {
@@ -60,6 +72,7 @@ Result<SessionVerdict> verify_recording(const std::string& directory, const std:
     return unreadable(opened.error(), name, ledger);
   auto verdict = verify_session(files, SessionQuestion{name, files.live(), ledger});
   if (!verdict) return unreadable(verdict.error(), name, ledger);
+  if (ledger != nullptr) state_rotation_by_hand(*verdict, *ledger, files.stored_as());
   return verdict;
 }
 

@@ -220,12 +220,9 @@ std::optional<EntryBody> read_body(const std::string& kind, const JsonValue& j) 
     return ViewedEntry{j.text_or("recording", ""), static_cast<std::uint32_t>(j.number_u_or("uid", 0)),
                        j.text_or("what", "")};
   if (kind == "unrecorded")
-    return UnrecordedEntry{j.text_or("what", ""),
-                           j.text_or("user", ""),
-                           static_cast<std::uint32_t>(j.number_u_or("uid", 0)),
-                           j.text_or("client", ""),
-                           j.text_or("rule", ""),
-                           j.text_or("why", "")};
+    return UnrecordedEntry{
+        j.text_or("what", ""),   j.text_or("user", ""), static_cast<std::uint32_t>(j.number_u_or("uid", 0)),
+        j.text_or("client", ""), j.text_or("rule", ""), j.text_or("why", "")};
   if (kind == "gap")
     return LedgerGapEntry{j.text_or("what", ""), j.text_or("why", ""), j.number_u_or("count", 0)};
   if (kind == "clock") return ClockEntry{j.number_or("by", 0)};

@@ -107,8 +107,8 @@ struct UnknownEntry {
 
 using EntryBody =
     std::variant<KeyEntry, BootEntry, ShutdownEntry, PolicyEntry, OpenedEntry, SealedEntry, ClosedEntry,
-                 CrashedEntry, PrunedEntry, CompressedEntry, ThawedEntry, FrozenEntry, ViewedEntry, UnrecordedEntry,
-                 LedgerGapEntry, ClockEntry, HeartbeatEntry, UnknownEntry>;
+                 CrashedEntry, PrunedEntry, CompressedEntry, ThawedEntry, FrozenEntry, ViewedEntry,
+                 UnrecordedEntry, LedgerGapEntry, ClockEntry, HeartbeatEntry, UnknownEntry>;
 
 struct LedgerEntry {
   std::uint64_t index = 0;

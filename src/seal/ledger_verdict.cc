@@ -235,6 +235,11 @@ void LedgerVerifier::take_entry(const LedgerEntry& entry, const Digest& leaf) {
       verdict_.pruned_unsealed[pruned->recording] = {why, entry.index};
     }
   }
+  if (const auto* compressed = std::get_if<CompressedEntry>(&entry.body)) {
+    const auto no = verdict_.by_recording.find(compressed->recording);
+    if (no != verdict_.by_recording.end()) session_of(no->second)->compressed = true;
+  }
+  if (std::holds_alternative<ThawedEntry>(entry.body)) verdict_.thawed_index = entry.index;
   if (!by_proofs_) take_host_entry(entry);
   if (const auto* boot = std::get_if<BootEntry>(&entry.body)) {
     boot_ = boot->boot_id;

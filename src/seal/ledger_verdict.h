@@ -39,6 +39,7 @@ struct LedgerSession {
   bool contradicted = false;       ///< something was said of it behind the first of these two, which counts
   bool power_cut = false;          ///< another boot lay between the session and its crashed entry
   bool unsettled = false;          ///< another boot has come, and nothing was said of its end yet
+  bool compressed = false;         ///< the daemon has entered that it replaced the plain files
   std::string pruned;              ///< why; "" if it was not
   std::uint64_t pruned_index = 0;  ///< of that entry
   /// It could not be begun, as its closed entry says at once, and a checkpoint counts that: it has no files.
@@ -64,6 +65,7 @@ struct LedgerVerdict {
   std::map<std::string, Pruned> pruned_unsealed;      ///< recordings from before the ledger
   std::vector<std::uint64_t> keys;                    ///< indices of the key entries
   std::string log;                                    ///< verifier key of the last of them
+  std::optional<std::uint64_t> thawed_index;  ///< the last time that flags were taken off for a rotation
   bool pinned = false;
   /// What the findings come to, those too that were too many to be listed.
   Integrity damage = Integrity::kIntact;

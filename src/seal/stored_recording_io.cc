@@ -34,6 +34,16 @@ Status StoredRecording::open(const std::string& directory, const std::string& na
   return {};
 }
 
+std::string StoredRecording::stored_as() const {
+  std::string names;
+  for (const auto& file : files_) {
+    if (!file || file->as_written()) continue;
+    const std::string& path = file->name();
+    names += (names.empty() ? "" : ", ") + path.substr(path.rfind('/') + 1);
+  }
+  return names;
+}
+
 bool StoredRecording::live() const {
   return files_[1] && files_[1]->as_written() && format::is_locked(files_[1]->descriptor());
 }

@@ -30,6 +30,8 @@ class StoredRecording final : public RecordingBytes {
   Status open(const std::string& directory, const std::string& name,
               const format::RecordingList* list = nullptr);
 
+  /// Names of the files that are not as they were written: rotated or compressed; "" if all are.
+  [[nodiscard]] std::string stored_as() const;
   /// Whether a writer holds it.
   [[nodiscard]] bool live() const;
   std::optional<std::uint64_t> size(std::size_t file) override { return sizes_[file]; }

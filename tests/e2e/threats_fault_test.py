@@ -386,10 +386,10 @@ class FullDisk(scene.Scene):
         done = self.host.ssh("opelogtest-a", "echo in")
         self.assertEqual((done.rc, done.out), (0, b"in\n"), done)
         self.host.daemon.wait_log("login-unrecorded")
-        [entry] = self.ledger_entries("unrecorded")
+        self.free()
+        [entry] = sandbox.wait_until(lambda: self.ledger_entries("unrecorded"), "what the ledger could not take before")
         self.assertEqual((entry["what"], entry["user"]), ("login", "opelogtest-a"))
         self.assertIn("it could not be recorded: ", entry["why"])
-        self.free()
         self.new_recordings(0)
         # What was entered and could not be begun is no session that anybody misses.
         self.pin_key()

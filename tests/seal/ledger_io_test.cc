@@ -398,7 +398,7 @@ TEST_F(LedgerFile, ALogKeyThatAloneIsLostIsEnteredAndBreaksNothing) {
   const std::size_t slot = keys.find(keys.substr(0, 8), 1);
   ASSERT_LT(2 * slot, keys.size());
   keys.replace(2 * slot, 8, 8, 'x');
-  spill(dir_.file("key"), keys);
+  put_key(keys);
   const std::string former = verdict().log;
   for (int i = 0; i < 3; ++i) run().stop();
   EXPECT_EQ(std::count(facts_.begin(), facts_.end(), "ledger-log-lost"), 1);
