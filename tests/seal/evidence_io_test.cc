@@ -104,7 +104,9 @@ class EvidenceHost {
     options.input = true;
     format::SessionInfo info = format::testing::sample_info();
     info.ancestry.clear();
-    options.opened = [&](const std::string& chosen) { return ledger.open_session(info, chosen, dir_.path()); };
+    options.opened = [&](const std::string& chosen) {
+      return ledger.open_session(info, chosen, dir_.path());
+    };
     auto writer = format::RecordingWriter::create(options, info, 1000);
     ASSERT_TRUE(writer.ok()) << writer.error().message;
     ASSERT_TRUE((*writer)->output("hello " + name + "\r\n", 2000).ok());
