@@ -71,7 +71,7 @@ class RecorderOfOne {
     options.input = true;
     options.memory = &survives->memory;
     options.write = mortal_write;
-    options.opened = [&](const std::string& name) { return ledger_.open_session(info, name); };
+    options.opened = [&](const std::string& name) { return ledger_.open_session(info, name, "/logs"); };
     auto made = format::RecordingWriter::create(options, info, kResumedBegun);
     if (!made) return false;
     writer_ = std::move(*made);
