@@ -6,6 +6,7 @@
 #include "core/fallback.h"
 #include "core/fd_io.h"
 #include "format/recording_name.h"
+#include "core/sha256.h"
 #include "record/account_io.h"
 
 namespace opelog::app {
