@@ -43,9 +43,8 @@ Result<std::vector<Pin>> parse_pins(std::string_view text, const std::string& na
     if (!size.empty()) {
       Pin::Seen seen;
       const std::string_view root = take_word(line);
-      if (std::from_chars(size.data(), size.data() + size.size(), seen.size).ptr !=
-              size.data() + size.size() ||
-          !from_base64(root, seen.root))
+      const auto [end, error] = std::from_chars(size.data(), size.data() + size.size(), seen.size);
+      if (error != std::errc() || end != size.data() + size.size() || !from_base64(root, seen.root))
         return wrong("a size and a root must follow the key, or nothing");
       pin.seen = seen;
     }

@@ -112,6 +112,8 @@ TEST(Pins, AreReadAndWrongOnesNamedByLine) {
   EXPECT_EQ(encode_pin((*pins)[1]), text.substr(text.rfind("Peter\n") + 6));
   EXPECT_EQ(parse_pins("\nhello\n", "pins").error().message.substr(0, 7), "pins:2:");
   EXPECT_FALSE(parse_pins(std::string(kPeterKey) + " 5\n", "p").ok());
+  EXPECT_FALSE(
+      parse_pins(std::string(kPeterKey) + " 99999999999999999999 " + to_base64(sha256("")) + "\n", "p").ok());
   EXPECT_FALSE(parse_pins(std::string(kPeterKey) + " 5 " + to_base64(sha256("")) + " x\n", "p").ok());
 }
 

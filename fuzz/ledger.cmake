@@ -1,0 +1,1 @@
+opelog_fuzzer(ledger ${CMAKE_CURRENT_LIST_DIR}/ledger_fuzz.cc opelog_verdict)
