@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -89,6 +90,18 @@ bool to_address(const sockaddr_storage& name, Address& address, std::uint16_t& p
   return false;
 }
 
+bool is_link_local(const Address& address) {
+  return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
+}
+
+// Of the network that the socket belongs to: ours may be another, without interfaces.
+std::string interface_of(int socket, std::uint32_t index) {
+  ifreq request{};
+  request.ifr_ifindex = static_cast<int>(index);
+  if (index == 0 || ::ioctl(socket, SIOCGIFNAME, &request) != 0) return {};
+  return {request.ifr_name, ::strnlen(request.ifr_name, sizeof request.ifr_name)};
+}
+
 // A copy of each socket is asked; false when the kernel gives none (then the tables are read).
 bool ask_copies(int pidfd, const std::vector<SocketLink>& links, std::vector<HeldSocket>& held) {
   for (const auto& link : links) {
@@ -107,16 +120,17 @@ bool ask_copies(int pidfd, const std::vector<SocketLink>& links, std::vector<Hel
     socket.fd = link.fd;
     socket.listening = listening != 0;
     Address own{};
-    std::uint32_t own_scope = 0;
+    std::uint32_t scope = 0;
     if (::getsockname(copy.get(), reinterpret_cast<sockaddr*>(&local), &local_length) != 0 ||
-        !to_address(local, own, socket.local_port, own_scope)) {
+        !to_address(local, own, socket.local_port, scope)) {
       continue;
     }
     if (!socket.listening &&
         (::getpeername(copy.get(), reinterpret_cast<sockaddr*>(&remote), &remote_length) != 0 ||
-         !to_address(remote, socket.remote, socket.remote_port, socket.scope))) {
+         !to_address(remote, socket.remote, socket.remote_port, scope))) {
       continue;
     }
+    if (!socket.listening && is_link_local(socket.remote)) socket.interface = interface_of(copy.get(), scope);
     held.push_back(socket);
   }
   return true;
@@ -141,7 +155,7 @@ void read_table(const ProcDirectory& process, const char* file, const std::map<s
       const auto found = wanted.find(entry->inode);
       if (found == wanted.end()) continue;
       held.push_back(
-          {found->second, entry->listening, entry->remote, 0, entry->local_port, entry->remote_port});
+          {found->second, entry->listening, entry->remote, {}, entry->local_port, entry->remote_port});
     }
     rest.erase(0, begin);
   }
@@ -169,10 +183,6 @@ std::vector<HeldSocket> held_sockets(const ProcessFacts& facts, std::size_t inde
   return held;
 }
 
-bool is_link_local(const Address& address) {
-  return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
-}
-
 }  // namespace
 
 ClientAddress find_client_address(const ProcessFacts& facts, const std::string& claim) {
@@ -187,12 +197,7 @@ ClientAddress find_client_address(const ProcessFacts& facts, const std::string& 
     client.text = format_address(socket->remote);
     client.port = socket->remote_port;
     client.bytes = socket->remote;
-    char name[IF_NAMESIZE];
-    if (is_link_local(socket->remote) && socket->scope != 0 &&
-        ::if_indextoname(socket->scope, name) != nullptr) {
-      client.text += '%';
-      client.text += name;
-    }
+    if (!socket->interface.empty()) client.text += "%" + socket->interface;
     return client;
   }
   if (auto claimed = parse_ssh_connection(claim)) {

@@ -29,7 +29,7 @@ struct HeldSocket {
   int fd = -1;             ///< its number there
   bool listening = false;  ///< else connected
   Address remote{};
-  std::uint32_t scope = 0;  ///< interface of a link-local address
+  std::string interface;  ///< of a link-local address
   std::uint16_t local_port = 0, remote_port = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -104,11 +105,22 @@ ClientAddress find_without_copies(const ProcessFacts& facts) {
   return client;
 }
 
+// As by a daemon without a network (PrivateNetwork).
+ClientAddress find_from_elsewhere(const ProcessFacts& facts) {
+  ClientAddress client;
+  std::thread([&] {
+    EXPECT_EQ(::unshare(CLONE_NEWNET), 0);  // this thread only
+    client = find_client_address(facts, "");
+  }).join();
+  return client;
+}
+
 void check_login(const std::string& tag, const std::string& address, const std::string& port,
                  const ProcessFacts& facts) {
   SCOPED_TRACE(tag);
   const auto client = find_client_address(facts, "198.51.100.1 1 ::1 22");
   const auto by_table = find_without_copies(facts);
+  EXPECT_EQ(find_from_elsewhere(facts).text, client.claimed ? "" : client.text);
   if (tag == "orphan") {  // no sshd above it any more: only what is claimed
     EXPECT_TRUE(client.claimed);
     EXPECT_EQ(client.text, "198.51.100.1");
