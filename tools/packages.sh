@@ -7,7 +7,7 @@ PACKAGES_BUILD="cmake ninja-build g++ pkg-config git libuv1-dev libyaml-cpp-dev 
 PACKAGES_RUN="python3 openssh-server openssh-client passwd e2fsprogs util-linux mount bsdutils procps"
 # To test it: the other compiler, the checkers, the programs that operators use, and those that play exports.
 PACKAGES_CHECK="libgtest-dev libgmock-dev clang clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 ccache
-  iproute2 logrotate zstd rsync vim less sudo tmux zsh expect man-db strace asciinema tlog
+  iproute2 systemd python3-seccomp logrotate zstd rsync vim less sudo tmux zsh expect man-db strace asciinema tlog
   libfaketime btrfs-progs"
 # To test it on a whole machine (./check --host).
 PACKAGES_HOST="debootstrap systemd-container rsync"

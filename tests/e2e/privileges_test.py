@@ -1,24 +1,12 @@
-"""The capabilities in units/opelogd.service are enough, and each of them is needed."""
+"""The bounds of units/opelogd.service are enough: its capabilities, each of which is needed, and its filter of system calls."""
 
-import os
-import re
+import errno
+import json
 import sys
 
 import sandbox
+import unit_bounds
 from scene import Scene
-
-UNIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "units", "opelogd.service")
-
-
-def of_the_unit():
-    with open(UNIT) as file:
-        line = re.search(r"^CapabilityBoundingSet=(.*)$", file.read(), re.M)[1]
-    return [word[4:].lower() for word in line.split()]
-
-
-def opelogd_with(capabilities):
-    kept = ",".join("+" + name for name in capabilities)
-    return ("setpriv", "--no-new-privs", "--inh-caps=-all", f"--bounding-set=-all,{kept}", "/usr/sbin/opelogd")
 
 
 class Privileges(Scene):
@@ -50,6 +38,7 @@ class Privileges(Scene):
         works["client"] = any(r.name.endswith("_127.0.0.9") for r in new)
         works["append-only"] = bool(new) and all(
             b"a" in self.host.sh(f"lsattr {sandbox.LOG_DIR}/{r.name}.time").out.split()[0] for r in new)
+        works["executed"] = any(b" OPELOG_EXEC " in r.time for r in new)
         name = f"{sandbox.LOG_DIR}/theirs/{len(self.host.daemons)}"
         self.host.sh(f"umask 077; echo secret > {name}", user="opelogtest-none", check=True)
         try:
@@ -78,9 +67,12 @@ class Privileges(Scene):
             term.close()
 
     def look(self, capabilities):
+        return self.look_with(unit_bounds.with_capabilities(capabilities, "/usr/sbin/opelogd"))
+
+    def look_with(self, argv):
         self.setUp()
         try:
-            daemon = self.host.start_daemon(policy=None, argv=opelogd_with(capabilities))
+            daemon = self.host.start_daemon(policy=None, argv=argv)
         except AssertionError:
             return {"start": False}
         try:
@@ -89,16 +81,43 @@ class Privileges(Scene):
             daemon.stop()
 
     def test_those_of_the_unit_are_enough(self):
-        works = self.look(of_the_unit())
+        works = self.look(unit_bounds.capabilities())
+        self.assertEqual([what for what, ok in works.items() if not ok], [], self.host.daemon.log())
+
+    def test_and_with_its_filter_and_without_a_network(self):
+        works = self.look_with(unit_bounds.opelogd_in_bounds(self.host))
         self.assertEqual([what for what, ok in works.items() if not ok], [], self.host.daemon.log())
 
     def test_each_is_needed(self):
-        for name in of_the_unit():
+        for name in unit_bounds.capabilities():
             with self.subTest(without=name):
-                works = self.look([other for other in of_the_unit() if other != name])
+                works = self.look([other for other in unit_bounds.capabilities() if other != name])
                 lost = [what for what, ok in works.items() if not ok]
                 print(f"without {name}: lost {', '.join(lost) or 'nothing'}", file=sys.stderr)
                 self.assertTrue(lost, f"{name} is not needed")
+
+    # Calls that a daemon taken over would like to make, and arguments that the kernel answers with another error than EPERM.
+    REFUSED = {"mount": 165, "ptrace": 101, "process_vm_writev": 311, "io_uring_setup": 425, "setns": 308, "unshare": 272, "keyctl": 250,
+               "init_module": 175, "perf_event_open": 298, "mknod": 133, "setuid": 105, "shmget": 29, "settimeofday": 164, "swapon": 167,
+               "open_by_handle_at": 304, "userfaultfd": 323, "kexec_load": 246, "chroot": 161}
+    ASKS = """\
+import ctypes, json, sys
+call = ctypes.CDLL(None, use_errno=True).syscall
+said = {}
+for name, number in json.loads(sys.argv[1]).items():
+    ctypes.set_errno(0)
+    said[name] = ctypes.get_errno() if call(number, -1, -1, -1, -1, -1, -1) < 0 else 0
+print(json.dumps(said))
+"""
+
+    def test_what_is_outside_the_filter_is_refused(self):
+        ask = ("/usr/bin/python3", "-I", "-c", self.ASKS, json.dumps(self.REFUSED))
+        within = self.host.run(*unit_bounds.opelogd_in_bounds(self.host, ask), check=True)
+        self.assertEqual(json.loads(within.out), {name: errno.EPERM for name in self.REFUSED})
+        wider = [*unit_bounds.allowed_calls(), *self.REFUSED]
+        beyond = self.host.run(*unit_bounds.opelogd_in_bounds(self.host, ask, wider), check=True)
+        # It is the filter that says so: without it the kernel finds fault with the arguments.
+        self.assertGreater(len([name for name, error in json.loads(beyond.out).items() if error != errno.EPERM]), len(self.REFUSED) / 2)
 
 
 if __name__ == "__main__":

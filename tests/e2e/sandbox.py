@@ -33,6 +33,7 @@ What there is
   require_sandbox()   for the top of a test file: skips with the reason where namespaces are impossible.
 
 A build is found by OPELOG_BUILD (a CMake build directory) or OPELOG_STAGE (what `DESTDIR=… cmake --install` made).
+OPELOG_TEST_BOUNDS=1: every opelogd has what units/opelogd.service allows it, and no more (unit_bounds.py).
 """
 
 import ctypes
@@ -53,6 +54,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from manager import Manager  # noqa: E402
+import unit_bounds  # noqa: E402
 
 # Every wait in the tests ends here at the latest; generous because two sanitizer builds may share one core.
 DEADLINE = float(os.environ.get("OPELOG_TEST_DEADLINE", "30"))
@@ -777,6 +779,8 @@ class Host:
         """Writes the policy (None: leaves the file) and starts opelogd; returns when it is ready."""
         if policy is not None:
             self.write("/etc/opelog/opelog.yaml", policy)
+        if argv[0] == "/usr/sbin/opelogd" and os.environ.get("OPELOG_TEST_BOUNDS"):
+            argv = unit_bounds.opelogd_in_bounds(self, argv)
         daemon = Daemon(self, list(argv), env)
         self.daemons.append(daemon)
         return daemon.wait_ready() if ready else daemon

@@ -1,5 +1,6 @@
 #!/bin/bash
-# systemd understands the units (in a tree of their own, where the programs exist).
+# systemd understands the units (in a tree of their own, where the programs exist), and none is less confined than
+# docs/privileges.md states.
 set -euo pipefail
 command -v systemd-analyze >/dev/null || { echo "skipped: no systemd-analyze here"; exit 77; }
 root=$(mktemp -d)
@@ -15,4 +16,15 @@ for unit in opelogd.service opelogd.socket opelogd-control.socket opelog-session
     grep -E "opelog" | grep -vE "Failed to (add|create) .*(target|slice)" || true
 done > "$root/said"
 cat "$root/said"
-[ ! -s "$root/said" ]
+failed=0
+[ ! -s "$root/said" ] || failed=1
+stated=$(sed -n 's/^| `\([a-z-]*\.service\)` | \([0-9]*\)\.\([0-9]\) |.*/\1 \2\3/p' docs/privileges.md)
+for unit in units/*.service; do
+  most=$(awk -v unit="${unit#units/}" '$1 == unit { print $2 }' <<< "$stated")
+  [ -n "$most" ] || { echo "docs/privileges.md does not state how exposed ${unit#units/} is"; failed=1; continue; }
+  # Tenths. A hundredth more than the threshold fails already.
+  systemd-analyze security --offline=yes --no-pager --threshold="$most" "$unit" > "$root/report" 2>&1 ||
+    { cat "$root/report"; echo "${unit#units/}: docs/privileges.md states $most tenths"; failed=1; }
+  sed -n 's/^.*\(Overall exposure.*[0-9]\) .*/\1/p' "$root/report"
+done
+exit $failed
