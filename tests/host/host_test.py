@@ -728,6 +728,72 @@ class Upkeep(Installed):
         self.assertEqual(self.host.opelog("doctor").rc, 0)
 
 
+class Confined(Installed):
+    """What the unit keeps from opelogd on a machine whose systemd does it: seen by a command of on_event, which is within the same bounds."""
+
+    TRIES = """\
+#!/bin/bash
+# Writes what it can write, see, and do.
+cat > /dev/null
+{
+  for folder in /usr /boot /etc /opt /srv /var/lib/dpkg /var/log /var/log/ope_log /var/log/opelog-ledger /var/lib/opelog /run/opelog; do
+    if touch $folder/tried 2>/dev/null; then rm -f $folder/tried; echo "writes $folder"; fi
+  done
+  for folder in /home /root; do
+    [ -n "$(ls -A $folder 2>/dev/null)" ] && echo "sees $folder"
+  done
+  echo x 2>/dev/null > /proc/sys/kernel/hostname && echo "writes /proc/sys"
+  mkdir /sys/fs/cgroup/tried 2>/dev/null && echo "writes cgroups"
+  mount -t tmpfs none /mnt 2>/dev/null && echo mounts
+  unshare --mount true 2>/dev/null && echo unshares
+  nice -n 5 true 2>/dev/null && [ "$(nice -n 5 nice)" != "$(nice)" ] && echo renices
+  [ "$(wc -l < /proc/net/dev)" -le 3 ] || echo "sees a network"
+  grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status | tr '\\t' ' '
+} > /run/opelog/tried.new
+mv /run/opelog/tried.new /run/opelog/tried
+"""
+
+    @classmethod
+    def prepare(cls):
+        super().prepare()
+        cls.host.write("/usr/local/bin/tries", cls.TRIES, 0o755)
+        cls.host.sh("install -d /srv /opt; touch /home/there; touch /root/there", check=True)
+        policy = cls.host.read("/etc/opelog/opelog.yaml").decode()
+        cls.host.write("/etc/opelog/opelog.yaml",
+                       policy.replace("\non_event: []\n", "\non_event: [{ events: session-end, command: [/usr/local/bin/tries] }]\n"))
+        cls.host.sh("systemctl restart opelogd", check=True)
+
+    def bounds(self):
+        """A session is recorded with what it executed, and what the command of its end could do."""
+        self.setUp()
+        self.host.sh("rm -f /run/opelog/tried", check=True)
+        done = self.host.ssh("alice", "echo within", source="127.0.0.9")
+        self.assertEqual((done.rc, done.out), (0, b"within\n"), done)
+        [recording] = self.new_recordings()
+        self.assertEqual(self.session(recording)["client"], "127.0.0.9")
+        term = self.log_in("alice")
+        self.lines(term, "echo on a terminal")
+        self.assertEqual(self.log_out(term, "exit 3"), 3)
+        wait_until(lambda: self.host.exists("/run/opelog/tried"), "the command has run")
+        return self.host.read("/run/opelog/tried").decode().splitlines()
+
+    ALWAYS = ["NoNewPrivs: 1", "Seccomp: 2"]
+    OWN = ["/var/log", "/var/log/ope_log", "/var/log/opelog-ledger", "/var/lib/opelog", "/run/opelog"]
+
+    def test_a_as_shipped(self):
+        self.assertEqual(self.bounds(), [f"writes {folder}" for folder in ["/opt", "/srv", "/var/lib/dpkg", *self.OWN]] + self.ALWAYS)
+        shown = self.host.show("opelogd.service", "DevicePolicy", "PrivateNetwork")
+        self.assertEqual((shown["DevicePolicy"], shown["PrivateNetwork"]), ("closed", "yes"))
+
+    def test_b_with_the_drop_in_of_the_page(self):
+        with open(os.path.join(image.SOURCE, "docs/privileges.md")) as page:
+            found = re.search(r"(?m)^    # (/etc/systemd/system/opelogd\.service\.d/strict\.conf)\n((?:    .*\n)+)", page.read())
+        self.host.write(found[1], textwrap.dedent(found[2]))
+        self.host.sh("systemctl daemon-reload && systemctl restart opelogd", check=True)
+        self.assertEqual(self.bounds(), [f"writes {folder}" for folder in self.OWN] + self.ALWAYS)
+        self.assert_intact()
+
+
 class Progress(unittest.TextTestResult):
     def startTest(self, test):
         machine.say(f"{type(test).__name__}.{test._testMethodName}")
