@@ -669,7 +669,7 @@ class Host:
         home = f"/home/{user}" if user else "/root"
         base = {"PATH": PATH, "HOME": home, "USER": user or "root", "LOGNAME": user or "root", "SHELL": "/bin/bash",
                 "LANG": "C.UTF-8", "TERM": "xterm"}
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
                 base[name] = os.environ[name]
         return {**base, **(env or {})}

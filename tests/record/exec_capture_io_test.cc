@@ -1053,7 +1053,7 @@ TEST(ExecCapture, TheUnitsCapabilitiesAreEnough) {
   while (std::getline(unit, line)) {
     const auto words = line.substr(line.find('=') + 1);
     if (line.rfind("SystemCallFilter=", 0) == 0 && words[0] != '~')
-      system_call = (words + " ").find(" bpf ") != std::string::npos;
+      system_call = system_call || (" " + words + " ").find(" bpf ") != std::string::npos;
     if (line.rfind("CapabilityBoundingSet=", 0) != 0) continue;
     std::istringstream names(words);
     for (std::string name; names >> name;) {

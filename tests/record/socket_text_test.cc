@@ -57,10 +57,10 @@ TEST(TcpTable, TheHeadingAndBrokenLinesAreNoEntries) {
 }
 
 HeldSocket connected(int fd, std::uint16_t local_port) {
-  return {fd, false, {}, 0, local_port, 1000};
+  return {fd, false, {}, {}, local_port, 1000};
 }
 HeldSocket listening(int fd, std::uint16_t local_port) {
-  return {fd, true, {}, 0, local_port, 0};
+  return {fd, true, {}, {}, local_port, 0};
 }
 
 TEST(ChooseConnection, TheClientsConnectionIsFoundAmongForwardedOnes) {

@@ -23,8 +23,8 @@ for unit in units/*.service; do
   most=$(awk -v unit="${unit#units/}" '$1 == unit { print $2 }' <<< "$stated")
   [ -n "$most" ] || { echo "docs/privileges.md does not state how exposed ${unit#units/} is"; failed=1; continue; }
   # Tenths. A hundredth more than the threshold fails already.
-  systemd-analyze security --offline=yes --no-pager --threshold="$most" "$unit" > "$root/report" 2>&1 ||
-    { cat "$root/report"; echo "${unit#units/}: docs/privileges.md states $most tenths"; failed=1; }
+  systemd-analyze security --offline=yes --no-pager --threshold="$((10#$most))" "$unit" > "$root/report" 2>&1 ||
+    { cat "$root/report"; echo "${unit#units/}: docs/privileges.md states $((10#$most)) tenths"; failed=1; }
   sed -n 's/^.*\(Overall exposure.*[0-9]\) .*/\1/p' "$root/report"
 done
 exit $failed
