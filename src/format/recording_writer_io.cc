@@ -153,7 +153,7 @@ struct RecordingWriter::State {
   bool dirty = false, ended = false, append_only = false;
 
   struct Free {
-    void operator()(WriterMemory* own) const noexcept { std::free(own); }
+    void operator()(WriterMemory* given) const noexcept { std::free(given); }
   };
   std::unique_ptr<WriterMemory, Free> own;  ///< where nobody gave another
   WriterMemory* memory = nullptr;
