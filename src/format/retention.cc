@@ -1,6 +1,7 @@
 #include "format/retention.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <numeric>
 
@@ -35,6 +36,10 @@ class Plan {
       if (recordings[i].foreign) continue;
       total_ += recordings[i].bytes;
       of_user_[recordings[i].user] += recordings[i].bytes;
+      if (is_held(policy, recordings[i]))
+        kept_ += recordings[i].bytes;
+      else
+        shares_[recordings[i].user] += recordings[i].bytes;
     }
   }
 
@@ -65,25 +70,24 @@ class Plan {
   }
 
   void by_size() {
-    if (policy_.max_size == 0) return;
-    for (RetainDecision& d : plan_.decisions) {
-      if (total_ <= policy_.max_size) return;
-      if (recordings_[d.recording].foreign) continue;
-      prune_or_say(
-          d, PruneReason::kSize,
-          "the oldest of " + bytes_text(total_) + ", and max_size is " + bytes_text(policy_.max_size));
-    }
+    if (policy_.max_size == 0 || total_ <= policy_.max_size) return;
+    prune_fairly(
+        PruneReason::kSize, policy_.max_size > kept_ ? policy_.max_size - kept_ : 0,
+        [&] { return total_ <= policy_.max_size; },
+        [&] { return bytes_text(total_) + ", and max_size is " + bytes_text(policy_.max_size); });
     if (total_ > policy_.max_size) unmet("max_size", "recordings have " + bytes_text(total_));
   }
 
   void by_reserve(bool last) {
-    if (policy_.reserve == 0) return;
-    for (RetainDecision& d : plan_.decisions) {
-      if (free_ >= policy_.reserve) return;
-      prune_or_say(
-          d, PruneReason::kReserve,
-          "the oldest, " + bytes_text(free_) + " are free, and reserve is " + bytes_text(policy_.reserve));
-    }
+    if (free_ >= policy_.reserve) return;
+    const std::uint64_t wanted = policy_.reserve - free_, others = total_ - kept_;
+    prune_fairly(
+        PruneReason::kReserve, others > wanted ? others - wanted : 0,
+        [&] { return free_ >= policy_.reserve; },
+        [&] {
+          return "them all, " + bytes_text(free_) + " are free, and reserve is " +
+                 bytes_text(policy_.reserve);
+        });
     if (last && free_ < policy_.reserve) unmet("reserve", bytes_text(free_) + " are free");
   }
 
@@ -107,6 +111,42 @@ class Plan {
   RetainPlan take() { return std::move(plan_); }
 
  private:
+  // The oldest of whoever has most, again and again, until `enough`; but of nobody who has no more than his
+  // share of `room`: so nobody's flood drives out what others did. What is held is the administrator's will,
+  // and counts in no share.
+  void prune_fairly(PruneReason reason, std::uint64_t room, const std::function<bool()>& enough,
+                    const std::function<std::string()>& of_what) {
+    struct Holder {
+      std::uint64_t bytes = 0;
+      std::vector<RetainDecision*> left;  ///< not looked at yet, the oldest last
+    };
+    std::map<std::string, Holder> holders;
+    for (auto d = plan_.decisions.rbegin(); d != plan_.decisions.rend(); ++d) {
+      const RetainedRecording& r = recordings_[d->recording];
+      if (d->action != Action::kPrune && !r.foreign) holders[r.user].left.push_back(&*d);
+    }
+    std::uint64_t sharing = 0;
+    for (auto& [user, holder] : holders) {
+      holder.bytes = shares_[user];
+      if (holder.bytes > 0) ++sharing;
+    }
+    const std::uint64_t share = sharing > 0 ? room / sharing : room;
+    while (!enough()) {
+      const auto behind = [](const auto& a, const auto& b) {
+        if (a.second.bytes != b.second.bytes) return a.second.bytes < b.second.bytes;
+        return a.second.left.back() > b.second.left.back();  // of two who have the same: who has the oldest
+      };
+      const auto most = std::max_element(holders.begin(), holders.end(), behind);
+      if (most == holders.end() || most->second.bytes <= share) return;
+      const std::string user = most->first;
+      RetainDecision& d = *most->second.left.back();
+      most->second.left.pop_back();
+      prune_or_say(d, reason, "the oldest of " + user + ", who has most of " + of_what());
+      most->second.bytes = shares_[user];
+      if (most->second.left.empty()) holders.erase(most);
+    }
+  }
+
   void prune_or_say(RetainDecision& d, PruneReason reason, std::string why) {
     if (d.action == Action::kPrune) return;
     const RetainedRecording& r = recordings_[d.recording];
@@ -119,20 +159,24 @@ class Plan {
     d.why = std::move(why);
     total_ -= r.bytes;
     of_user_[r.user] -= r.bytes;
+    shares_[r.user] -= r.bytes;
     free_ += r.bytes;
   }
 
   void unmet(const char* limit, const std::string& now) {
     plan_.unmet.push_back(
         std::string(limit) + " cannot be kept: " + now +
-        " though all that may be pruned is; the rest is live, held or younger than keep_at_least");
+        " though all that may be pruned is; the rest is live, held, younger than keep_at_least, or no more "
+        "than its user's share");
   }
 
   const Retention& policy_;
   const std::vector<RetainedRecording>& recordings_;
   WallUs now_;
   std::uint64_t free_, total_ = 0;
+  std::uint64_t kept_ = 0;  ///< of total_, what is held
   std::map<std::string, std::uint64_t> of_user_;
+  std::map<std::string, std::uint64_t> shares_;  ///< the same without what is held
   RetainPlan plan_;
 };
 

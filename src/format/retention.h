@@ -1,8 +1,10 @@
 // Retention: which closed recordings are to be compressed or pruned, and why each is. Pure.
 //
-// Invariants: the same recordings, policy and time give the same answer, whatever their order; the oldest go
-// first, of equally old ones the one whose name comes first; what is live, held, another's than root's, or
-// younger than keep_at_least is never pruned, also if a limit cannot be kept then.
+// Invariants: the same recordings, policy and time give the same answer, whatever their order; of a user the
+// oldest go first, of equally old ones the one whose name comes first; for max_size and the reserve those of
+// whoever has most, and none of a user who has no more than his share: nobody's flood drives out what others
+// did. What is live, held, another's than root's, or younger than keep_at_least is never pruned. All this
+// also if a limit cannot be kept then.
 #pragma once
 
 #include <cstdint>

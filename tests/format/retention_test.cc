@@ -129,6 +129,53 @@ TEST(RetentionPlan, DecidesByTheTable) {
        none, 0, RetainStep::kSizes, "a:prune size, b:prune size, c:younger than keep_at_least", 1},
       {"size: another's does not count", [](Retention& p) { p.max_size = 200000; },
        [](auto& r) { r[0].foreign = true; }, 0, RetainStep::kSizes, ""},
+      {"size: of whoever has most, his oldest, though another's is older",
+       [](Retention& p) { p.max_size = 450000; }, [](auto& r) { r[1].bytes = 300000; }, 0, RetainStep::kSizes,
+       "b:prune size"},
+      {"size: equal ones in turn", [](Retention& p) { p.max_size = 1; },
+       [](auto& r) {
+         r[1].user = "carol";
+         r[2].user = "bob";
+       },
+       0, RetainStep::kSizes, "a:prune size, b:prune size, c:prune size"},
+      {"size: nobody below his share, though whoever floods has nothing that may go",
+       [](Retention& p) {
+         p.max_size = 350000;
+         p.keep_at_least_s = 15 * kDay;
+       },
+       [](auto& r) {
+         r[0].user = "bob";
+         r[2].bytes = 900000;
+       },
+       0, RetainStep::kSizes, "a:prune size, c:younger than keep_at_least", 1},
+      {"size: nor for what is live", [](Retention& p) { p.max_size = 350000; },
+       [](auto& r) {
+         r[0].live = true;
+         r[0].bytes = 900000;
+       },
+       0, RetainStep::kSizes, "a:live, c:prune size", 1},
+      {"size: what is held is in no share",
+       [](Retention& p) {
+         p.max_size = 350000;
+         p.hold = {{"", "c"}};
+       },
+       [](auto& r) { r[2].bytes = 300000; }, 0, RetainStep::kSizes, "a:prune size, b:prune size"},
+      {"reserve: of whoever has most", [](Retention& p) { p.reserve = 5000; },
+       [](auto& r) {
+         r[2].bytes = 99999;
+         r[1].bytes = 200000;
+       },
+       4999, RetainStep::kSizes, "b:prune reserve"},
+      {"reserve: nobody below his share",
+       [](Retention& p) {
+         p.reserve = 1000000;
+         p.keep_at_least_s = 15 * kDay;
+       },
+       [](auto& r) {
+         r[0].user = "bob";
+         r[2].bytes = 9000000;
+       },
+       0, RetainStep::kSizes, "c:younger than keep_at_least", 1},
       {"of a user", [](Retention& p) { p.max_size_per_user = 100000; }, none, 0, RetainStep::kSizes,
        "a:prune user-size"},
       {"of a user, then of all",
@@ -253,7 +300,7 @@ TEST(RetentionPlan, SaysWhyInWordsWithNumbers) {
   policy.keep_for_s = 0;
   policy.reserve = 10;
   EXPECT_EQ(decide_retention(policy, one, 7, kRetainedAt, RetainStep::kSizes).decisions[0].why,
-            "the oldest, 7 bytes are free, and reserve is 10 bytes");
+            "the oldest of alice, who has most of them all, 7 bytes are free, and reserve is 10 bytes");
   EXPECT_EQ(age_text(59), "59 s");
   EXPECT_EQ(age_text(3599), "59 min");
   EXPECT_EQ(age_text(86399), "23 h");
