@@ -613,6 +613,15 @@ record::StatusAnswer Daemon::status() {
   answer.guard.findings = guard.findings;
   answer.guard.overflows = guard.overflows;
   recorder_->each([&answer](const record::Session& s) { answer.held += s.machine().holding() ? 1 : 0; });
+  recorder_->each([&answer](const record::Session& s) { answer.limited += s.limited() ? 1 : 0; });
+  const record::DiskReserve& disk = recorder_->disk().reserve();
+  answer.disk = {disk.free(), disk.reserve(), disk.low()};
+  recorder_->disk().look();  // for whoever asks next
+  if (disk.low())
+    answer.degraded.push_back({"less than " + std::to_string(disk.reserve()) +
+                                   " bytes are free where recordings are: each user may write " +
+                                   std::to_string(disk.part()) + " more, then his sessions meet a full disk",
+                               "make room, or see retention.reserve and opelog retain"});
   answer.bytes_recorded = recorder_->bytes_out();
   answer.calls_waiting = logins_work_->count() + sessions_work_->count();
   answer.log_failures = log_->failures();

@@ -67,6 +67,8 @@ std::string metrics_text(const JsonValue& answer) {
   m.single("sessions", kGauge, "Sessions being recorded.", number("sessions"));
   m.single("sessions_held", kGauge, "Of these: whose output waits because the record takes none.",
            number("held"));
+  m.single("sessions_limited", kGauge, "Of these: whose output is delayed or dropped by its rate.",
+           number("limited"));
   m.single("logins_pending", kGauge, "Logins without an answer yet.", number("pending"));
   m.single("user_calls", kGauge, "Calls on users' terminals that run or wait for a thread.",
            number("calls_waiting"));
@@ -74,6 +76,11 @@ std::string metrics_text(const JsonValue& answer) {
   for (const char* outcome : {"recorded", "passed", "refused", "failed", "unrecorded"})
     m.sample(number((std::string(outcome) + "_total").c_str()), label("outcome", outcome));
   m.single("recorded_bytes_total", kCounter, "Output of sessions since the start.", number("bytes_recorded"));
+  if (const auto* disk = answer.find("disk")) {
+    m.single("disk_free_bytes", kGauge, "Of the file system of recordings.", disk->number_or("free", 0));
+    m.single("disk_reserve_bytes", kGauge, "Below which each user may write a part only.",
+             disk->number_or("reserve", 0));
+  }
   if (const auto* guard = answer.find("guard")) {
     m.single("guard_flagged_total", kCounter, "Files of others made append-only.",
              guard->number_or("flagged", 0));

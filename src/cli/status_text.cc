@@ -41,9 +41,10 @@ std::string status_text(const JsonValue& answer) {
     if (const std::string error = policy->text_or("error", ""); !error.empty())
       line("", "BROKEN ON DISK, the last good one is in force: " + printable(error));
   }
-  const bool held = answer.number_or("held", 0) > 0;
+  const bool held = answer.number_or("held", 0) > 0, limited = answer.number_or("limited", 0) > 0;
   line("sessions", number(answer, "sessions") + " live, " +
                        (held ? number(answer, "held") + " held because the record takes nothing, " : "") +
+                       (limited ? number(answer, "limited") + " faster than their rate, " : "") +
                        number(answer, "pending") + " logging in");
   line("so far", number(answer, "recorded_total") + " recorded, " + number(answer, "passed_total") +
                      " passed, " + number(answer, "refused_total") + " refused, " +

@@ -18,6 +18,8 @@ const std::vector<std::pair<std::string_view, std::string_view>>& message_ids() 
       {"connection-unrecorded", "f6f67db68fa94d29b84a0918e4da2cc6"},
       {"record-failed", "12930dcba485403e92c30eab56ead089"},
       {"record-resumed", "ef918acaed4843f48daa8d55148a167c"},
+      {"output-limited", "777a3b5e8d674e5eaac1662d238985de"},
+      {"disk-low", "c35debf974b24aecb3a7b02556b66756"},
       {"recording-repaired", "84fab32cb79744b6b4246f5fe2b304cb"},
       {"recordings-degraded", "5bf22d60dd084f31938a48b9d1f4f1a7"},
       {"guard-changed", "409b6a3df9ac4d4bbf5cff5bff98e4b6"},

@@ -32,6 +32,13 @@ enum class OnUnrecorded {
   kEnd,     ///< that, and kill it
 };
 
+/// What to do with output that is faster than the rates of `limits`.
+enum class OnOutputRate {
+  kDelay,  ///< read it later: the program waits
+  kDrop,   ///< show it unrecorded; the record says how much
+  kPass,   ///< record it all the same, and say so once
+};
+
 struct UidRange {
   std::uint32_t first = 0;
   std::uint32_t last = 0;  ///< inclusive
@@ -136,10 +143,19 @@ struct Policy {
   // limits:
   int max_sessions = 2000;
   int max_sessions_per_user = 200;
-  int max_pending_logins = 256;  ///< connections that have not yet been answered
-  int login_timeout_ms = 10000;  ///< a connection that has not said what it wants by then is closed
-  int hold_timeout_ms = 60000;   ///< OnFailure::kHold ends the session after this
-  int end_grace_ms = 2000;       ///< from the shell's end (or a hang-up) until what is left is cut
+  int max_pending_logins = 256;            ///< connections that have not yet been answered
+  int login_timeout_ms = 10000;            ///< a connection that has not said what it wants by then is closed
+  int hold_timeout_ms = 60000;             ///< OnFailure::kHold ends the session after this
+  int end_grace_ms = 2000;                 ///< from the shell's end (or a hang-up) until what is left is cut
+  std::uint64_t session_size = 0;          ///< bytes of one recording's files, which end its session; 0 any
+  std::uint64_t output_rate = 0;           ///< bytes of recorded output a second, of one session; 0 any
+  std::uint64_t output_rate_per_user = 0;  ///< the same of all sessions of one user
+  OnOutputRate on_output_rate = OnOutputRate::kDelay;
+  int idle_warning_ms = 0;  ///< a terminal on which nothing happened for so long is warned; 0 never
+  int idle_end_ms = 0;      ///< and its session ended; 0 never
+  /// Free bytes in the recordings' file system below which each user may write a small part only; at most a
+  /// 32nd of that file system. 0: none.
+  std::uint64_t disk_reserve = 64ULL << 20U;
 
   // log:
   LogConfig log{LogTarget::kJournal, "/var/log/opelog.log", Level::kInfo};

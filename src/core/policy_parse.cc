@@ -245,7 +245,28 @@ constexpr Field<Policy> kLimits[] = {
      [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 100, 24 * kHour, p.hold_timeout_ms); }},
     {"end_grace",
      [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 0, 10 * kMinute, p.end_grace_ms); }},
+    {"session_size", [](Reader& r, const YamlNode& n, Policy& p) { r.size(n, p.session_size); }},
+    {"output_rate", [](Reader& r, const YamlNode& n, Policy& p) { r.size(n, p.output_rate); }},
+    {"output_rate_per_user",
+     [](Reader& r, const YamlNode& n, Policy& p) { r.size(n, p.output_rate_per_user); }},
+    {"on_output_rate",
+     [](Reader& r, const YamlNode& n, Policy& p) {
+       r.word<OnOutputRate>(
+           n, {{"delay", OnOutputRate::kDelay}, {"drop", OnOutputRate::kDrop}, {"pass", OnOutputRate::kPass}},
+           p.on_output_rate);
+     }},
+    {"idle_warning",
+     [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 0, 24 * kHour, p.idle_warning_ms); }},
+    {"idle_end",
+     [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 0, 24 * kHour, p.idle_end_ms); }},
+    {"disk_reserve", [](Reader& r, const YamlNode& n, Policy& p) { r.size(n, p.disk_reserve); }},
 };
+
+void read_limits(Reader& r, const YamlNode& node, Policy& p) {
+  r.map(node, kLimits, p);
+  if (p.idle_end_ms > 0 && p.idle_warning_ms >= p.idle_end_ms)
+    r.fail(node, "idle_warning is not shorter than idle_end, so nobody would be warned; change one of them");
+}
 
 constexpr Field<Policy> kLog[] = {
     {"target",
@@ -286,7 +307,7 @@ constexpr Field<Policy> kTop[] = {
     {"unrecorded_scan",
      [](Reader& r, const YamlNode& n, Policy& p) { r.duration(n, 0, kHour, p.unrecorded_scan_ms); }},
     {"guard", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kGuard, p); }},
-    {"limits", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kLimits, p); }},
+    {"limits", read_limits},
     {"on_event", read_hooks},
     {"log", [](Reader& r, const YamlNode& n, Policy& p) { r.map(n, kLog, p); }},
 };

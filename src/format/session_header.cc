@@ -16,7 +16,7 @@ struct ReasonWord {
 constexpr ReasonWord kReasons[] = {
     {EndReason::kExit, "exit"},   {EndReason::kHangup, "hangup"},   {EndReason::kKilled, "killed"},
     {EndReason::kShim, "shim"},   {EndReason::kFailure, "failure"}, {EndReason::kShutdown, "shutdown"},
-    {EndReason::kCrash, "crash"},
+    {EndReason::kLimit, "limit"}, {EndReason::kIdle, "idle"},       {EndReason::kCrash, "crash"},
 };
 
 struct KeptWord {

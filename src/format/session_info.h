@@ -78,6 +78,8 @@ enum class EndReason {
   kShim,      ///< the waiter was killed or broke off
   kFailure,   ///< recording failed and the policy says cut
   kShutdown,  ///< the daemon stopped
+  kLimit,     ///< the recording reached limits.session_size
+  kIdle,      ///< nothing happened for limits.idle_end
   kCrash,     ///< written later, by whoever completed the torn tail
 };
 const char* end_reason_word(EndReason reason) noexcept;

@@ -204,6 +204,10 @@ Packets encode_status(const StatusAnswer& status) {
                    .number_u("flagged", status.guard.flagged)
                    .number_u("findings", status.guard.findings)
                    .number_u("overflows", status.guard.overflows);
+  auto disk = JsonObject()
+                  .number_u("free", status.disk.free)
+                  .number_u("reserve", status.disk.reserve)
+                  .boolean("low", status.disk.low);
   JsonObject events;
   for (const auto& [event, count] : status.events) events.number_u(event, count);
   auto text = JsonObject()
@@ -221,6 +225,8 @@ Packets encode_status(const StatusAnswer& status) {
                   .number_u("failed_total", status.failed_total)
                   .number_u("unrecorded_total", status.unrecorded_total)
                   .number_u("held", status.held)
+                  .number_u("limited", status.limited)
+                  .raw("disk", std::move(disk).take())
                   .number_u("bytes_recorded", status.bytes_recorded)
                   .number_u("calls_waiting", status.calls_waiting)
                   .number_u("log_failures", status.log_failures)

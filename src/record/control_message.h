@@ -80,7 +80,12 @@ struct StatusAnswer {
     std::vector<std::string> directories;
     std::uint64_t flagged = 0, findings = 0, overflows = 0;
   } guard;
-  std::uint64_t held = 0;            ///< sessions whose output waits for the record
+  std::uint64_t held = 0;     ///< sessions whose output waits for the record
+  std::uint64_t limited = 0;  ///< sessions whose output is faster than its rate now
+  struct {
+    std::uint64_t free = 0, reserve = 0;
+    bool low = false;
+  } disk;                            ///< where recordings are; zeros until somebody has looked
   std::uint64_t bytes_recorded = 0;  ///< output of sessions since the start, ended ones too
   std::uint64_t calls_waiting = 0;   ///< calls on users' terminals, running and waiting for a thread
   std::uint64_t log_failures = 0;    ///< facts that the log did not take

@@ -31,6 +31,11 @@ class ExecLog {
   void take(const ProcessEvent& event, MonoUs now);
   /// So many more are missing; 0: nobody knows how many.
   void lost(std::uint64_t count, const std::string& why, MonoUs now);
+  /// One that must not be written now: counted, and stated with the next that is.
+  void withheld(const std::string& why) {
+    ++missing_;
+    why_ = why;
+  }
   /// Before the recording's end.
   void end(MonoUs now);
 

@@ -152,6 +152,9 @@ Result<SessionParts> resume_session(const std::string& id, std::vector<Fd>& fds,
   parts.writer = std::move(*writer);
 
   // Nothing fails from here on.
+  parts.size_limit = mark.quota.size_limit;
+  parts.output_rate = mark.quota.output_rate;
+  parts.on_output_rate = static_cast<OnOutputRate>(mark.quota.on_output_rate);
   parts.shim = take(mark, kKeptShim, fds);
   parts.shim_started = mark.shim_started;
   parts.shim_pidfd = open_process(parts.info.shim_pid, parts.shim_started);

@@ -45,6 +45,7 @@ Recorder::Recorder(Loop& loop, UserWork& work, FactSink facts, RecordingHooks ho
       work_(work),
       facts_(std::move(facts)),
       hooks_(std::move(hooks)),
+      disk_(loop, facts_, [this] { return !sessions_.empty() || !exec_only_.empty(); }),
       sweep_(loop, [this] { leaving_.clear(); }),
       settle_(loop,
               [this] {
@@ -62,13 +63,16 @@ Recorder::Recorder(Loop& loop, UserWork& work, FactSink facts, RecordingHooks ho
 Recorder::~Recorder() = default;
 
 void Recorder::configure(const Policy& policy, RecordingPlace place) {
+  if (policy.output_rate_per_user != policy_.output_rate_per_user) output_.clear();
   policy_ = policy;
   place_ = std::move(place);
+  disk_.configure(policy_.directory, policy_.disk_reserve);
   sync_.configure(policy_.sync_interval_ms);
 }
 
 Result<StartedSession> Recorder::prepare(const Admission& admission, const Hello& hello,
                                          std::unique_ptr<OuterTerminal>& outer, format::SessionInfo info) {
+  if (auto may = may_begin(info.uid); !may) return std::move(may).error();
   // Opened for each session: a directory that was moved away or made anew meanwhile is found where it is now.
   auto directory = open_recordings_directory(policy_.directory, place_.file_group);
   if (!directory) return std::move(directory).error();
@@ -76,11 +80,34 @@ Result<StartedSession> Recorder::prepare(const Admission& admission, const Hello
   place.directory = directory->get();
   place.store = store_;
   auto started = start_session(policy_, place, admission, hello, outer, std::move(info));
-  if (started && hooks_.opened) hooks_.opened(*started->parts.writer);  // before the guard can see it
+  if (!started) return started;
+  if (hooks_.opened) hooks_.opened(*started->parts.writer);  // before the guard can see it
   return started;
 }
 
+// Where little is free, a recording that begins counts as a block of each of its two files.
+Status Recorder::may_begin(std::uint32_t uid) {
+  constexpr std::uint64_t kBegun = 8192;
+  disk_.watch();
+  if (!disk_.reserve().may_write(uid)) return Error{Code::kLimit, kNoPart, 0};
+  disk_.reserve().wrote(uid, kBegun);
+  return {};
+}
+
+std::shared_ptr<TokenBucket> Recorder::output_of(std::uint32_t uid) {
+  if (policy_.output_rate_per_user == 0) return nullptr;
+  const MonoUs now = mono_now();
+  // One that is in use or not full yet stays: who logs in again gets no new one.
+  std::erase_if(output_, [now](const auto& entry) {
+    return entry.second.use_count() == 1 && entry.second->available(now) == entry.second->most();
+  });
+  auto& bucket = output_[uid];
+  if (!bucket) bucket = std::make_shared<TokenBucket>(output_bucket(policy_.output_rate_per_user, now));
+  return bucket;
+}
+
 Result<std::unique_ptr<ExecOnlyRecording>> Recorder::open_exec_only(format::SessionInfo info, MonoUs begun) {
+  if (auto may = may_begin(info.uid); !may) return std::move(may).error();
   auto directory = open_recordings_directory(policy_.directory, place_.file_group);
   if (!directory) return std::move(directory).error();
   RecordingPlace place = place_;
@@ -91,7 +118,7 @@ Result<std::unique_ptr<ExecOnlyRecording>> Recorder::open_exec_only(format::Sess
   auto writer = open_recording(policy_, place, info, begun);
   if (!writer) return std::move(writer).error();
   if (hooks_.opened) hooks_.opened(**writer);
-  auto recording = std::make_unique<ExecOnlyRecording>(std::move(info), std::move(*writer));
+  auto recording = std::make_unique<ExecOnlyRecording>(std::move(info), std::move(*writer), disk_.reserve());
   exec_only_.insert(recording.get());
   if (!seals_.active()) seals_.start(kSealTickMs, kSealTickMs);
   return recording;
@@ -180,6 +207,8 @@ void Recorder::discard(StartedSession& session, format::EndReason why) {
 Session& Recorder::add(SessionParts parts) {
   const std::string id = parts.info.id;
   parts.exec = exec_;
+  parts.reserve = &disk_.reserve();
+  parts.output_of_user = output_of(parts.info.uid);
   auto session = std::make_unique<Session>(loop_, work_, *buffer_, facts_, std::move(parts),
                                            [this](const std::string& which) { gone(which); });
   Session& s = *session;
@@ -249,7 +278,9 @@ void Recorder::take_over(std::map<std::string, std::vector<Fd>> kept) {
   }
   buffer_->prepare();  // what a former daemon left in it is in its session's memory now
   for (Session* session : resumed) session->go_on();
-  if (!resumed.empty()) settle_.start(kSettledMs);
+  if (resumed.empty()) return;
+  disk_.watch();
+  settle_.start(kSettledMs);
 }
 
 void Recorder::give_up(const std::string& id, std::vector<Fd> fds, const std::string& why) {
@@ -375,7 +406,7 @@ Status Recorder::sync_all() {
 std::string Recorder::describe() const {
   std::string text = "recorder sessions=" + std::to_string(sessions_.size()) +
                      " leaving=" + std::to_string(leaving_.size()) + " total=" + std::to_string(total_) +
-                     (sync_.busy() ? " syncing" : "") + "\n";
+                     (sync_.busy() ? " syncing" : "") + "\n" + disk_.describe();
   for (const auto& [id, session] : sessions_) text += session->describe() + "\n";
   return text;
 }

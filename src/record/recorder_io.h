@@ -20,6 +20,7 @@
 #include "core/policy.h"
 #include "core/result.h"
 #include "record/begun_login.h"
+#include "record/disk_space_io.h"
 #include "record/exec_only_recording_io.h"
 #include "record/exec_source.h"
 #include "record/outer_terminal_io.h"
@@ -112,11 +113,15 @@ class Recorder {
   /// Then: blocks until every recording is on the disk.
   Status sync_all();
   [[nodiscard]] bool idle() const noexcept { return sessions_.empty(); }
+  /// What is free where recordings are.
+  [[nodiscard]] DiskSpace& disk() noexcept { return disk_; }
   [[nodiscard]] std::string describe() const;
 
  private:
   Session& add(SessionParts parts);
   void give_up(const std::string& id, std::vector<Fd> fds, const std::string& why);
+  Status may_begin(std::uint32_t uid);
+  std::shared_ptr<TokenBucket> output_of(std::uint32_t uid);
   void gone(const std::string& id);
   void seal_exec_only();
   Session* find(std::uint64_t number);
@@ -132,8 +137,10 @@ class Recorder {
   SharedMemory shared_buffer_;  ///< of a RelayBuffer
   std::unique_ptr<RelayBuffer> own_buffer_ = std::make_unique<RelayBuffer>();
   RelayBuffer* buffer_ = own_buffer_.get();
-  std::map<std::string, std::unique_ptr<Session>> sessions_;  ///< by id
-  std::set<ExecOnlyRecording*> exec_only_;                    ///< their owners close them
+  DiskSpace disk_;                                                          ///< outlives the recordings
+  std::unordered_map<std::uint32_t, std::shared_ptr<TokenBucket>> output_;  ///< of users, where it has a rate
+  std::map<std::string, std::unique_ptr<Session>> sessions_;                ///< by id
+  std::set<ExecOnlyRecording*> exec_only_;                                  ///< their owners close them
   std::vector<std::unique_ptr<Session>> leaving_;  ///< deleted in the next turn, outside their own calls
   std::unordered_map<std::uint32_t, int> by_uid_;
   std::uint64_t total_ = 0, bytes_ended_ = 0;

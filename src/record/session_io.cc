@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <utility>
@@ -23,6 +24,11 @@ constexpr std::int64_t kRetryUs = 250 * kUsPerMs;
 constexpr int kPacketsPerTurn = 8;
 // A shim that was told to leave gets this long before it is ended by force.
 constexpr std::int64_t kLeaveUs = OPELOG_LEAVE_SECONDS * kUsPerS;
+
+constexpr const char* kSizeReached = "limits.session_size was reached";
+constexpr const char* kDropBegins =
+    "faster than limits.output_rate: from here on some is shown and not recorded";
+constexpr const char* kDropped = "shown and not recorded, it was faster than limits.output_rate";
 
 // Parent 0 if there is no such process.
 ProcStat stat_of(std::int64_t pid) {
@@ -48,6 +54,7 @@ Session::Session(Loop& loop, UserWork& work, RelayBuffer& buffer, FactSink facts
       writer_(std::move(parts.writer)),
       exec_(parts.exec),
       exec_log_(*writer_, format::encode_first_line(info_).size()),
+      disk_(*parts.reserve, info_.uid, *writer_),
       shim_(std::move(parts.shim)),
       shim_pidfd_(std::move(parts.shim_pidfd)),
       notice_(std::move(parts.notice)),
@@ -69,6 +76,10 @@ Session::Session(Loop& loop, UserWork& work, RelayBuffer& buffer, FactSink facts
             }),
       shim_started_(parts.shim_started),
       ancestry_started_(std::move(parts.ancestry_started)) {
+  quota_.size_limit = parts.size_limit;
+  quota_.output_rate = parts.output_rate;
+  if (parts.output_rate > 0 || parts.output_of_user)
+    quota_.rate.emplace(parts.output_rate, std::move(parts.output_of_user), parts.on_output_rate, mono_now());
   if (parts.exec_missing > 0) exec_log_.lost(parts.exec_missing, kMoreBefore, mono_now());
 }
 
@@ -159,13 +170,95 @@ Status Session::start_streams() {
 
 std::size_t Session::accept(int flow, std::string_view bytes) {
   const MonoUs now = mono_now();
+  machine_.active(now);
   if (flow == flow_in_) return take_input(bytes, now);
   if (!info_.terminal && !info_.records_payload) return bytes.size();
-  return record_output(bytes, flow == flow_err_ ? 2 : 1, now);
+  return take_output(bytes, flow == flow_err_ ? 2 : 1, now);
+}
+
+std::size_t Session::take_output(std::string_view bytes, int stream, MonoUs now) {
+  if (ended_) return bytes.size();  // only our own last words come this late
+  return quota_.limits_output() ? limited_output(bytes, stream, now) : record_output(bytes, stream, now);
+}
+
+// What the limits leave of it is recorded and shown; the rest waits, or is shown and counted.
+std::size_t Session::limited_output(std::string_view bytes, int stream, MonoUs now) {
+  OutputRate::Share share{within_size(bytes.size()), OutputRate::Rest::kNone, false};
+  if (share.record == 0) return 0;
+  bytes = bytes.substr(0, share.record);
+  if (quota_.rate) share = quota_.rate->share(bytes.size(), now);
+  if (share.above) above_rate();
+  std::size_t taken = 0;
+  if (share.record > 0) {
+    if (quota_.drop_stated && !state_dropped(now)) return refused(bytes.size(), 0, failure_);
+    taken = record_output(bytes.substr(0, share.record), stream, now);
+    if (quota_.rate) quota_.rate->recorded(taken);
+    if (taken < share.record) return taken;
+  }
+  switch (share.rest) {
+    case OutputRate::Rest::kNone:
+      break;
+    case OutputRate::Rest::kWait:
+      quota_.wait_until = quota_.rate->next(now);
+      if (quota_.wait_until < armed_for_) arm();
+      break;
+    case OutputRate::Rest::kDrop:
+      if (!quota_.drop_stated) {
+        // Before the first of it is shown: a crash leaves this statement.
+        const Status stated = writer_->gap({"output", kDropBegins, 0}, now);
+        if (!stated) return taken + refused(bytes.size() - taken, 0, stated.error().message);
+        quota_.drop_stated = true;
+        if (machine_.holding()) post({SessionEvent::Kind::kRecordAccepted, false, 0, {}});
+      }
+      quota_.dropped += bytes.size() - taken;
+      save();
+      return bytes.size();
+  }
+  return taken;
+}
+
+// How many of the bytes fit into the recording. At the first that does not the session ends.
+std::size_t Session::within_size(std::size_t size) {
+  if (quota_.size_limit == 0) return size;
+  const std::uint64_t held = disk_.total();
+  const std::uint64_t left = quota_.size_limit - std::min(quota_.size_limit, held);
+  if (size <= left) return size;
+  if (!quota_.size_reached) {
+    quota_.size_reached = true;
+    post({SessionEvent::Kind::kLimit, false, 0, std::to_string(quota_.size_limit)});
+  }
+  return static_cast<std::size_t>(left);
+}
+
+// False: the record does not take it.
+bool Session::state_dropped(MonoUs now) {
+  if (auto stated = writer_->gap({"output", kDropped, quota_.dropped}, now); !stated) {
+    failure_ = stated.error().message;
+    return false;
+  }
+  quota_.dropped = 0;
+  quota_.drop_stated = false;
+  save();
+  return true;
+}
+
+void Session::above_rate() {
+  if (std::exchange(quota_.above_told, true)) return;
+  static constexpr const char* kWhat[] = {"delayed", "shown and not recorded", "recorded all the same"};
+  const auto what = static_cast<std::size_t>(quota_.rate->on_above());
+  state(Level::kWarning, "output-limited",
+        std::string("output faster than limits.output_rate or output_rate_per_user is ") + kWhat[what]);
+}
+
+// Whether a small record may be written, by the limits of the session and its user.
+Status Session::may_write() {
+  if (within_size(1) == 0) return Error{Code::kLimit, kSizeReached, 0};
+  if (!disk_.may_write()) return Error{Code::kLimit, kNoPart, 0};
+  return {};
 }
 
 std::size_t Session::record_output(std::string_view bytes, int stream, MonoUs now) {
-  if (ended_) return bytes.size();  // only our own last words come this late
+  if (!disk_.may_write()) return refused(bytes.size(), 0, kNoPart);
   // What was executed before this output is recorded before it.
   if (exec_ != nullptr) exec_->drain();
   if (stream != stream_now_) {
@@ -176,6 +269,7 @@ std::size_t Session::record_output(std::string_view bytes, int stream, MonoUs no
     save();
   }
   auto taken = writer_->output(bytes, now);
+  disk_.charge();
   if (taken) {
     exec_log_.output(now);
     if (machine_.holding()) post({SessionEvent::Kind::kRecordAccepted, false, 0, {}});
@@ -226,7 +320,10 @@ std::size_t Session::take_input(std::string_view bytes, MonoUs now) {
       return bytes.size();
     }
   }
-  auto taken = writer_->input(bytes, now);
+  if (within_size(bytes.size()) < bytes.size()) return 0;  // the session ends
+  Result<std::size_t> taken = Error{Code::kLimit, kNoPart, 0};
+  if (disk_.may_write()) taken = writer_->input(bytes, now);
+  disk_.charge();
   if (!taken || *taken < bytes.size()) {
     failure_ = taken ? "the record took only a part" : taken.error().message;
     if (lost_input_ == 0) state(Level::kError, "record-failed", "input is not recorded: " + failure_);
@@ -370,7 +467,10 @@ void Session::resized(TerminalSize size) {
   size_ = size;
   questions_.set_size([this] { return relay_.descriptor(master_); }, size_);
   if (!cells) return;
-  if (auto noted = writer_->resized(size_.rows, size_.cols, mono_now()); !noted) {
+  Status noted = may_write();
+  if (noted) noted = writer_->resized(size_.rows, size_.cols, mono_now());
+  disk_.charge();
+  if (!noted) {
     failure_ = noted.error().message;
     ++lost_sizes_;
   }
@@ -402,6 +502,10 @@ void Session::apply(const SessionEvent& event) {
 void Session::act(const SessionActions& actions) {
   save();  // what is decided, before any of it is done
   if (!actions.say.empty()) say(actions.say);
+  if (!actions.warn.empty()) {
+    if (flow_out_ < 0 || relay_.waiting(flow_out_) == 0) say(actions.warn);
+    state(Level::kInfo, "session-idle", "nothing happens in a session of " + info_.user);
+  }
   if (actions.hold && held_since_ == 0) held_since_ = mono_now();
   if (actions.go_on && held_since_ != 0) {
     const auto ms = (mono_now() - held_since_) / kUsPerMs;
@@ -418,7 +522,10 @@ void Session::act(const SessionActions& actions) {
   }
   if (actions.hang_up) hang_up();
   if (actions.kill_shell) signal_shell(SIGKILL);
-  if (actions.drain) relay_.drain();
+  if (actions.drain) {
+    if (quota_.rate) quota_.rate->last();
+    relay_.drain();
+  }
   if (actions.release_shim) {
     (void)::send(shim_.get(), encode_done().data(), encode_done().size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (relay_.output_ended()) post({SessionEvent::Kind::kOutputEnded, false, 0, {}});
@@ -479,7 +586,10 @@ void Session::close() {
 }
 
 void Session::executed(const ProcessEvent& event) {
-  if (!ended_) exec_log_.take(event, mono_now());
+  if (ended_) return;
+  if (const Status may = may_write(); !may) return exec_log_.withheld(may.error().message);
+  exec_log_.take(event, mono_now());
+  disk_.charge();
 }
 
 void Session::events_lost(std::uint64_t count, const std::string& why) {
@@ -493,9 +603,9 @@ void Session::write_end() {
   const MonoUs now = mono_now();
   exec_log_.end(now);
   if (lost_output_ > 0) (void)writer_->gap({"output", failure_, lost_output_}, now);
-  std::uint64_t held = 0;
-  for (const int flow : {flow_out_, flow_err_}) held += flow >= 0 ? relay_.unrecorded(flow) : 0;
-  if (held > 0) (void)writer_->gap({"output", "neither recorded nor shown: " + failure_, held}, now);
+  const std::uint64_t held = held_output();
+  if (held > 0) (void)writer_->gap({"output", "neither recorded nor shown: " + held_why(), held}, now);
+  if (quota_.drop_stated) (void)state_dropped(now);
   if (lost_input_ > 0) (void)writer_->gap({"input", failure_, lost_input_}, now);
   if (lost_sizes_ > 0) (void)writer_->gap(lost_sizes(), now);
   if (hidden_input_ > 0) (void)writer_->gap({"input", "the terminal did not echo", hidden_input_}, now);
@@ -514,6 +624,19 @@ void Session::write_end() {
   if (end.exit_code) fields.emplace_back("exit", std::to_string(*end.exit_code));
   if (end.signal) fields.emplace_back("signal", std::to_string(*end.signal));
   state(Level::kInfo, "session-end", "session of " + info_.user + " ended", std::move(fields));
+}
+
+// Read, and neither recorded nor shown.
+std::uint64_t Session::held_output() const {
+  std::uint64_t held = 0;
+  for (const int flow : {flow_out_, flow_err_}) held += flow >= 0 ? relay_.unrecorded(flow) : 0;
+  return held;
+}
+
+std::string Session::held_why() const {
+  if (quota_.size_reached) return kSizeReached;
+  if (quota_.wait_until != 0) return "it waited for limits.output_rate";
+  return failure_;
 }
 
 // Nothing of the session is left but this object; its owner deletes it outside our call stack.
@@ -540,6 +663,7 @@ void Session::arm() {
     consider(machine_.deadline());
     consider(writer_->flush_deadline());
     if (held_since_ != 0) consider(now + kRetryUs);
+    if (quota_.wait_until != 0) consider(quota_.wait_until);
   }
   armed_for_ = next.value_or(kNever);
   if (next)
@@ -562,7 +686,14 @@ void Session::timer_fired() {
     return;
   }
   if (auto at = writer_->flush_deadline(); at && *at <= now) (void)writer_->flush(now);
-  if (held_since_ != 0) relay_.retry();
+  if (quota_.wait_until != 0 && quota_.wait_until <= now) {
+    quota_.wait_until = 0;
+    relay_.retry();
+    // Behind what the operator has not taken yet nothing is offered again.
+    if (quota_.wait_until == 0 && held_since_ == 0 && held_output() > 0) quota_.wait_until = now + kRetryUs;
+  } else if (held_since_ != 0) {
+    relay_.retry();
+  }
   if (machine_.deadline() && *machine_.deadline() <= now) {
     apply({SessionEvent::Kind::kTick, false, 0, {}});
     return;
@@ -585,6 +716,8 @@ std::string Session::describe() const {
   for (int flow : {flow_out_, flow_err_, flow_in_}) {
     if (flow >= 0 && relay_.waiting(flow) > 0) text += " waiting=" + std::to_string(relay_.waiting(flow));
   }
+  if (quota_.wait_until != 0) text += " delayed";
+  if (quota_.drop_stated) text += " dropped=" + std::to_string(quota_.dropped);
   if (unrecorded_) text += " lost=" + std::to_string(lost_output_);
   return text;
 }

@@ -20,11 +20,13 @@
 #include "core/shared_memory_io.h"
 #include "format/recording_writer_io.h"
 #include "format/session_info.h"
+#include "record/disk_share_io.h"
 #include "record/exec_log_io.h"
 #include "record/exec_source.h"
 #include "record/fd_store_io.h"
 #include "record/inner_terminal_io.h"
 #include "record/outer_terminal_io.h"
+#include "record/output_rate.h"
 #include "record/relay_io.h"
 #include "record/session_machine.h"
 #include "record/session_memory.h"
@@ -50,7 +52,12 @@ struct SessionParts {
   std::vector<std::uint64_t> ancestry_started;  ///< the same of each of SessionInfo::ancestry
   std::string notice;
   SessionLimits limits;
-  ExecSource* exec = nullptr;  ///< where its exec events come from; nullptr: there are none
+  std::uint64_t size_limit = 0;   ///< of the recording's files; 0 any
+  std::uint64_t output_rate = 0;  ///< of its own output; 0 any
+  OnOutputRate on_output_rate = OnOutputRate::kDelay;
+  std::shared_ptr<TokenBucket> output_of_user;  ///< set by the recorder; nullptr: any
+  DiskReserve* reserve = nullptr;               ///< set by the recorder
+  ExecSource* exec = nullptr;                   ///< where its exec events come from; nullptr: there are none
   /// Events that came before it, and that its recording has not taken.
   std::uint64_t exec_missing = 0;
 
@@ -78,6 +85,20 @@ struct SessionParts {
 /// Names in the store: of a session's descriptors, and of its outer terminal's, which leaves it first.
 std::string kept_name(const std::string& id);
 std::string kept_outer_name(const std::string& id);
+
+/// What is to be known of a session's limits beside its machine and what is recorded.
+struct SessionQuota {
+  std::uint64_t size_limit = 0;    ///< of the recording's files; 0 any
+  std::uint64_t output_rate = 0;   ///< of its own output; 0 any
+  std::optional<OutputRate> rate;  ///< none: any
+  std::uint64_t dropped = 0;       ///< shown above the rate, not recorded, not stated yet
+  bool drop_stated = false;        ///< the record says that some is missing from here on
+  bool above_told = false;         ///< that it was above the rate, in the log
+  bool size_reached = false;
+  MonoUs wait_until = 0;  ///< output is delayed; 0: it is not
+
+  [[nodiscard]] bool limits_output() const noexcept { return size_limit > 0 || rate; }
+};
 
 class Session final : private RelayOwner {
  public:
@@ -120,6 +141,10 @@ class Session final : private RelayOwner {
   [[nodiscard]] bool finished() const noexcept { return ended_; }  ///< the end record is written
   [[nodiscard]] std::uint64_t bytes_out() const;
   [[nodiscard]] std::uint64_t bytes_in() const;
+  /// Whether its output is delayed or dropped now.
+  [[nodiscard]] bool limited() const noexcept {
+    return quota_.wait_until != 0 || (quota_.rate && quota_.rate->dropping());
+  }
   [[nodiscard]] std::string describe() const;
 
  private:
@@ -140,7 +165,15 @@ class Session final : private RelayOwner {
   Status add_terminal(Fd outside, Fd master);
   Status start_terminal();
   Status start_streams();
+  std::size_t take_output(std::string_view bytes, int stream, MonoUs now);
+  std::size_t limited_output(std::string_view bytes, int stream, MonoUs now);
+  std::size_t within_size(std::size_t size);
   std::size_t record_output(std::string_view bytes, int stream, MonoUs now);
+  bool state_dropped(MonoUs now);
+  void above_rate();
+  Status may_write();
+  [[nodiscard]] std::uint64_t held_output() const;
+  [[nodiscard]] std::string held_why() const;
   std::size_t refused(std::size_t size, std::size_t accepted, const std::string& why);
   [[nodiscard]] format::GapInfo lost_sizes() const;
   std::size_t take_input(std::string_view bytes, MonoUs now);
@@ -176,6 +209,8 @@ class Session final : private RelayOwner {
   std::unique_ptr<format::RecordingWriter> writer_;
   ExecSource* exec_;
   ExecLog exec_log_;
+  DiskShare disk_;
+  SessionQuota quota_;
   Fd shim_, shim_pidfd_, shell_pidfd_;
   std::string notice_;
   std::unique_ptr<OuterTerminal> outer_;

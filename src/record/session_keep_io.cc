@@ -94,6 +94,13 @@ void Session::save() {
   mark.width = size_.width;
   mark.height = size_.height;
   mark.held_since = held_since_;
+  mark.quota.size_limit = quota_.size_limit;
+  mark.quota.output_rate = quota_.output_rate;
+  mark.quota.on_output_rate = quota_.rate ? static_cast<std::uint32_t>(quota_.rate->on_above()) : 0;
+  mark.quota.dropped = quota_.dropped;
+  mark.quota.drop_stated = quota_.drop_stated ? 1 : 0;
+  mark.quota.above_told = quota_.above_told ? 1 : 0;
+  mark.quota.size_reached = quota_.size_reached ? 1 : 0;
   mark.lost_output = lost_output_;
   mark.hidden_input = hidden_input_;
   mark.lost_input = lost_input_;
@@ -121,6 +128,11 @@ Status Session::recover() {
   size_ = {mark.rows, mark.cols, mark.width, mark.height};
   questions_.size_is(size_);
   held_since_ = mark.held_since;
+  quota_.dropped = mark.quota.dropped;
+  quota_.drop_stated = mark.quota.drop_stated != 0;
+  quota_.above_told = mark.quota.above_told != 0;
+  quota_.size_reached = mark.quota.size_reached != 0;
+  machine_.active(mono_now());
   lost_output_ = mark.lost_output;
   hidden_input_ = mark.hidden_input;
   lost_input_ = mark.lost_input;
@@ -182,6 +194,9 @@ void Session::go_on() {
   else if (shell_pid_ != 0)
     post({SessionEvent::Kind::kShellGone, false, 0, {}});
   torn();
+  if (quota_.rate && held_output() > 0) quota_.wait_until = now;
+  if (quota_.size_reached && !machine_.closed())
+    post({SessionEvent::Kind::kLimit, false, 0, std::to_string(quota_.size_limit)});
   act(machine_.again());
   if (!machine_.closed()) ask_size();
 }

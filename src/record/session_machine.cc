@@ -7,12 +7,27 @@ namespace opelog::record {
 using Kind = SessionEvent::Kind;
 using format::EndReason;
 
+namespace {
+
+// "10 min", "90 s": what a person is told.
+std::string idle_text(std::int64_t us) {
+  const std::int64_t s = (us + kUsPerS / 2) / kUsPerS;
+  return s % 60 == 0 && s > 0 ? std::to_string(s / 60) + " min" : std::to_string(s) + " s";
+}
+
+}  // namespace
+
 SessionMachine::SessionMachine(bool terminal, SessionLimits limits, MonoUs now)
     : terminal_(terminal), limits_(limits), deadline_(now + limits.start_us) {}
 
 SessionMachine::SessionMachine(const MachineMark& mark)
     : terminal_(mark.terminal != 0),
-      limits_{static_cast<OnFailure>(mark.on_failure), mark.start_us, mark.hold_us, mark.grace_us},
+      limits_{static_cast<OnFailure>(mark.on_failure),
+              mark.start_us,
+              mark.hold_us,
+              mark.grace_us,
+              mark.idle_warning_us,
+              mark.idle_end_us},
       state_(static_cast<State>(mark.state)),
       shell_known_ended_(mark.shell_known_ended != 0),
       shell_gone_(mark.shell_gone != 0),
@@ -21,6 +36,8 @@ SessionMachine::SessionMachine(const MachineMark& mark)
       unrecorded_(mark.unrecorded != 0) {
   if (mark.deadline != 0) deadline_ = mark.deadline;
   if (mark.held_until != 0) held_until_ = mark.held_until;
+  if (mark.idle_at != 0) idle_at_ = mark.idle_at;
+  if (mark.warned_at != 0) warned_at_ = mark.warned_at;
   end_.reason = static_cast<EndReason>(mark.reason);
   if (mark.has_exit != 0) end_.exit_code = mark.exit_code;
   if (mark.has_signal != 0) end_.signal = mark.signal;
@@ -36,6 +53,10 @@ MachineMark SessionMachine::mark() const {
   mark.grace_us = limits_.grace_us;
   mark.deadline = deadline_.value_or(0);
   mark.held_until = held_until_.value_or(0);
+  mark.idle_warning_us = limits_.idle_warning_us;
+  mark.idle_end_us = limits_.idle_end_us;
+  mark.idle_at = idle_at_.value_or(0);
+  mark.warned_at = warned_at_.value_or(0);
   mark.reason = static_cast<std::uint32_t>(end_.reason);
   mark.has_exit = end_.exit_code ? 1 : 0;
   mark.exit_code = end_.exit_code.value_or(0);
@@ -81,6 +102,8 @@ SessionActions SessionMachine::step(const SessionEvent& event, MonoUs now) {
       if (state_ == State::kStarting) {
         state_ = State::kRunning;
         deadline_.reset();
+        active_at_ = now;
+        idle_at_ = next_idle(now);
       }
       break;
     case Kind::kShellEnded:
@@ -140,6 +163,13 @@ SessionActions SessionMachine::step(const SessionEvent& event, MonoUs now) {
       break;
     case Kind::kTorn:
       if (state_ != State::kHangingUp) hang_up(EndReason::kFailure, now, actions);
+      break;
+    case Kind::kLimit:
+      if (state_ != State::kHangingUp) {
+        actions.say = "opelog: the recording of this session has reached its limit of " + event.text +
+                      " bytes; the session ends";
+        hang_up(EndReason::kLimit, now, actions);
+      }
       break;
     case Kind::kShutdown:
       if (state_ == State::kRunning || state_ == State::kStarting)
@@ -209,8 +239,24 @@ void SessionMachine::failed(const SessionEvent& event, MonoUs now, SessionAction
   }
 }
 
+// When to look whether the terminal is idle. Whoever was warned may come back and leave again: then the next
+// warning must not be late.
+std::optional<MonoUs> SessionMachine::next_idle(MonoUs now) const noexcept {
+  std::optional<MonoUs> next;
+  if (!terminal_) return next;
+  if (limits_.idle_end_us > 0) next = active_at_ + limits_.idle_end_us;
+  if (limits_.idle_warning_us > 0) {
+    const MonoUs warning = (warned() ? now : active_at_) + limits_.idle_warning_us;
+    next = next ? std::min(*next, warning) : warning;
+  }
+  return next;
+}
+
 std::optional<MonoUs> SessionMachine::deadline() const noexcept {
-  if (!held_until_) return deadline_;
+  if (!held_until_) {
+    if (state_ == State::kRunning && idle_at_ && (!deadline_ || *idle_at_ < *deadline_)) return idle_at_;
+    return deadline_;
+  }
   return state_ == State::kStarting && deadline_ ? std::min(*deadline_, *held_until_) : *held_until_;
 }
 
@@ -225,6 +271,10 @@ void SessionMachine::tick(MonoUs now, SessionActions& actions) {
       hang_up(EndReason::kFailure, now, actions);
     }
     return;
+  }
+  if (state_ == State::kRunning && idle_at_ && now >= *idle_at_) {
+    idle(now, actions);
+    if (state_ != State::kRunning || !deadline_ || now < *deadline_) return;
   }
   switch (state_) {
     case State::kStarting:
@@ -261,6 +311,22 @@ void SessionMachine::tick(MonoUs now, SessionActions& actions) {
   }
 }
 
+void SessionMachine::idle(MonoUs now, SessionActions& actions) {
+  const std::int64_t since = now - active_at_;
+  if (limits_.idle_end_us > 0 && since >= limits_.idle_end_us) {
+    actions.say = "opelog: nothing has happened here for " + idle_text(since) + "; this session ends";
+    hang_up(EndReason::kIdle, now, actions);
+    return;
+  }
+  if (limits_.idle_warning_us > 0 && since >= limits_.idle_warning_us && !warned()) {
+    warned_at_ = now;
+    actions.warn = "opelog: nothing has happened here for " + idle_text(since);
+    if (limits_.idle_end_us > 0)
+      actions.warn += "; this session ends in " + idle_text(limits_.idle_end_us - since) + " if nothing does";
+  }
+  idle_at_ = next_idle(now);
+}
+
 void SessionMachine::close(SessionActions& actions) {
   state_ = State::kClosed;
   deadline_.reset();
@@ -292,6 +358,7 @@ std::string SessionMachine::describe() const {
   if (shell_known_ended_) text += " shell-ended";
   if (shim_gone_) text += " shim-gone";
   if (killed_) text += " killed";
+  if (state_ == State::kRunning && warned()) text += " idle";
   if (const auto at = deadline()) text += " deadline=" + std::to_string(*at);
   return text;
 }

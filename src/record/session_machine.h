@@ -3,9 +3,10 @@
 // States: starting -> running -> ending | lingering | hanging-up -> closed. The shell's own end is drained
 // and kept (kEnding); any other end hangs the session up and waits a bounded time for the shell (kHangingUp).
 // Beside the state, output may be held because the record refuses it: from the first refusal hold_us run, in
-// whatever state, and what else has a deadline waits meanwhile. Every state but running (and lingering, where
-// a background process may hold a stream as long as it likes, as under plain sshd) has a deadline, so nothing
-// waits for ever. session_io.h carries the actions out.
+// whatever state, and what else has a deadline waits meanwhile. A running terminal may have a deadline for
+// being idle: active() is told of each byte, and looked at when the deadline comes. Every state but running
+// (and lingering, where a background process may hold a stream as long as it likes, as under plain sshd) has
+// a deadline, so nothing waits for ever. session_io.h carries the actions out.
 #pragma once
 
 #include <optional>
@@ -29,6 +30,7 @@ struct SessionEvent {
     kRecordFailed,    ///< `text` says why
     kRecordAccepted,  ///< after a failure, the record takes bytes again
     kKill,            ///< an administrator's wish; `text` names him
+    kLimit,           ///< the recording is as large as it may be; `text` says how large
     kShutdown,        ///< the daemon stops
     kTorn,            ///< a former daemon was killed, and what passed then is not known
     kTick,            ///< deadline() has passed
@@ -42,6 +44,7 @@ struct SessionEvent {
 /// What to do now, in the order of the members.
 struct SessionActions {
   std::string say;          ///< a line for the operator, "" for none
+  std::string warn;         ///< the same, but only if nothing waits to be shown before it
   bool hold = false;        ///< show nothing, try again periodically
   bool go_on = false;       ///< stop holding
   bool unrecorded = false;  ///< from now on: show what the record refuses, count it
@@ -57,6 +60,8 @@ struct SessionLimits {
   std::int64_t start_us = 10 * kUsPerS;  ///< from the verdict to kStarted
   std::int64_t hold_us = 60 * kUsPerS;
   std::int64_t grace_us = 2 * kUsPerS;  ///< for draining, and for the shell to follow a hang-up
+  std::int64_t idle_warning_us = 0;     ///< of terminals; 0 never
+  std::int64_t idle_end_us = 0;         ///< longer than the warning; 0 never
 };
 
 /// A machine's whole state, for memory that outlives it. Times are absolute; 0: none.
@@ -64,6 +69,7 @@ struct MachineMark {
   std::uint32_t state, on_failure;
   std::int64_t start_us, hold_us, grace_us;
   std::int64_t deadline, held_until;
+  std::int64_t idle_warning_us, idle_end_us, idle_at, warned_at;
   std::uint32_t reason, has_exit, has_signal;
   std::int32_t exit_code, signal;
   std::uint32_t terminal, shell_known_ended, shell_gone, shim_gone, killed, unrecorded;
@@ -72,13 +78,16 @@ struct MachineMark {
 class SessionMachine {
  public:
   SessionMachine(bool terminal, SessionLimits limits, MonoUs now);
-  /// Goes on from a mark; `mark.state` must be one that mark() wrote.
+  /// Goes on from a mark; `mark.state` must be one that mark() wrote. When something happened last it does
+  /// not know: tell it by active().
   explicit SessionMachine(const MachineMark& mark);
   [[nodiscard]] MachineMark mark() const;
   /// What the state wants done, for one that goes on and does not know whether it was.
   [[nodiscard]] SessionActions again() const;
 
   SessionActions step(const SessionEvent& event, MonoUs now);
+  /// Something was typed or shown.
+  void active(MonoUs now) noexcept { active_at_ = now; }
   [[nodiscard]] std::optional<MonoUs> deadline() const noexcept;
   [[nodiscard]] std::string describe() const;
 
@@ -98,6 +107,9 @@ class SessionMachine {
   void hang_up(format::EndReason reason, MonoUs now, SessionActions& actions);
   void failed(const SessionEvent& event, MonoUs now, SessionActions& actions);
   void tick(MonoUs now, SessionActions& actions);
+  void idle(MonoUs now, SessionActions& actions);
+  [[nodiscard]] bool warned() const noexcept { return warned_at_ && active_at_ <= *warned_at_; }
+  [[nodiscard]] std::optional<MonoUs> next_idle(MonoUs now) const noexcept;
   void close(SessionActions& actions);
 
   bool terminal_;
@@ -105,6 +117,9 @@ class SessionMachine {
   State state_ = State::kStarting;
   std::optional<MonoUs> deadline_;    ///< of the state
   std::optional<MonoUs> held_until_;  ///< of holding; the state's deadline waits for it, but in kStarting
+  MonoUs active_at_ = 0;              ///< when a byte last passed
+  std::optional<MonoUs> idle_at_;     ///< when to look at that
+  std::optional<MonoUs> warned_at_;   ///< of being idle; a byte since then makes it past
   format::EndInfo end_;
   bool shell_known_ended_ = false;
   bool shell_gone_ = false;

@@ -19,7 +19,7 @@
 namespace opelog::record {
 
 constexpr std::uint64_t kSessionMemoryMagic = 0x6f70656c6f67736dU;
-constexpr std::uint32_t kSessionMemoryLayout = 1;
+constexpr std::uint32_t kSessionMemoryLayout = 2;
 constexpr std::size_t kMarkedAncestors = 32;  ///< as many as a header has
 constexpr std::size_t kMarkedText = 240;
 
@@ -41,6 +41,12 @@ enum KeptDescriptor : std::size_t {
   kKeptDescriptors = kKeptStreams + 6,
 };
 
+/// Of SessionQuota. What its buckets held is not kept: they begin full.
+struct QuotaMark {
+  std::uint64_t size_limit, output_rate, dropped;
+  std::uint32_t on_output_rate, drop_stated, above_told, size_reached;
+};
+
 struct SessionMark {
   std::array<DescriptorMark, kKeptDescriptors> descriptors;  ///< zeros: there is none
   MachineMark machine;
@@ -56,6 +62,7 @@ struct SessionMark {
   std::int32_t rows, cols, width, height;
   std::int64_t held_since;
   std::int64_t paused_at;  ///< 0: not handed over in order
+  QuotaMark quota;
   std::uint64_t lost_output, hidden_input, lost_input, lost_sizes;
   std::uint32_t unrecorded, failure_told, utmp_moved, sealed;
   std::array<char, kMarkedText> failure;  ///< ends with NUL

@@ -144,6 +144,11 @@ Result<StartedSession> start_session(const Policy& policy, const RecordingPlace&
   session.parts.limits.start_us = policy.login_timeout_ms * kUsPerMs;
   session.parts.limits.hold_us = policy.hold_timeout_ms * kUsPerMs;
   session.parts.limits.grace_us = policy.end_grace_ms * kUsPerMs;
+  session.parts.limits.idle_warning_us = policy.idle_warning_ms * kUsPerMs;
+  session.parts.limits.idle_end_us = policy.idle_end_ms * kUsPerMs;
+  session.parts.size_limit = policy.session_size;
+  session.parts.output_rate = policy.output_rate;
+  session.parts.on_output_rate = policy.on_output_rate;
   session.parts.notice = admission.rule.notice;
 
   if (info.terminal) {

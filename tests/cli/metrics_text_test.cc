@@ -17,6 +17,7 @@ using ::testing::Not;
 constexpr const char* kStatus =
     R"({"ok":true,"version":"1.2\"\\","uptime_s":60,"policy":{"error":"x"},"sessions":3,"held":1,"pending":2,)"
     R"("recorded_total":10,"refused_total":4,"passed_total":5,"failed_total":6,"unrecorded_total":7,"bytes_recorded":99,)"
+    R"("limited":16,"disk":{"free":17,"reserve":18,"low":true},)"
     R"("guard":{"directories":[],"flagged":8,"findings":9,"overflows":11},"log_failures":12,"calls_waiting":13,)"
     R"("events":{"session-start":14,"guard-changed":15},"degraded":[{"what":"a","remedy":"b"}]})";
 
@@ -53,6 +54,9 @@ TEST(MetricsText, EveryValueOfTheStatus) {
                            "opelog_policy_error 1\n",
                            "opelog_sessions 3\n",
                            "opelog_sessions_held 1\n",
+                           "opelog_sessions_limited 16\n",
+                           "opelog_disk_free_bytes 17\n",
+                           "opelog_disk_reserve_bytes 18\n",
                            "opelog_logins_pending 2\n",
                            "opelog_user_calls 13\n",
                            "opelog_logins_total{outcome=\"recorded\"} 10\n",

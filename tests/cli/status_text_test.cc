@@ -34,9 +34,11 @@ TEST(StatusText, DegradedAndABrokenPolicyStandOut) {
 }
 
 TEST(StatusText, HeldSessionsStandOut) {
-  const auto answer = parse_answer(R"({"ok":true,"sessions":3,"held":2,"pending":0})");
+  auto answer = parse_answer(R"({"ok":true,"sessions":3,"held":2,"pending":0})");
   EXPECT_NE(status_text(*answer).find("3 live, 2 held because the record takes nothing, 0 logging in"),
             std::string::npos);
+  answer = parse_answer(R"({"ok":true,"sessions":3,"held":0,"limited":1,"pending":0})");
+  EXPECT_NE(status_text(*answer).find("3 live, 1 faster than their rate, 0 logging in"), std::string::npos);
 }
 
 TEST(StatusText, AnEmptyAnswerIsNoAccident) {

@@ -170,6 +170,13 @@ limits:
   login_timeout: 4s
   hold_timeout: 2h
   end_grace: 0
+  session_size: 5G
+  output_rate: 2M
+  output_rate_per_user: 512K
+  on_output_rate: drop
+  idle_warning: 10m
+  idle_end: 15m
+  disk_reserve: 1G
 log:
   target: file
   file: /var/log/x.log
@@ -222,6 +229,13 @@ log:
   e.login_timeout_ms = 4000;
   e.hold_timeout_ms = 7200000;
   e.end_grace_ms = 0;
+  e.session_size = 5ULL << 30U;
+  e.output_rate = 2 << 20U;
+  e.output_rate_per_user = 512 << 10U;
+  e.on_output_rate = OnOutputRate::kDrop;
+  e.idle_warning_ms = 600000;
+  e.idle_end_ms = 900000;
+  e.disk_reserve = 1ULL << 30U;
   e.log = {LogTarget::kFile, "/var/log/x.log", Level::kDebug};
   EXPECT_EQ(p, e);
 }
@@ -372,6 +386,10 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"version: 1\nrules: []\nretention: {reserve: 5GB}\n", "3:22: reserve: '5GB' is not a size"},
         Bad{"version: 1\nrules: []\nretention: {keep_for: 2h}\n",
             "3:12: retention: keep_for is shorter than keep_at_least"},
+        Bad{"version: 1\nrules: []\nlimits: {idle_warning: 5m, idle_end: 5m}\n",
+            "3:9: limits: idle_warning is not shorter than idle_end"},
+        Bad{"version: 1\nrules: []\nlimits: {on_output_rate: slow}\n", "3:26: on_output_rate: 'slow' is"},
+        Bad{"version: 1\nrules: []\nlimits: {output_rate: 100}\n", "3:23: output_rate: '100' is not a size"},
         Bad{"version: 1\nrules: []\nretention: {hold: [{}]}\n",
             "3:20: hold: holds nothing; write either 'user: NAME'"},
         Bad{"version: 1\nrules: []\nretention: {hold: [{user: a, session: b}]}\n",

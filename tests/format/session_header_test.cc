@@ -163,8 +163,9 @@ TEST(SessionHeader, HostileTermAndCommandStayOneQuotedLine) {
 TEST(SessionHeader, EndsAndGapsReadBack) {
   for (const auto& [code, signal] :
        {std::pair<std::optional<int>, std::optional<int>>{0, {}}, {37, {}}, {{}, 9}, {{}, {}}}) {
-    for (const EndReason reason : {EndReason::kExit, EndReason::kHangup, EndReason::kKilled, EndReason::kShim,
-                                   EndReason::kFailure, EndReason::kShutdown, EndReason::kCrash}) {
+    for (const EndReason reason :
+         {EndReason::kExit, EndReason::kHangup, EndReason::kKilled, EndReason::kShim, EndReason::kFailure,
+          EndReason::kShutdown, EndReason::kLimit, EndReason::kIdle, EndReason::kCrash}) {
       EndInfo end;
       end.reason = reason;
       end.exit_code = code;

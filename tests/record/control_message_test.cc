@@ -168,6 +168,8 @@ TEST(ControlAnswer, StatusSaysEverythingTheDocumentPromises) {
   status.sessions = 3;
   status.recorded_total = 9;
   status.unrecorded_total = 4;
+  status.limited = 6;
+  status.disk = {1ULL << 40U, 64 << 20U, true};
   status.guard = {{"/var/log/ope_log"}, 5, 1};
   status.degraded = {{"no append-only flag", "use ext4"}};
   const auto json = only(encode_status(status));
@@ -183,6 +185,10 @@ TEST(ControlAnswer, StatusSaysEverythingTheDocumentPromises) {
   EXPECT_EQ(json["policy"]["loaded"], "");
   EXPECT_EQ(json["policy"]["error"], "line 3: broken");
   EXPECT_EQ(json["unrecorded_total"], 4);
+  EXPECT_EQ(json["limited"], 6);
+  EXPECT_EQ(json["disk"]["free"], 1ULL << 40U);
+  EXPECT_EQ(json["disk"]["reserve"], 64 << 20U);
+  EXPECT_EQ(json["disk"]["low"], true);
   EXPECT_EQ(json["guard"]["directories"][0], "/var/log/ope_log");
   EXPECT_EQ(json["guard"]["flagged"], 5);
   EXPECT_EQ(json["degraded"][0]["remedy"], "use ext4");

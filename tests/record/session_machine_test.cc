@@ -218,6 +218,97 @@ TEST(SessionMachine, AStopWritesTheEndAtOnce) {
   EXPECT_EQ(machine.end().reason, EndReason::kShutdown);
 }
 
+SessionMachine idling(std::int64_t warning, std::int64_t end, bool terminal = true) {
+  SessionLimits idle = limits();
+  idle.idle_warning_us = warning;
+  idle.idle_end_us = end;
+  SessionMachine machine(terminal, idle, 0);
+  machine.step({Kind::kStarted, false, 0, {}}, kS);
+  return machine;
+}
+
+TEST(SessionMachine, AnIdleTerminalIsWarnedOnceAndThenEnded) {
+  auto machine = idling(600 * kS, 900 * kS);
+  EXPECT_EQ(machine.deadline(), 601 * kS);
+  auto actions = machine.step({Kind::kTick, false, 0, {}}, 601 * kS);
+  EXPECT_EQ(actions.warn,
+            "opelog: nothing has happened here for 10 min; this session ends in 5 min if nothing does");
+  EXPECT_FALSE(actions.hang_up);
+  EXPECT_EQ(machine.deadline(), 901 * kS);
+  actions = machine.step({Kind::kTick, false, 0, {}}, 901 * kS);
+  EXPECT_EQ(actions.say, "opelog: nothing has happened here for 15 min; this session ends");
+  EXPECT_TRUE(actions.hang_up);
+  EXPECT_EQ(machine.end().reason, EndReason::kIdle);
+  EXPECT_STREQ(machine.state_word(), "hanging-up");
+}
+
+TEST(SessionMachine, WhatIsTypedOrShownPutsItOff) {
+  auto machine = idling(600 * kS, 900 * kS);
+  machine.active(500 * kS);
+  auto actions = machine.step({Kind::kTick, false, 0, {}}, 601 * kS);
+  EXPECT_EQ(actions.warn, "");
+  EXPECT_EQ(machine.deadline(), 1100 * kS);
+  EXPECT_NE(machine.step({Kind::kTick, false, 0, {}}, 1100 * kS).warn, "");
+  machine.active(1101 * kS);  // he is back, and goes at once
+  actions = machine.step({Kind::kTick, false, 0, {}}, *machine.deadline());
+  EXPECT_EQ(actions.warn, "");
+  EXPECT_FALSE(actions.hang_up);
+  EXPECT_EQ(machine.deadline(), 1701 * kS) << "warned again, and in time";
+  EXPECT_NE(machine.step({Kind::kTick, false, 0, {}}, 1701 * kS).warn, "");
+  EXPECT_EQ(machine.deadline(), 2001 * kS);
+}
+
+TEST(SessionMachine, AWarningAloneComesOnceEachTimeItIsIdle) {
+  auto machine = idling(60 * kS, 0);
+  EXPECT_EQ(machine.step({Kind::kTick, false, 0, {}}, 61 * kS).warn,
+            "opelog: nothing has happened here for 1 min");
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(machine.step({Kind::kTick, false, 0, {}}, *machine.deadline()).warn, "");
+  const MonoUs back = *machine.deadline() - 30 * kS;
+  machine.active(back);
+  EXPECT_EQ(machine.step({Kind::kTick, false, 0, {}}, *machine.deadline()).warn, "");
+  EXPECT_EQ(machine.deadline(), back + 60 * kS);
+  EXPECT_NE(machine.step({Kind::kTick, false, 0, {}}, *machine.deadline()).warn, "");
+}
+
+TEST(SessionMachine, AnEndAloneNeedsNoWarning) {
+  auto machine = idling(0, 90 * kS);
+  const auto actions = machine.step({Kind::kTick, false, 0, {}}, 91 * kS);
+  EXPECT_EQ(actions.say, "opelog: nothing has happened here for 90 s; this session ends");
+  EXPECT_TRUE(actions.hang_up);
+}
+
+TEST(SessionMachine, OnlyARunningTerminalIsIdle) {
+  EXPECT_FALSE(idling(60 * kS, 90 * kS, false).deadline()) << "a command may take as long as it likes";
+  EXPECT_FALSE(idling(0, 0).deadline());
+  auto machine = idling(60 * kS, 90 * kS);
+  machine.step({Kind::kRecordFailed, false, 0, "x"}, 50 * kS);
+  EXPECT_EQ(machine.deadline(), 110 * kS) << "held: that has a deadline of its own";
+  machine.step({Kind::kRecordAccepted, false, 0, {}}, 55 * kS);
+  EXPECT_EQ(machine.deadline(), 61 * kS);
+  machine.step({Kind::kShellGone, false, 0, {}}, 60 * kS);
+  EXPECT_NE(machine.step({Kind::kTick, false, 0, {}}, 61 * kS).warn, "");
+  EXPECT_EQ(machine.deadline(), 62 * kS) << "the waiter's silence";
+  EXPECT_TRUE(machine.step({Kind::kTick, false, 0, {}}, 62 * kS).drain);
+  EXPECT_EQ(machine.deadline(), 64 * kS);
+}
+
+TEST(SessionMachine, ARecordingAsLargeAsItMayBeEndsTheSession) {
+  auto machine = running(true);
+  const auto actions = machine.step({Kind::kLimit, false, 0, "5000"}, 5);
+  EXPECT_EQ(actions.say,
+            "opelog: the recording of this session has reached its limit of 5000 bytes; the session ends");
+  EXPECT_TRUE(actions.hang_up);
+  EXPECT_EQ(machine.end().reason, EndReason::kLimit);
+  EXPECT_EQ(machine.step({Kind::kLimit, false, 0, "5000"}, 6).say, "") << "once";
+  // What is left when the shell has ended by itself.
+  auto ending = running(true);
+  ending.step({Kind::kShellEnded, true, 3, {}}, 5);
+  EXPECT_TRUE(ending.step({Kind::kLimit, false, 0, "5000"}, 6).close);
+  EXPECT_EQ(ending.end().reason, EndReason::kLimit);
+  EXPECT_EQ(ending.end().exit_code, 3);
+}
+
 TEST(SessionMachine, NothingHappensAfterTheEnd) {
   auto machine = running(true);
   machine.step({Kind::kShutdown, false, 0, {}}, 10);
@@ -238,7 +329,10 @@ TEST(SessionMachine, EveryOrderOfEventsEndsAndClosesOnce) {
     return (seed >> 16) % n;
   };
   for (int round = 0; round < 20000; ++round) {
-    SessionMachine machine(random(2) == 0, limits(static_cast<OnFailure>(random(3))), 0);
+    SessionLimits some = limits(static_cast<OnFailure>(random(3)));
+    if (random(2) == 0) some.idle_end_us = 20 * kS;
+    if (random(2) == 0) some.idle_warning_us = 7 * kS;
+    SessionMachine machine(random(2) == 0, some, 0);
     MonoUs now = 0;
     int closed = 0;
     for (int i = 0; i < 12; ++i) {
@@ -254,7 +348,7 @@ TEST(SessionMachine, EveryOrderOfEventsEndsAndClosesOnce) {
     } else if (!machine.closed()) {
       closed += machine.step({Kind::kStarted, false, 0, {}}, now).close;
       closed += machine.step({Kind::kRecordFailed, false, 0, "x"}, now).close;
-      if (!machine.deadline()) continue;  // kContinue: it runs on, unrecorded
+      if (!machine.holding() && !machine.closed()) continue;  // kContinue: it runs on, unrecorded
     }
     for (int i = 0; i < 10 && machine.deadline(); ++i) {
       const MonoUs due = *machine.deadline();
