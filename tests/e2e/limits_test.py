@@ -7,6 +7,7 @@ import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import restart_test  # noqa: E402
 import sandbox  # noqa: E402
 import scene  # noqa: E402
 
@@ -155,6 +156,43 @@ class Rate(Limits):
         self.host.start_daemon(self.policy)
         [recording] = self.new_recordings(1)
         self.assertIn("from here on", self.gaps(recording)[0]["why"])
+
+
+class OverARestart(Limits, restart_test.Kept):
+    """Limits of a session that outlives the daemon."""
+    policy = policy("output_rate: 128K, idle_end: 5m, session_size: 1M")
+
+    def test_delayed_output_goes_on_and_the_size_is_still_bounded(self):
+        term = self.log_in(B)
+        term.send(Rate.flood + "\r")
+        sandbox.wait_until(lambda: (term.pump(0.01), self.status()["limited"])[1] == 1, "the session's output is delayed")
+        self.next_daemon()
+        self.host.daemon.wait_log("session-resumed")
+        term.expect("end-42")
+        [recording] = self.new_recordings(1, ended=False)
+        self.assertEqual(self.gaps(recording), [])
+        self.use(policy("output_rate: 0"))
+        term.send("head -c 4000000 /dev/zero | tr '\\0' y\r")
+        term.expect_eof()
+        self.assertIn(b"has reached its limit of 1048576 bytes", term.output)
+        sandbox.wait_until(recording.ended, "its end")
+        self.assertEqual(self.end(recording)["reason"], "limit")
+        self.nothing_is_kept()
+
+    def test_what_was_dropped_is_stated_by_the_next_daemon(self):
+        self.use(policy("output_rate: 128K, on_output_rate: drop"))
+        term = self.log_in(B)
+        term.send(Rate.flood + "\r")
+        term.expect("end-42")
+        self.assertEqual(self.status()["limited"], 1)
+        self.next_daemon()
+        self.host.daemon.wait_log("session-resumed")
+        term.send("echo more-$((40+2))\r")
+        term.expect("more-42")
+        self.log_out(term)
+        [recording] = self.new_recordings(1)
+        self.assertGreater(sum(gap["bytes"] for gap in self.gaps(recording)), 0)
+        self.assertEqual(len(recording.payload()) + sum(gap["bytes"] for gap in self.gaps(recording)), len(term.output))
 
 
 class Idle(Limits):
