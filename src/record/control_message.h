@@ -80,6 +80,7 @@ struct StatusAnswer {
     std::vector<std::string> directories;
     std::uint64_t flagged = 0, findings = 0, overflows = 0;
   } guard;
+  std::uint64_t unkept = 0;   ///< sessions that a restart of the daemon ends
   std::uint64_t held = 0;     ///< sessions whose output waits for the record
   std::uint64_t limited = 0;  ///< sessions whose output is faster than its rate now
   struct {
