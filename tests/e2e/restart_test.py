@@ -6,6 +6,7 @@ import random
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -137,6 +138,45 @@ class Away(Kept):
         self.pin_key()
         _, verdict = self.verify(recording.name)
         self.assertEqual(self.verdict_of(verdict, recording.name), ("intact", "complete", []), verdict)
+
+
+class Commands(Kept):
+    """What is executed while no daemon runs is told by the next one, once."""
+
+    def test_every_process_is_told(self):
+        term = self.log_in()
+        term.send("for i in $(seq 400); do /bin/true $i; done; echo all-$((1 + 1))\r")
+        for number in (signal.SIGKILL, signal.SIGUSR2):
+            time.sleep(0.1)
+            self.next_daemon(number)
+        term.expect(r"all-2\r\n.*\$ $")
+        self.assertEqual(self.log_out(term), 0)
+        [recording] = self.new_recordings()
+        told = re.findall(rb'OPELOG_EXEC .*"argv":\["/bin/true","(\d+)"\]', recording.time)
+        self.assertEqual(sorted(map(int, set(told))), list(range(1, 401)))
+        # A kill between an event's record and its place in the ring tells that one again.
+        self.assertLessEqual(len(told), 401)
+        self.assertNotIn(b'OPELOG_GAP {"what":"exec"', recording.time)
+
+
+class GivenUp(Kept):
+    """A session of which daemons die again and again is not tried for ever."""
+
+    def test_it_ends_and_the_host_goes_on(self):
+        term, other = self.log_in(), self.log_in("opelogtest-b")
+        kept = self.host.manager.store
+        [name] = [n for n in kept if n.startswith("opelog-session-") and n[15:].encode() in self.new_recordings(2, ended=False)[0].time]
+        [memory] = [fd for fd in kept[name] if os.readlink(f"/proc/self/fd/{fd}").startswith("/memfd:opelog-session")]
+        os.pwrite(memory, struct.pack("=I", 5), 12)  # SessionMemory::attempts
+        self.host.daemon.kill()
+        self.host.start_daemon(None, self.daemon)
+        self.host.daemon.wait_log("session-lost: .*died 5 times")
+        term.expect_eof()
+        other.send("echo still-$((40 + 2))\r")
+        other.expect(r"still-42\r\n.*\$ $")
+        self.assertEqual(self.log_out(other), 0)
+        self.new_recordings(2)
+        self.nothing_is_kept()
 
 
 class Streams(Kept):
