@@ -556,8 +556,10 @@ class SessionVerifier {
 
   void compare_crashed(const CrashedEntry& crashed) {
     const std::array<Digest, kFiles> digests = {crashed.log, crashed.time, crashed.in};
-    // With a final seal only the daemon was interrupted: before it had entered the end.
-    if (crashed.missing || !final_walked()) {
+    // With a final seal only the daemon was interrupted: before it had entered the end. Then all is here that
+    // ever was, wherever it lay at the next start (rotated, or its directory moved).
+    if (crashed.missing && final_walked()) return;
+    if (!final_walked()) {
       found("crash", crashed.missing ? "it was interrupted, and its files were gone at the next start"
                                      : "it was interrupted; completed at the next start");
       crash_told_ = true;

@@ -484,6 +484,19 @@ TEST_F(Attack, FilesThatWereGoneAfterACrashDoNotComeBack) {
   EXPECT_TRUE(has(host_.verdict(name).findings, "inserted-bytes"));
 }
 
+// Rotated within a second of its end, and the daemon was killed before it had entered that.
+TEST_F(Attack, AWholeRecordingMayHaveLainElsewhereAfterACrash) {
+  MadeHost::Script script;
+  script.end = End::kElsewhere;
+  const std::string name = host_.record(script);
+  host_.checkpoint();
+  EXPECT_EQ(joined(words(host_.verdict(name).findings)), "");
+  *host_.recordings.at(name)[0] += "x";
+  EXPECT_EQ(joined(words(host_.verdict(name).findings)), "inserted-bytes ");
+  host_.recordings.at(name)[0]->resize(40);
+  EXPECT_TRUE(has(host_.verdict(name).findings, "cut-tail"));
+}
+
 TEST_F(Attack, ManyForeignSealsCostNoManyVerifications) {
   // Of each the signature would be looked at, and each be named.
   Files damaged = files();

@@ -91,7 +91,11 @@ std::string MadeHost::record(const Script& script) {
     add(std::move(opened));
     return format::Sealing{
         std::make_unique<SessionSealer>(last_no_, leaf_hash(entries.back()), std::move(first),
-                                        [this](EntryBody body) { add(std::move(body)); }),
+                                        [this, end = script.end](EntryBody body) {
+                                          if (end != Script::End::kElsewhere ||
+                                              !std::holds_alternative<ClosedEntry>(body))
+                                            add(std::move(body));
+                                        }),
         entries.back()};
   };
   MonoUs now = 5000000;
@@ -113,7 +117,7 @@ std::string MadeHost::record(const Script& script) {
     EXPECT_TRUE((*writer)->output("bye\r\n", now).ok());
     format::EndInfo end;
     end.exit_code = 3;
-    if (script.end == Script::End::kExit) {
+    if (script.end == Script::End::kExit || script.end == Script::End::kElsewhere) {
       EXPECT_TRUE((*writer)->end(end, now).ok());
     }
   }
@@ -135,6 +139,13 @@ std::string MadeHost::record(const Script& script) {
     crashed.log = digest(0);
     crashed.time = digest(1);
     crashed.in = digest(2);
+    add(BootEntry{"boot", "test", false});
+    add(crashed);
+  }
+  if (script.end == Script::End::kElsewhere) {
+    CrashedEntry crashed;
+    crashed.no = last_no_;
+    crashed.missing = true;
     add(BootEntry{"boot", "test", false});
     add(crashed);
   }

@@ -30,7 +30,9 @@ class MadeHost {
     bool input = false;
     int chunks = 3;          ///< of output, one a second and so one for each seal
     std::size_t bytes = 40;  ///< of each
-    enum class End { kExit, kCrash, kLive } end = End::kExit;
+    /// kElsewhere: it has its end, but the daemon was killed before the ledger had it, and the next one saw
+    /// no file.
+    enum class End { kExit, kCrash, kLive, kElsewhere } end = End::kExit;
   };
   /// Records one; returns its name.
   std::string record(const Script& script);
