@@ -616,10 +616,10 @@ class Recording:
                     self.find("altered", "time", walked.seal.start, walked.seal.end)
         if self.crash:
             entry = self.crash[0]
-            self.crashed = self.final is None or entry.get("missing") is True
+            self.crashed = self.final is None
             for file in FILES:
                 if entry.get("missing") is True:
-                    if file in self.files:
+                    if self.final is None and file in self.files:
                         self.find("inserted-bytes", file, 0, len(self.files[file]))
                     continue
                 if file in self.told:
