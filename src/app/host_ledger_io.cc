@@ -14,12 +14,15 @@
 #include "core/host_id_io.h"
 #include "format/recording_files_io.h"
 #include "seal/seal_record.h"
+#include "seal/session_sealer_io.h"
 
 namespace opelog::app {
 namespace {
 
 // A ledger that cannot be opened is not tried at every login.
 constexpr std::int64_t kRetryUs = kUsPerS;
+// Entries that wait for a ledger; each session that goes on has one every half minute, and one of its end.
+constexpr std::size_t kMostWaiting = 8192;
 
 // Size and digest of a whole file: 0 and that of nothing if there is none, which `missing` then says.
 Status digest_file(int directory, const std::string& name, std::size_t which, std::uint64_t& size,
@@ -108,6 +111,8 @@ void HostLedger::open() {
   problem_.clear();
   ledger_ = std::move(*opened);
   ledger_->set_live(live_);
+  for (const std::uint64_t no : std::exchange(resumed_, {})) ledger_->resumed(no);
+  for (seal::EntryBody& body : std::exchange(waiting_, {})) ledger_->told(std::move(body));
 }
 
 Result<format::Sealing> HostLedger::open_session(const format::SessionInfo& info,
@@ -128,8 +133,26 @@ Result<format::Sealing> HostLedger::open_session(const format::SessionInfo& info
 
 Result<std::unique_ptr<format::RecordingSealer>> HostLedger::resume_session(
     const format::SealerMark& mark, std::array<std::uint64_t, 3>& covered) {
-  if (!ledger_) return Error{Code::kIo, "no ledger: " + problem_, 0};
-  return ledger_->resume_session(mark, covered);
+  if (ledger_) return ledger_->resume_session(mark, covered);
+  // Its disk is full, say. What runs goes on: the entry of its beginning is there, and its keys are its own.
+  auto sealer = seal::SessionSealer::resume(
+      mark, [this](seal::EntryBody body) { told(std::move(body)); }, covered);
+  if (!sealer) return std::move(sealer).error();
+  resumed_.push_back((*sealer)->no());
+  return std::unique_ptr<format::RecordingSealer>(std::move(*sealer));
+}
+
+// By the sealer of a session that went on without a ledger.
+void HostLedger::told(seal::EntryBody body) {
+  if (ledger_) return ledger_->told(std::move(body));
+  if (waiting_.size() >= kMostWaiting) return;
+  waiting_.push_back(std::move(body));
+  if (retry_) return;
+  retry_ = std::make_unique<Timer>(loop_, [this] {
+    if (!ledger_) open();
+    if (ledger_) retry_->stop();
+  });
+  retry_->start(kRetryUs / kUsPerMs, kRetryUs / kUsPerMs);
 }
 
 bool HostLedger::all_entered() const {
@@ -228,6 +251,7 @@ void HostLedger::set_live(std::function<std::int64_t()> count) {
 }
 
 void HostLedger::quiesce() {
+  retry_.reset();
   if (ledger_) ledger_->quiesce();
 }
 

@@ -39,7 +39,7 @@ class HostLedger {
   /// empty value and a warning otherwise.
   Result<format::Sealing> open_session(const format::SessionInfo& info, const std::string& recording,
                                        const std::string& directory);
-  /// For RecordingPlace::resume_seal.
+  /// For RecordingPlace::resume_seal. Without a ledger what the session tells waits for one.
   Result<std::unique_ptr<format::RecordingSealer>> resume_session(const format::SealerMark& mark,
                                                                   std::array<std::uint64_t, 3>& covered);
   /// An error while there is no ledger.
@@ -83,6 +83,7 @@ class HostLedger {
 
  private:
   void open();
+  void told(seal::EntryBody body);
   Status add_now(seal::EntryBody body);
 
   Loop& loop_;
@@ -92,6 +93,9 @@ class HostLedger {
   std::string problem_;
   MonoUs tried_ = 0;
   std::unique_ptr<seal::Ledger> ledger_;
+  std::vector<std::uint64_t> resumed_;    ///< sessions that go on without a ledger
+  std::vector<seal::EntryBody> waiting_;  ///< told by them
+  std::unique_ptr<Timer> retry_;          ///< while some wait
   std::function<std::int64_t()> live_;
 };
 

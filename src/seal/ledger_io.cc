@@ -205,11 +205,10 @@ Result<std::unique_ptr<format::RecordingSealer>> Ledger::resume_session(
       },
       covered);
   if (!sealer) return std::move(sealer).error();
-  interrupted_.erase((*sealer)->no());
+  resumed((*sealer)->no());
   return std::unique_ptr<format::RecordingSealer>(std::move(*sealer));
 }
 
-// By a session's sealer.
 void Ledger::told(EntryBody body) {
   const auto* closed = std::get_if<ClosedEntry>(&body);
   if (closed != nullptr && closed->n > 0)

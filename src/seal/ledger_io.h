@@ -68,6 +68,10 @@ class Ledger {
   /// For RecordingWriter's resume(): a session that a former daemon left running, and that goes on.
   Result<std::unique_ptr<format::RecordingSealer>> resume_session(const format::SealerMark& mark,
                                                                   std::array<std::uint64_t, 3>& covered);
+  /// One that went on before this ledger could be opened.
+  void resumed(std::uint64_t no) { interrupted_.erase(no); }
+  /// By a session's sealer. That a recording has its end is entered once it is on the disk: enter_ended().
+  void told(EntryBody body);
 
   /// Sessions that a former daemon left open, by number. Each wants a crashed entry.
   [[nodiscard]] const std::map<std::uint64_t, OpenSession>& interrupted() const noexcept {
@@ -106,7 +110,6 @@ class Ledger {
   void name_log();
   void end_rotation(Result<RotatedLog> result);
   void signed_until(const Result<std::uint64_t>& size);
-  void told(EntryBody body);
   void look_at_clock();
   void tick();
   void failed(const Error& error);

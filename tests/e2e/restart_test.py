@@ -231,6 +231,36 @@ def feed(pipe, sent):
         pipe.close()
 
 
+class FullDisk(Kept):
+    """Neither ledger nor recording take anything when the next daemon starts."""
+    host_options = {"keeps_sessions": True, "log_image_mb": 16}
+
+    def test_a_session_goes_on_though_the_ledger_cannot_be_opened(self):
+        term = self.log_in()
+        self.host.daemon.kill()
+        # An entry that was written in part must be closed before anything else, and there is no room for that.
+        self.host.append(f"{sandbox.LEDGER_DIR}/entries", b'{"i":')
+        self.host.sh("cd /run/host-disk && dd if=/dev/zero of=filler bs=64k; sync; dd if=/dev/zero of=filler bs=512 oflag=append conv=notrunc; sync; "
+                     "dd if=/dev/zero of=filler bs=512 oflag=append conv=notrunc; while printf 0; do :; done >> /var/log/opelog-ledger/entries; true")
+        self.host.start_daemon(None, self.daemon)
+        self.host.daemon.wait_log("ledger-failed: no ledger")
+        self.host.daemon.wait_log("session-resumed")
+        self.assertEqual(self.host.ssh("opelogtest-b", "true").rc, 77, "no session begins without a ledger")
+        term.send("seq 3000; echo after-$((40+2))\r")
+        self.host.daemon.wait_log("record-failed")
+        self.host.sh("rm /run/host-disk/filler", check=True)
+        term.expect(r"\nafter-42\r\n")
+        self.assertEqual(self.log_out(term), 0)
+        [recording] = self.new_recordings()
+        self.assertEqual(recording.payload(), term.output)
+        self.nothing_is_kept()
+        self.pin_key()
+        self.wait_signed()
+        _, verdict = self.verify(recording.name)
+        integrity, _, words = self.verdict_of(verdict, recording.name)
+        self.assertEqual((integrity, set(words) - {"gap"}), ("intact", set()), verdict)
+
+
 class Watched(threading.Thread):
     """Reads a terminal all the time; what it read is in the terminal's output when it is stopped."""
 
