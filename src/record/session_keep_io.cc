@@ -146,9 +146,10 @@ Status Session::recover() {
   auto poll = Poll::open(loop_, shim_.get(), [this](int, int) { shim_ready(); });
   if (!poll) return std::move(poll).error();
   shim_poll_ = std::move(*poll);
-  const bool ended =
-      machine_.closed() && !inner_.master;  // the rest of it is to be done, but nothing to relay
-  if (ended) return {};
+  // The rest of it is to be done, but nothing to relay: terminals are out of the store already, the outer
+  // first.
+  const bool outside_gone = info_.terminal && !outer_ && !outer_socket_;
+  if (machine_.closed() && (!inner_.master || outside_gone)) return {};
   if (info_.terminal) {
     auto outer = outer_ ? duplicate(outer_->fd()) : Result<Fd>(std::move(outer_socket_));
     if (!outer) return std::move(outer).error();

@@ -231,6 +231,20 @@ def feed(pipe, sent):
         pipe.close()
 
 
+class Endings(Kept):
+    def test_a_session_that_was_ending_is_ended_by_the_next_daemon(self):
+        for _ in range(5):
+            terms = [self.log_in() for _ in range(6)]
+            for term in terms:
+                term.send("exit 3\r")
+            self.host.daemon.wait_log("session-end")
+            self.next_daemon(signal.SIGKILL)
+            self.assertEqual({term.wait() for term in terms}, {3})
+            self.nothing_is_kept()
+        for recording in self.new_recordings(30):
+            self.assertEqual(recording.notes()["EXIT_CODE"], ["3"])
+
+
 class FullDisk(Kept):
     """Neither ledger nor recording take anything when the next daemon starts."""
     host_options = {"keeps_sessions": True, "log_image_mb": 16}
