@@ -526,7 +526,7 @@ class Service(Installed):
         self.assertIn("/bin/true", json.dumps(commands))
         self.assertEqual(self.host.ssh("alice", "exit 3").rc, 3)
         # Nothing is left with the service manager but what the daemon itself needs.
-        wait_until(lambda: int(self.host.show("opelogd.service", "NFileDescriptorStore")) < 20, "an empty store")
+        wait_until(lambda: int(self.host.run("systemctl", "show", "-P", "NFileDescriptorStore", "opelogd.service").text) < 20, "an empty store")
 
     def test_ba_stop_ends_the_sessions(self):
         term, name = self.live()
