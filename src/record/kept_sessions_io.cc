@@ -88,6 +88,17 @@ Status read_info(int time_fd, format::SessionInfo& info, std::string& name) {
   return {};
 }
 
+// Locks belong to the open files, which the store still has: without this nobody could complete the recording
+// yet.
+void unlock(const std::vector<Fd>& files) {
+  struct flock none {};
+  none.l_type = F_UNLCK;
+  none.l_whence = SEEK_SET;
+  for (const Fd& file : files) (void)::fcntl(file.get(), F_OFD_SETLK, &none);
+}
+
+Result<SessionParts> resume(const std::string& id, std::vector<Fd>& fds, const RecordingPlace& place);
+
 }  // namespace
 
 bool are_sessions_passed() {
@@ -124,6 +135,20 @@ KeptSessions take_kept(std::vector<PassedFd>& passed) {
 
 Result<SessionParts> resume_session(const std::string& id, std::vector<Fd>& fds,
                                     const RecordingPlace& place) {
+  std::vector<Fd> files;
+  for (const Fd& fd : fds) {
+    struct stat st {};
+    if (::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode) || SharedMemory::is_one(fd.get())) continue;
+    if (auto copy = duplicate(fd.get())) files.push_back(std::move(*copy));
+  }
+  auto parts = resume(id, fds, place);
+  if (!parts) unlock(files);
+  return parts;
+}
+
+namespace {
+
+Result<SessionParts> resume(const std::string& id, std::vector<Fd>& fds, const RecordingPlace& place) {
   auto memory = memory_of(id, fds);
   if (!memory) return std::move(memory).error();
   SessionParts parts;
@@ -175,6 +200,8 @@ Result<SessionParts> resume_session(const std::string& id, std::vector<Fd>& fds,
   }
   return parts;
 }
+
+}  // namespace
 
 void end_kept(std::vector<Fd>& fds) {
   for (Fd& fd : fds) {

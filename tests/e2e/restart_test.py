@@ -149,7 +149,7 @@ class Commands(Kept):
         for number in (signal.SIGKILL, signal.SIGUSR2):
             time.sleep(0.1)
             self.next_daemon(number)
-        term.expect(r"all-2\r\n.*\$ $")
+        term.expect(r"\nall-2\r\n.*" + sandbox.PROMPT)
         self.assertEqual(self.log_out(term), 0)
         [recording] = self.new_recordings()
         told = re.findall(rb'OPELOG_EXEC .*"argv":\["/bin/true","(\d+)"\]', recording.time)
