@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -181,7 +182,11 @@ static enum opelog_link_result ask_once(const struct opelog_hello_facts* facts, 
 enum opelog_link_result opelog_ask_daemon(const struct opelog_hello_facts* facts, struct opelog_link* link) {
   int64_t deadline = now_us() + OPELOG_VERDICT_SECONDS * 1000000LL;
   bool connected = false;
+  /* A daemon that was killed may have left the terminal raw; the next one, or we, must find it as it was. */
+  struct termios modes;
+  bool terminal = opelog_terminal_comes(facts->how, facts->terminals) && tcgetattr(0, &modes) == 0;
   enum opelog_link_result result = ask_once(facts, link, &deadline, &connected);
+  if (result == OPELOG_LINK_BROKEN && terminal) tcsetattr(0, TCSANOW, &modes);
   /* Asked anew once whatever the clock says: a user may have stopped us until the deadline had passed. */
   if (result == OPELOG_LINK_BROKEN && connected && now_us() >= deadline)
     deadline = now_us() + OPELOG_VERDICT_SECONDS * 1000000LL;
@@ -190,6 +195,7 @@ enum opelog_link_result opelog_ask_daemon(const struct opelog_hello_facts* facts
     struct timespec t = {.tv_sec = 0, .tv_nsec = pause * 1000};
     nanosleep(&t, NULL);
     result = ask_once(facts, link, &deadline, &connected);
+    if (result == OPELOG_LINK_BROKEN && terminal) tcsetattr(0, TCSANOW, &modes);
   }
   return result == OPELOG_LINK_BROKEN ? OPELOG_LINK_UNREACHABLE : result;
 }

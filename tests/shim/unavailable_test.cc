@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -283,12 +284,21 @@ TEST(Restart, TheNextDaemonIsAskedAnewAndInFull) {
     start.terminal = true;
     start.descriptors[0] = pty.slave.get();
     start.environment.push_back("TERM=xterm");
+    termios before{};
+    ASSERT_EQ(::tcgetattr(pty.slave.get(), &before), 0);
     const Outcome o = run_without_daemon(start, [&] {
       for (int i = 0; i < 3; ++i) {
         Talk dies = sandbox.accept();
         if (reads) (void)dies.greeting();
+        termios raw = before;  // as a daemon that is killed with the terminal in its hands leaves it
+        ::cfmakeraw(&raw);
+        EXPECT_EQ(::tcsetattr(pty.slave.get(), TCSANOW, &raw), 0);
       }
       Talk talk = sandbox.accept();
+      termios now{};
+      EXPECT_EQ(::tcgetattr(pty.slave.get(), &now), 0);
+      EXPECT_EQ(now.c_lflag, before.c_lflag);
+      EXPECT_EQ(now.c_oflag, before.c_oflag);
       const Greeting greeting = talk.greeting();
       EXPECT_EQ(greeting.term, "xterm");
       EXPECT_EQ(greeting.head.terminals & 1U, 1U);
