@@ -635,7 +635,9 @@ class Round:
         self.load()
         by_address = collections.defaultdict(list)
         for recording in self.recordings.values():
-            self.check(recording.reason is not None, f"{recording.name} has no end")
+            # No room for its end, and moved away before a start could complete it.
+            endless = recording.elsewhere and self.happened("full")
+            self.check(recording.reason is not None or endless, f"{recording.name} has no end")
             if b'"how":"left"' in recording.time:
                 continue
             by_address[re.search(r"_([0-9.]+)(-\d+)?$", recording.name)[1]].append(recording)
@@ -673,6 +675,7 @@ class Round:
         if login.hung_up or killed:
             allowed.add("hangup")
         if full:
+            allowed |= ({None} if recording.elsewhere else set())
             allowed |= {"crash"} | ({"failure"} if USERS[login.user] == "cut" else set())  # crash: there was no room for its end
         if killed:
             allowed |= {"crash", "failure"} if login.kind != "terminal" else {"crash"}
