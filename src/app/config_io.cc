@@ -5,8 +5,8 @@
 #include "core/enrolled.h"
 #include "core/fallback.h"
 #include "core/fd_io.h"
-#include "format/recording_name.h"
 #include "core/sha256.h"
+#include "format/recording_name.h"
 #include "record/account_io.h"
 
 namespace opelog::app {

@@ -612,8 +612,10 @@ record::StatusAnswer Daemon::status() {
   answer.guard.flagged = guard.flagged_total;
   answer.guard.findings = guard.findings;
   answer.guard.overflows = guard.overflows;
-  recorder_->each([&answer](const record::Session& s) { answer.held += s.machine().holding() ? 1 : 0;
-    answer.unkept += s.kept() ? 0 : 1; });
+  recorder_->each([&answer](const record::Session& s) {
+    answer.held += s.machine().holding() ? 1 : 0;
+    answer.unkept += s.kept() ? 0 : 1;
+  });
   recorder_->each([&answer](const record::Session& s) { answer.limited += s.limited() ? 1 : 0; });
   const record::DiskReserve& disk = recorder_->disk().reserve();
   answer.disk = {disk.free(), disk.reserve(), disk.low()};

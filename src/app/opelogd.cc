@@ -60,7 +60,8 @@ int run(int argc, char** argv) {
       "  opelogd --log-stderr --config my.yaml    run in the foreground with another policy\n\n"
       "Signals: SIGHUP reads the policy again and opens the log file anew, SIGUSR1 logs the state, SIGTERM "
       "ends all\n"
-      "sessions and stops (a restart by systemd, or SIGUSR2, leaves them to the next daemon). Exit codes: 0 stopped, 64 usage, 69 sockets or guard unavailable, 77 not root, 78 "
+      "sessions and stops (a restart by systemd, or SIGUSR2, leaves them to the next daemon). Exit codes: 0 "
+      "stopped, 64 usage, 69 sockets or guard unavailable, 77 not root, 78 "
       "policy.");
   try {
     cli.parse(argc, argv);
