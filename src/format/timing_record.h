@@ -68,6 +68,7 @@ constexpr std::string_view kOpelogRepair = "OPELOG_REPAIR";
 /// The session's opening entry in the ledger, and the seals (docs/formats/seals.md).
 constexpr std::string_view kOpelogOpened = "OPELOG_OPENED";
 constexpr std::string_view kOpelogSeal = "OPELOG_SEAL";
+constexpr std::string_view kOpelogResumed = "OPELOG_RESUMED";
 constexpr std::string_view kOpelogTorn = "OPELOG_TORN";
 constexpr std::string_view kOpelogEnd = "OPELOG_END";
 

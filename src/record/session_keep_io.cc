@@ -10,6 +10,7 @@
 
 #include "core/clock_io.h"
 #include "format/json_text.h"
+#include "format/timing_record.h"
 #include "record/process_facts_io.h"
 #include "record/session_io.h"
 
@@ -175,7 +176,7 @@ void Session::go_on() {
     resumed.text("how", in_order ? "restart" : "crash");
     if (in_order) resumed.number("away", now - mark.paused_at);
     if (torn_.maybe_unshown > 0) resumed.number_u("unshown", torn_.maybe_unshown);
-    (void)writer_->note("OPELOG_RESUMED", std::move(resumed).take(), now);
+    (void)writer_->note(format::kOpelogResumed, std::move(resumed).take(), now);
     if (torn_.maybe_lost > 0)
       (void)writer_->gap(
           {"output", "the recorder was killed while it read; what it had read and is not here was not shown",

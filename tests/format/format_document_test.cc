@@ -85,7 +85,7 @@ TEST(FormatDocument, NamesAreThoseOfTheCode) {
         kCommand,       kTimingLog,    kOutputLog,    kInputLog,       kDuration,      kExitCode,
         kOpelogSession, kOpelogUser,   kOpelogClient, kOpelogAncestry, kOpelogCommand, kOpelogKept,
         kOpelogPolicy,  kOpelogStream, kOpelogExec,   kOpelogExit,     kOpelogNote,    kOpelogGap,
-        kOpelogRepair,  kOpelogTorn,   kOpelogEnd,    kOpelogOpened,   kOpelogSeal}) {
+        kOpelogRepair,  kOpelogTorn,   kOpelogEnd,    kOpelogOpened,   kOpelogSeal,    kOpelogResumed}) {
     real.emplace(name);
   }
   EXPECT_EQ(written, real);
