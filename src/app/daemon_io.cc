@@ -318,8 +318,9 @@ int Daemon::run() {
   signals_.clear();
   watchdog_.reset();
   stop_poll_.reset();
-  store_.reset();
+  if (store_) store_->quiesce();
   loop_.run();  // close callbacks, and work still under way
+  store_.reset();
   ledger_->finish(on_disk, !handing_over_);
   hooks_.reset();
   state(Level::kInfo, "daemon-stop", "opelogd has stopped");
@@ -558,6 +559,7 @@ void Daemon::hand_over() {
 
 void Daemon::stop() {
   if (std::exchange(stopping_, true)) {
+    if (handing_over_) recorder_->hand_over();
     loop_.stop();  // asked twice: now
     return;
   }
@@ -574,6 +576,9 @@ void Daemon::wait_for_the_end() {
   stop_poll_ = std::make_unique<Timer>(loop_, [this] {
     // A login that was given up meanwhile gives its terminal back, and its recording has an end.
     bool idle = logins_work_->idle() && sessions_work_->idle();
+    // A thread in a call that somebody keeps waiting outlives this process's end: sessions go on here
+    // meanwhile, instead of standing still until the next daemon can begin.
+    if (handing_over_ && !idle) return;
     if (handing_over_) {
       idle = idle && recorder_->only_kept() && ledger_->all_entered();
       if (!ledger_->all_entered()) recorder_->sync();

@@ -113,6 +113,9 @@ void HostLedger::open() {
   ledger_->set_live(live_);
   for (const std::uint64_t no : std::exchange(resumed_, {})) ledger_->resumed(no);
   for (seal::EntryBody& body : std::exchange(waiting_, {})) ledger_->told(std::move(body));
+  if (dropped_ > 0)
+    ledger_->add(
+        seal::LedgerGapEntry{"entries", "the ledger could not be opened", std::exchange(dropped_, 0)});
 }
 
 Result<format::Sealing> HostLedger::open_session(const format::SessionInfo& info,
@@ -145,7 +148,10 @@ Result<std::unique_ptr<format::RecordingSealer>> HostLedger::resume_session(
 // By the sealer of a session that went on without a ledger.
 void HostLedger::told(seal::EntryBody body) {
   if (ledger_) return ledger_->told(std::move(body));
-  if (waiting_.size() >= kMostWaiting) return;
+  if (waiting_.size() >= kMostWaiting) {
+    ++dropped_;
+    return;
+  }
   waiting_.push_back(std::move(body));
   if (retry_) return;
   retry_ = std::make_unique<Timer>(loop_, [this] {
@@ -156,7 +162,7 @@ void HostLedger::told(seal::EntryBody body) {
 }
 
 bool HostLedger::all_entered() const {
-  return !ledger_ || ledger_->all_entered();
+  return waiting_.empty() && (!ledger_ || ledger_->all_entered());
 }
 
 Status HostLedger::opened() const {

@@ -78,7 +78,7 @@ class HostLedger {
   void quiesce();
   /// `on_disk`: all recordings are, so what has ended may be entered as closed. `sign`: as Ledger::finish().
   void finish(bool on_disk, bool sign = true);
-  /// Nothing that has ended is still to be entered as closed.
+  /// Nothing that has ended, or that waits for the ledger, is still to be entered.
   [[nodiscard]] bool all_entered() const;
 
  private:
@@ -95,6 +95,7 @@ class HostLedger {
   std::unique_ptr<seal::Ledger> ledger_;
   std::vector<std::uint64_t> resumed_;    ///< sessions that go on without a ledger
   std::vector<seal::EntryBody> waiting_;  ///< told by them
+  std::uint64_t dropped_ = 0;             ///< more than that
   std::unique_ptr<Timer> retry_;          ///< while some wait
   std::function<std::int64_t()> live_;
 };

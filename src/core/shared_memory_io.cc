@@ -50,14 +50,6 @@ void SharedMemory::lock(std::size_t first) noexcept {
   if (data_ != nullptr) (void)::mlock(data_, first);
 }
 
-void SharedMemory::discard(std::size_t from, std::size_t to) noexcept {
-  const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  from = (from + page - 1) / page * page;
-  to = to / page * page;
-  if (data_ != nullptr && from < to)
-    (void)::madvise(static_cast<char*>(data_) + from, to - from, MADV_REMOVE);
-}
-
 void SharedMemory::swap(SharedMemory& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(data_, other.data_);

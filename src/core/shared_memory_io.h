@@ -36,8 +36,6 @@ class SharedMemory {
   void close_descriptor() noexcept { fd_.reset(); }
   /// Keeps its first bytes out of swap space; without effect where RLIMIT_MEMLOCK does not allow it.
   void lock(std::size_t first) noexcept;
-  /// Gives whole pages between two offsets back; they are zero afterwards.
-  void discard(std::size_t from, std::size_t to) noexcept;
 
  private:
   static Result<SharedMemory> map(Fd fd, std::size_t size);

@@ -21,6 +21,7 @@ struct TwoCopies {
     const std::uint32_t next = (current.load(std::memory_order_relaxed) & 1U) ^ 1U;
     copies[next] = value;
     current.store(next, std::memory_order_release);
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // what is stored next is not stored before
   }
 
   std::atomic<std::uint32_t> current;

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "core/append_only_io.h"
@@ -160,7 +161,8 @@ struct RecordingWriter::State {
   WriterMark mark{};  ///< commit() is what makes it hold
 
   std::unique_ptr<RecordingSealer> sealer;
-  bool keeps_seals = false;           ///< the mark has the sealer's secret
+  bool keeps_seals = false;           ///< the memory has the sealer's secret
+  bool sealer_changed = false;        ///< with the records under way
   std::optional<MonoUs> unsealed_at;  ///< when the first byte came that no seal covers
   std::uint64_t unsealed = 0;         ///< bytes of `.log` and `.in` that no seal covers
 
@@ -171,8 +173,16 @@ struct RecordingWriter::State {
     return memory != nullptr ? Status{} : Status(Error{Code::kIo, name + ": out of memory", ENOMEM});
   }
   void commit() noexcept { memory->mark.set(mark); }
+  /// What the sealer is now holds with the next commit().
   void save_sealer() {
-    if (sealer && keeps_seals) sealer->save(mark.sealer);
+    if (!sealer || !keeps_seals) return;
+    mark.sealer = mark.sealer == 0 ? 1 : 0;
+    sealer->save(memory->sealers[mark.sealer]);
+  }
+  /// The one that holds no more had a secret that has done its work (or was never used).
+  void erase_other_sealer() noexcept {
+    SealerMark& other = memory->sealers[mark.sealer == 0 ? 1 : 0];
+    ::explicit_bzero(other.bytes.data(), other.bytes.size());
   }
 
   /// Bytes of `.log` that no record speaks of yet.
@@ -218,6 +228,7 @@ struct RecordingWriter::State {
     mark.records = 0;
     records_from = 0;
     commit();
+    if (std::exchange(sealer_changed, false)) erase_other_sealer();
   }
 
   Status put_rest(MonoUs now) {
@@ -307,9 +318,12 @@ struct RecordingWriter::State {
     mark.last = at;
     mark.sealed_at = now;
     save_sealer();
+    sealer_changed = true;
     if (auto done = put_records(encode_note(at - before.last, kOpelogSeal, *value), before, now, false);
         !done) {
       sealer->refused();
+      sealer_changed = false;
+      erase_other_sealer();
       retry_at = now + kRetryUs;
       return done;
     }
@@ -456,7 +470,7 @@ Status RecordingWriter::State::look_again(const ResumeOptions& options, MonoUs n
   records_from = written[kTime] - mark.time_bytes;
   if (options.sealer) {
     std::array<std::uint64_t, kFiles> covered{};
-    auto resumed = options.sealer(mark.sealer, covered);
+    auto resumed = options.sealer(memory->sealers[mark.sealer & 1U], covered);
     if (!resumed) return std::move(resumed).error();
     sealer = std::move(*resumed);
     keeps_seals = true;
@@ -575,7 +589,9 @@ Status RecordingWriter::end(const EndInfo& end, MonoUs now) {
         now, [&](std::int64_t delay) { return encode_end(delay, s.mark.last - s.first, end); }, true);
     if (!done) return done;
   }
-  if (s.sealer) {
+  if (s.sealer && s.sealer->finished()) {
+    s.sealer->closed(end);  // another process made the final seal
+  } else if (s.sealer) {
     auto sealed = s.seal(now, true);
     // What is begun and kept cannot be completed any more: the end is the writer's last chance.
     if (sealed && s.under_way()) sealed = s.refused(kTime, s.records_err);

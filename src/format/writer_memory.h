@@ -16,7 +16,7 @@
 
 namespace opelog::format {
 
-/// What a RecordingSealer must know; its own business.
+/// What a RecordingSealer must know, its secret too; its own business.
 struct SealerMark {
   std::array<std::uint8_t, 256> bytes;
 };
@@ -31,8 +31,7 @@ struct WriterMark {
   std::uint32_t batch;    ///< bytes of WriterMemory::batch
   std::uint32_t records;  ///< bytes of WriterMemory::records that are under way to `.time`
   std::uint32_t ending;   ///< 1: the records of the end are under way, or there
-  std::uint32_t unused;
-  SealerMark sealer;
+  std::uint32_t sealer;   ///< which of WriterMemory::sealers holds
 };
 
 /// Ten `O` records are below 400 bytes.
@@ -42,7 +41,8 @@ constexpr std::size_t kRecordsBytes = 512 * 1024;
 
 struct WriterMemory {
   TwoCopies<WriterMark> mark;
-  std::int64_t pending_at;  ///< when the first byte came that no record speaks of
+  std::array<SealerMark, 2> sealers;  ///< with secrets: never copied, and erased when the other one holds
+  std::int64_t pending_at;            ///< when the first byte came that no record speaks of
   std::array<char, kBatchBytes> batch;
   std::array<char, kRecordsBytes> records;
 };

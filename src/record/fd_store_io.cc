@@ -20,9 +20,9 @@ std::unique_ptr<FdStore> FdStore::open(Loop& loop) {
 }
 
 FdStore::FdStore(Loop& loop)
-    : retry_(loop, [this] {
-        if (!send_waiting()) retry_.start(kStoreRetryMs);
-      }) {}
+    : retry_(std::make_unique<Timer>(loop, [this] {
+        if (!send_waiting()) retry_->start(kStoreRetryMs);
+      })) {}
 
 // Not polled (FDPOLL=0): a terminal that is hung up must not vanish from the store before we say so.
 void FdStore::put(const std::string& name, const std::vector<int>& fds) {
@@ -40,7 +40,7 @@ void FdStore::remove(const std::string& name) {
 
 void FdStore::send(Message message) {
   waiting_.push_back(std::move(message));
-  if (!send_waiting() && !retry_.active()) retry_.start(kStoreRetryMs);
+  if (!send_waiting() && retry_ && !retry_->active()) retry_->start(kStoreRetryMs);
 }
 
 bool FdStore::send_waiting() {

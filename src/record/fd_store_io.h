@@ -2,7 +2,7 @@
 //
 // What is put there comes back by take_passed_fds() to the next daemon under the same unit, and is closed by
 // the manager when the unit is stopped, or when it is removed here: later, and without a word. So nothing is
-// left to the manager that somebody could make a close of wait (docs/why/130-restart.md). Never waits: what
+// left to the manager that somebody could make a close of wait (docs/why/150-restart.md). Never waits: what
 // the manager does not take now is sent again.
 #pragma once
 
@@ -27,6 +27,8 @@ class FdStore {
   void remove(const std::string& name);
   /// Waits for the manager, for a moment at most: at the end. False: not all was sent.
   bool flush();
+  /// Before the loop ends: what is told from here on goes at once or not at all.
+  void quiesce() { retry_.reset(); }
   [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
 
  private:
@@ -38,7 +40,7 @@ class FdStore {
   void send(Message message);
   bool send_waiting();
 
-  Timer retry_;
+  std::unique_ptr<Timer> retry_;
   std::deque<Message> waiting_;
 };
 

@@ -34,7 +34,10 @@ Status InnerTerminal::give_to(uid_t uid, gid_t tty_group) {
 }
 
 void InnerTerminal::revoke() const noexcept {
-  // First the node: who is hung up must not open it again.
+  // First it is locked, or an open that is past the look at the node would outlive the hang-up; then the
+  // node: who is hung up must not open it again.
+  const int locked = 1;
+  if (master) (void)::ioctl(master.get(), TIOCSPTLCK, &locked);
   (void)!::fchown(slave.get(), 0, 0);
   (void)::fchmod(slave.get(), 0600);
   (void)::ioctl(slave.get(), TIOCVHANGUP);

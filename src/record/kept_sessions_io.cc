@@ -159,7 +159,7 @@ Result<SessionParts> resume(const std::string& id, std::vector<Fd>& fds, const R
   if (++kept.attempts > kMostAttempts)
     return none_of_ours(id,
                         "the daemon died " + std::to_string(kMostAttempts) + " times when it took it over");
-  parts.memory.lock(offsetof(SessionMemory, writer) + sizeof(format::WriterMemory::mark));
+  parts.memory.lock(kSecretsEnd);
   const SessionMark mark = kept.mark.get();
   if (!is_whole(mark, fds)) return none_of_ours(id, "a descriptor of it is not there");
 
@@ -203,17 +203,30 @@ Result<SessionParts> resume(const std::string& id, std::vector<Fd>& fds, const R
 
 }  // namespace
 
-void end_kept(std::vector<Fd>& fds) {
-  for (Fd& fd : fds) {
-    if (!fd) continue;
+void shut_kept_sockets(const std::vector<Fd>& fds) {
+  for (const Fd& fd : fds) (void)::shutdown(fd.get(), SHUT_RDWR);  // ENOTSOCK of the rest
+}
+
+std::uint32_t user_of(const std::vector<Fd>& fds) {
+  for (const Fd& fd : fds) {
+    struct stat st {};
     unsigned number = 0;
+    if (::fstat(fd.get(), &st) == 0 && S_ISCHR(st.st_mode) && st.st_uid != 0 && ::isatty(fd.get()) != 0 &&
+        ::ioctl(fd.get(), TIOCGPTN, &number) != 0)
+      return st.st_uid;
+  }
+  return 0;
+}
+
+void end_kept(std::vector<Fd>& fds) {
+  const int locked = 1;
+  for (const Fd& fd : fds) (void)::ioctl(fd.get(), TIOCSPTLCK, &locked);  // masters, before any is hung up
+  for (Fd& fd : fds) {
+    unsigned number = 0;
+    if (::isatty(fd.get()) == 0 || ::ioctl(fd.get(), TIOCGPTN, &number) == 0) continue;
     InnerTerminal terminal;
-    if (::isatty(fd.get()) != 0 && ::ioctl(fd.get(), TIOCGPTN, &number) != 0) {
-      terminal.slave = std::move(fd);
-      terminal.revoke();
-    } else {
-      (void)::shutdown(fd.get(), SHUT_RDWR);
-    }
+    terminal.slave = std::move(fd);
+    terminal.revoke();
   }
   fds.clear();
 }

@@ -41,8 +41,11 @@ KeptSessions take_kept(std::vector<PassedFd>& passed);
 /// `fds` still.
 Result<SessionParts> resume_session(const std::string& id, std::vector<Fd>& fds, const RecordingPlace& place);
 
-/// Hangs terminals up and shuts sockets down, whoever else holds them: the session behind them ends. May wait
-/// for its user: on a thread.
+/// Shuts sockets down whoever else holds them: the waiter ends its login.
+void shut_kept_sockets(const std::vector<Fd>& fds);
+/// Whose the inner terminal is; 0 if there is none.
+std::uint32_t user_of(const std::vector<Fd>& fds);
+/// Hangs terminals up whoever else holds them. May wait for their user: on a thread of his.
 void end_kept(std::vector<Fd>& fds);
 
 }  // namespace opelog::record

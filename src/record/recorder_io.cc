@@ -243,6 +243,7 @@ Status Recorder::run(SessionParts parts) {
 Status Recorder::set_store(FdStore* store, SharedMemory buffer) {
   const bool another = static_cast<bool>(buffer);
   if (!another) {
+    store->remove(kKeptBufferName);  // of another layout, if there is one
     auto made = SharedMemory::create("opelog-relay", sizeof(RelayBuffer));
     if (!made) return std::move(made).error();
     buffer = std::move(*made);
@@ -285,9 +286,11 @@ void Recorder::take_over(std::map<std::string, std::vector<Fd>> kept) {
 
 void Recorder::give_up(const std::string& id, std::vector<Fd> fds, const std::string& why) {
   facts_({Level::kError, "session-lost", why, {{"session", id}}});
+  shut_kept_sockets(fds);
+  const std::uint32_t uid = user_of(fds);
   auto ending = std::make_shared<std::vector<Fd>>(std::move(fds));
   work_.run(
-      0, [ending] { end_kept(*ending); },
+      uid, [ending] { end_kept(*ending); },
       [store = store_, id] {
         store->remove(kept_outer_name(id));
         store->remove(kept_name(id));

@@ -63,8 +63,8 @@ struct RelayBuffer {
   /// The chunk is through: the pattern again where it was.
   void done(std::size_t used) noexcept;
   void reached(Stage stage) noexcept {
-    std::atomic_signal_fence(std::memory_order_release);
     stage_.store(stage, std::memory_order_release);
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // what is stored next is not stored before
   }
   [[nodiscard]] Stage stage() const noexcept {
     return static_cast<Stage>(stage_.load(std::memory_order_acquire));

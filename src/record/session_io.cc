@@ -282,6 +282,7 @@ std::size_t Session::record_output(std::string_view bytes, int stream, MonoUs no
       }
     }
     if (lost_sizes_ > 0 && writer_->gap(lost_sizes(), now)) lost_sizes_ = 0;
+    if (resumes_ > 0) tell_resumed(now);
     if (auto at = writer_->flush_deadline(); at && *at < armed_for_) arm();
     if (*taken == bytes.size()) return bytes.size();
     return refused(bytes.size(), *taken, "the record took only a part");
@@ -587,13 +588,20 @@ void Session::close() {
 
 void Session::executed(const ProcessEvent& event) {
   if (ended_) return;
-  if (const Status may = may_write(); !may) return exec_log_.withheld(may.error().message);
-  exec_log_.take(event, mono_now());
-  disk_.charge();
+  const std::uint64_t missing = exec_log_.missing();
+  if (const Status may = may_write(); !may) {
+    exec_log_.withheld(may.error().message);
+  } else {
+    exec_log_.take(event, mono_now());
+    disk_.charge();
+  }
+  if (exec_log_.missing() != missing) save();
 }
 
 void Session::events_lost(std::uint64_t count, const std::string& why) {
-  if (!ended_) exec_log_.lost(count, why, mono_now());
+  if (ended_) return;
+  exec_log_.lost(count, why, mono_now());
+  if (exec_log_.missing() > 0) save();
 }
 
 void Session::write_end() {
@@ -601,6 +609,7 @@ void Session::write_end() {
   if (exec_ != nullptr) exec_->drain();
   ended_ = true;
   const MonoUs now = mono_now();
+  tell_resumed(now);
   exec_log_.end(now);
   if (lost_output_ > 0) (void)writer_->gap({"output", failure_, lost_output_}, now);
   const std::uint64_t held = held_output();

@@ -159,6 +159,7 @@ class Session final : private RelayOwner {
   void save();
   void let_go();
   void torn();
+  void tell_resumed(MonoUs now);
   [[nodiscard]] std::vector<std::pair<KeptDescriptor, int>> descriptors() const;
   FlowMemory* flow_memory(std::size_t flow);
   void watch_shell();
@@ -251,7 +252,11 @@ class Session final : private RelayOwner {
   bool left_ = false;
   bool stored_ = false;    ///< descriptors are in the store
   bool revoking_ = false;  ///< put_away() takes the inner ones out of it
-  ResumedFlow torn_;       ///< what recover() could not know
+  // What the recording does not say yet of the daemons before.
+  ResumedFlow torn_;  ///< what nobody can know of the chunks on their way
+  std::uint32_t resumes_ = 0;
+  bool resumed_in_order_ = true;
+  std::int64_t away_ = 0;
 };
 
 }  // namespace opelog::record

@@ -106,6 +106,12 @@ void Session::save() {
   mark.hidden_input = hidden_input_;
   mark.lost_input = lost_input_;
   mark.lost_sizes = lost_sizes_;
+  mark.lost_events = exec_log_.missing();
+  mark.maybe_lost = torn_.maybe_lost;
+  mark.maybe_unshown = torn_.maybe_unshown;
+  mark.resumes = resumes_;
+  mark.resumed_in_order = resumed_in_order_ ? 1 : 0;
+  mark.paused_at = 0;
   mark.unrecorded = unrecorded_ ? 1 : 0;
   mark.failure_told = failure_told_ ? 1 : 0;
   mark.failure.fill('\0');
@@ -141,9 +147,16 @@ Status Session::recover() {
   unrecorded_ = mark.unrecorded != 0;
   failure_told_ = mark.failure_told != 0;
   failure_ = std::string(mark.failure.data(), ::strnlen(mark.failure.data(), mark.failure.size()));
+  const MonoUs now = mono_now();
+  torn_ = {mark.maybe_lost, mark.maybe_unshown};
+  resumes_ = mark.resumes + 1;
+  resumed_in_order_ = mark.paused_at != 0 && (mark.resumes == 0 || mark.resumed_in_order != 0);
+  away_ = now - mark.paused_at;
   stored_ = true;
   shared_.close_descriptor();
-  exec_log_.output(mono_now());
+  exec_log_.output(now);
+  if (mark.lost_events > 0) exec_log_.lost(mark.lost_events, "they happened under a recorder before", now);
+  save();
   auto poll = Poll::open(loop_, shim_.get(), [this](int, int) { shim_ready(); });
   if (!poll) return std::move(poll).error();
   shim_poll_ = std::move(*poll);
@@ -163,31 +176,22 @@ Status Session::recover() {
   if (flow != flow_out_ && flow != flow_in_ && flow != flow_err_) return {};
   FlowMemory& held = memory_->flows[flow == flow_in_ ? 1 : flow == flow_err_ ? 2 : 0];
   const bool counted = flow != flow_in_ && (info_.terminal || info_.records_payload);
-  torn_ = resume_flow(held, buffer_, counted ? Taken::kCounted : Taken::kAllOrNone, recorded(flow));
+  const ResumedFlow torn =
+      resume_flow(held, buffer_, counted ? Taken::kCounted : Taken::kAllOrNone, recorded(flow));
+  torn_.maybe_lost += torn.maybe_lost;
+  torn_.maybe_unshown += torn.maybe_unshown;
+  save();  // before the buffer says nothing of it any more
   return {};
 }
 
 void Session::go_on() {
   const MonoUs now = mono_now();
-  SessionMark mark = memory_->mark.get();
-  const bool in_order = mark.paused_at != 0;
-  if (!writer_->ending()) {
-    format::JsonObject resumed;
-    resumed.text("how", in_order ? "restart" : "crash");
-    if (in_order) resumed.number("away", now - mark.paused_at);
-    if (torn_.maybe_unshown > 0) resumed.number_u("unshown", torn_.maybe_unshown);
-    (void)writer_->note(format::kOpelogResumed, std::move(resumed).take(), now);
-    if (torn_.maybe_lost > 0)
-      (void)writer_->gap(
-          {"output", "the recorder was killed while it read; what it had read and is not here was not shown",
-           0},
-          now);
-  }
-  mark.paused_at = 0;
-  memory_->mark.set(mark);
-  state(in_order ? Level::kInfo : Level::kWarning, "session-resumed",
-        "session of " + info_.user + " goes on after the recorder " +
-            (in_order ? "was started again" : "was killed"));
+  tell_resumed(now);
+  // One that has ended only leaves.
+  if (!machine_.closed())
+    state(resumed_in_order_ ? Level::kInfo : Level::kWarning, "session-resumed",
+          "session of " + info_.user + " goes on after the recorder " +
+              (resumed_in_order_ ? "was started again" : "was killed"));
   if (exec_ != nullptr) (void)exec_->count_losses(memory_->number);
   (void)shim_poll_->watch(Poll::kReadable);
   relay_.go_on();
@@ -200,7 +204,32 @@ void Session::go_on() {
   if (quota_.size_reached && !machine_.closed())
     post({SessionEvent::Kind::kLimit, false, 0, std::to_string(quota_.size_limit)});
   act(machine_.again());
-  if (!machine_.closed()) ask_size();
+  if (machine_.closed() || !info_.terminal) return;
+  // A change may have been on its way in.
+  if (size_.rows > 0) questions_.set_size([this] { return relay_.descriptor(master_); }, size_);
+  ask_size();
+}
+
+// Owed until the record has taken it, whoever of the daemons writes it.
+void Session::tell_resumed(MonoUs now) {
+  if (resumes_ == 0 || writer_->ending()) return;
+  format::JsonObject resumed;
+  resumed.text("how", resumed_in_order_ ? "restart" : "crash");
+  if (resumed_in_order_) resumed.number("away", away_);
+  if (resumes_ > 1) resumed.number_u("times", resumes_);
+  if (torn_.maybe_unshown > 0) resumed.number_u("unshown", torn_.maybe_unshown);
+  if (!writer_->note(format::kOpelogResumed, std::move(resumed).take(), now)) return;
+  resumes_ = 0;
+  if (info_.terminal) torn_.maybe_unshown = 0;
+  save();
+  if (torn_.maybe_lost == 0 ||
+      !writer_->gap(
+          {"output", "the recorder was killed while it read; what it had read and is not here was not shown",
+           0},
+          now))
+    return;
+  if (info_.terminal) torn_.maybe_lost = 0;
+  save();
 }
 
 // Of a stream, unlike of a terminal, every byte counts: rather an end that is seen than a file with a hole.

@@ -174,7 +174,8 @@ SessionActions SessionMachine::step(const SessionEvent& event, MonoUs now) {
     case Kind::kShutdown:
       if (state_ == State::kRunning || state_ == State::kStarting)
         actions.say = "opelog: the recorder stops; this session ends";
-      end_.reason = shell_known_ended_ ? end_.reason : EndReason::kShutdown;
+      // One that is hanging up has its reason.
+      if (!shell_known_ended_ && state_ != State::kHangingUp) end_.reason = EndReason::kShutdown;
       actions.hang_up = !shell_known_ended_;
       close(actions);
       break;

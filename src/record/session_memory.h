@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "core/two_copies.h"
@@ -64,6 +65,10 @@ struct SessionMark {
   std::int64_t paused_at;  ///< 0: not handed over in order
   QuotaMark quota;
   std::uint64_t lost_output, hidden_input, lost_input, lost_sizes;
+  std::uint64_t lost_events;                ///< of what was executed, not stated yet
+  std::uint64_t maybe_lost, maybe_unshown;  ///< by a kill, not stated yet
+  std::uint32_t resumes;                    ///< that the recording does not say yet
+  std::uint32_t resumed_in_order;           ///< all of them were
   std::uint32_t unrecorded, failure_told, utmp_moved, sealed;
   std::array<char, kMarkedText> failure;  ///< ends with NUL
 };
@@ -77,5 +82,10 @@ struct SessionMemory {
   format::WriterMemory writer;
   std::array<FlowMemory, 3> flows;
 };
+
+/// Secrets lie before it: to be locked into memory.
+constexpr std::size_t kSecretsEnd = offsetof(SessionMemory, writer) +
+                                    offsetof(format::WriterMemory, sealers) +
+                                    sizeof(format::WriterMemory::sealers);
 
 }  // namespace opelog::record

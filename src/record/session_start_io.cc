@@ -91,7 +91,7 @@ void keep_in_memory(const RecordingPlace& place, const format::SessionInfo& info
   if (place.store == nullptr || (outer != nullptr && !outer->keeps_node())) return;
   auto memory = SharedMemory::create("opelog-session", sizeof(SessionMemory));
   if (!memory) return;
-  memory->lock(offsetof(SessionMemory, writer) + sizeof(format::WriterMemory::mark));  // the secret
+  memory->lock(kSecretsEnd);  // the secret
   parts.memory = std::move(*memory);
   parts.store = place.store;
   SessionMemory& kept = *parts.kept();

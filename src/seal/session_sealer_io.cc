@@ -48,6 +48,9 @@ Result<std::unique_ptr<SessionSealer>> SessionSealer::resume(const format::Seale
     if (!key) return std::move(key).error();
     sealer->key_ = std::move(*key);
   }
+  // Killed before the ledger heard of the first one.
+  if (saved.n > 0 && saved.told_at_us == 0 && sealer->key_)
+    sealer->tell_(SealedEntry{saved.no, saved.n, saved.prev, sealer->covered_});
   return sealer;
 }
 

@@ -39,6 +39,7 @@ class SessionSealer final : public format::RecordingSealer {
   Result<std::string> seal(std::int64_t at_us, bool final) override;
   void refused() override;
   void save(format::SealerMark& mark) const override;
+  [[nodiscard]] bool finished() const override { return !key_.has_value(); }
   void abandoned() override;
   void closed(const format::EndInfo& end) override;
 
