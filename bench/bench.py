@@ -49,6 +49,7 @@ def argv_of(peer, index, *command):
         "raw": [SHELL, "-c", line],
         "none": [RELAY, SHELL, "-c", line],
         "script": ["script", "-q", "-f", "--log-out", f"/tmp/script/{index}.log", "--log-timing", f"/tmp/script/{index}.time", "-c", line],
+        "tlog-rec": ["tlog-rec", "--writer=file", f"--file-path=/tmp/script/{index}.json", SHELL, "-c", line],
         "opelog": ["/usr/bin/opelog-shell", "-c", line],
     }[peer.removesuffix("/0")]
 
@@ -70,7 +71,7 @@ def run(*argv):
 class Terminal:
     """What sshd is to a login: a pty, and a program that leads its session. Reads only when asked to."""
 
-    def __init__(self, argv):
+    def __init__(self, argv, wait=True):
         self.master, slave = os.openpty()
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.pid = os.fork()
@@ -80,11 +81,14 @@ class Terminal:
             for fd in (0, 1, 2):
                 os.dup2(slave, fd)
             os.closerange(3, 4096)
-            os.execvpe(argv[0], argv, {**os.environ, "SHELL": SHELL, "TERM": "xterm"})
+            os.execvpe(argv[0], argv, {**os.environ, "SHELL": SHELL, "TERM": "xterm", "LC_ALL": "C.UTF-8"})
         os.close(slave)
         seen = b""
-        while not seen.endswith(b"READY\r\n"):
-            seen += self.read()
+        while wait and not seen.endswith(b"READY\r\n"):
+            try:
+                seen += self.read()
+            except OSError as error:
+                raise RuntimeError(f"{argv}: ended, having said {seen!r}") from error
 
     def read(self):
         """At least one byte."""
@@ -345,6 +349,18 @@ def seals(arguments, hosts):
         server.wait()
 
 
+def furnish(host, build, *programs):
+    """What runs in a private host: the helpers, this program, others of bench/ beside it."""
+    for name in ("bench_emit", "bench_relay", "bench_exec"):
+        with open(os.path.join(build, "bench", name), "rb") as file:
+            host.write("/usr/local/bin/" + name, file.read(), mode=0o755)
+    for name in ("bench.py", *programs):
+        with open(os.path.join(HERE, name), "rb") as file:
+            host.write("/root/" + name, file.read())
+    host.sh("mkdir /run/host-disk/script && ln -s /run/host-disk/script /tmp/script")  # where the recordings are, too: not in memory
+    host.sh("touch /run/utmp; echo 127.0.0.1 $(hostname) >>/etc/hosts")  # tlog-rec does not begin without
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=[], help=f"{' '.join(KINDS)} (default: all)")
@@ -372,12 +388,7 @@ def main():
     with contextlib.ExitStack() as stack:
         hosts = {peer: stack.enter_context(sandbox.Host()) for peer in (["opelog", "unsealed"] if "seals" in kinds else ["opelog"])}
         for peer, host in hosts.items():
-            for name in ("bench_emit", "bench_relay", "bench_exec"):
-                with open(os.path.join(build, "bench", name), "rb") as file:
-                    host.write("/usr/local/bin/" + name, file.read(), mode=0o755)
-            with open(__file__, "rb") as file:
-                host.write("/root/bench.py", file.read())
-            host.sh("mkdir /run/host-disk/script && ln -s /run/host-disk/script /tmp/script")  # where the recordings are, too: not in memory
+            furnish(host, build)
             host.start_daemon(UNSEALED if peer == "unsealed" else POLICY)
         inside = [what for what in kinds if what != "seals"]
         if inside and (rc := hosts["opelog"].popen("python3", "/root/bench.py", "--inside", *inside, "--rounds", str(arguments.rounds), "--mib",
