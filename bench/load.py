@@ -194,8 +194,9 @@ class Load(bench.Bench):
                     ("daemon fds", "descriptors of the daemon, for each session", "", 1))
         self.tables("none", *[(f"{when} {part}", f"key to echo in one more session, the others {when}, {part}", "us", 1e6)
                               for when in ("silent", "printing") for part in ("p50", "p99", "max")])
-        self.table(f"each writes {LINES} lines a second, and keys: processor time of recorders and daemon for a second", "ms", values, "none", 1e3)
-        self.tables("none", ("late", "the same: a line's way to the terminal, p99", "ms", 1e3))
+        self.kept["cpu"] = values
+        self.tables("none", ("cpu", f"each writes {LINES} lines a second, and keys: processor time of recorders and daemon for a second", "ms", 1e3),
+                    ("late", "the same: a line's way to the terminal, p99", "ms", 1e3))
 
     def storm(self):
         rate, count = self.arguments.rate, self.arguments.rate * self.arguments.seconds
@@ -245,8 +246,9 @@ class Load(bench.Bench):
             return statistics.median(times)
         values = self.rounds(self.peers, sample)
         print(f"\n==== {rate} logins a second, {count} of them, each ends at once")
-        self.table("from the time a login is due to the command's first output, p50", "ms", values, "raw", 1e3)
-        self.tables("raw", ("storm p99", "the same, p99", "ms", 1e3), ("storm max", "the same, the longest", "ms", 1e3),
+        self.kept["storm p50"] = values
+        self.tables("raw", ("storm p50", "from the time a login is due to the command's first output, p50", "ms", 1e3),
+                    ("storm p99", "the same, p99", "ms", 1e3), ("storm max", "the same, the longest", "ms", 1e3),
                     ("storm done", "logins done in a second", "", 1), ("storm failed", "logins without a session", "", 1))
 
     def forks(self):
@@ -273,7 +275,8 @@ class Load(bench.Bench):
             return done / elapsed
         values = self.rounds(self.peers, sample)
         print("\n==== a session that forks in two loops")
-        self.table("fork and exec of /bin/true, a second", "", values, "raw")
+        self.kept["forks"] = values
+        self.tables("raw", ("forks", "fork and exec of /bin/true, a second", "", 1))
         self.tables("none", ("alone p50", "key to echo in another session before that, p50", "us", 1e6), ("beside p50", "meanwhile, p50", "us", 1e6),
                     ("beside p99", "meanwhile, p99", "us", 1e6), ("beside max", "meanwhile, the longest", "us", 1e6),
                     ("daemon", "processor time of the daemon for each", "us", 1e6))
@@ -300,7 +303,8 @@ class Load(bench.Bench):
             return total / elapsed / (1 << 20)
         values = self.rounds(self.peers, sample)
         print(f"\n==== one session that writes at full speed beside {count} in which keys are pressed")
-        self.table("what the flood gets through", "MiB/s", values, "none")
+        self.kept["flood"] = values
+        self.tables("none", ("flood", "what the flood gets through", "MiB/s", 1))
         self.tables("none", *[(f"{when} {part}", f"key to echo, {when}, {part}", "us", 1e6)
                               for when in ("quiet", "beside a flood") for part in ("p50", "p99", "max")])
 

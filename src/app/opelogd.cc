@@ -1,5 +1,6 @@
 // opelogd: the daemon. Reads its arguments and the first configuration, then hands over to app/daemon_io.h.
 
+#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -107,6 +108,9 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // What a session may have to hold is large, zeroed and seldom touched: it stays unallocated only when
+  // mapped, and malloc would soon put it on the heap instead.
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 16);
   try {
     return run(argc, argv);
   } catch (const std::exception& e) {  // out of memory and the like: one line, then systemd starts us again
