@@ -23,6 +23,7 @@ import multiprocessing
 import os
 import select
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -294,7 +295,13 @@ class Load(bench.Bench):
             times = self.keys(terms, self.arguments.seconds)
             elapsed = time.monotonic() - began
             total, _ = reader.stop()
+            below = descendants(flood.pid)
             os.close(flood.master)
+            for pid in below[-1:]:  # script goes on without a terminal
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if not below:
+                os.kill(flood.pid, signal.SIGKILL)
             os.waitpid(flood.pid, 0)
             self.keep_keys("beside a flood", peer, times)
             for term in terms:
