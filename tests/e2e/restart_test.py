@@ -54,7 +54,7 @@ class Restarts(Kept):
         term.expect(r"\nafter\r\n/dev/pts/\d+\r\n24 80\r\n.*\$ $")
         term.resize(30, 100)
         term.send("sleep 0.1; stty size\r")
-        term.expect(r"\n30 100\r\n.*\$ $")
+        term.expect(r"30 100\r\n.*\$ $")  # bash may draw the line anew before
         self.assertEqual(self.log_out(term, "exit 7"), 7)
         [recording] = self.new_recordings()
         self.assertEqual(recording.payload(), term.output)
@@ -63,6 +63,19 @@ class Restarts(Kept):
 
     def test_a_session_goes_on_after_a_restart(self):
         self.each(signal.SIGUSR2, b"restart")
+
+    def test_two_signals_at_once_harm_nothing(self):
+        term = self.log_in()
+        for number in (signal.SIGUSR2, signal.SIGTERM):
+            self.host.daemon.process.signal(number)
+        self.host.daemon.process.wait()
+        self.host.start_daemon(None, self.daemon)
+        term.send("echo twice-$((1 + 1))\r")
+        term.expect(r"\ntwice-2\r\n.*\$ $")
+        self.assertEqual(term.output.count(b"echo twice-"), 1, "the outer terminal echoes as well")
+        self.assertEqual(self.log_out(term), 0)
+        [recording] = self.new_recordings()
+        self.assertIn(b'OPELOG_RESUMED {"how":"restart"', recording.time)
 
     def test_a_session_goes_on_after_a_kill(self):
         self.each(signal.SIGKILL, b"crash")
@@ -267,6 +280,7 @@ class FullDisk(Kept):
         self.assertEqual(self.log_out(term), 0)
         [recording] = self.new_recordings()
         self.assertEqual(recording.payload(), term.output)
+        self.assertIn(b'OPELOG_RESUMED {"how":"crash"', recording.time)  # once there was room for it
         self.nothing_is_kept()
         self.pin_key()
         self.wait_signed()
