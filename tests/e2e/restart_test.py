@@ -322,9 +322,9 @@ class Floods(Kept):
             sandbox.wait_until(lambda: watched.size > before + 200000, "more output")
             time.sleep(0.03 + random.random() / 50)  # one that dies at once, again and again, is held against the session
             self.next_daemon(number)
-        watched.stop()
         term.send("\x03")
-        term.expect(r"\r\n\$ $")
+        sandbox.wait_until(lambda: b"".join(watched.parts[-2:]).endswith(b"\r\n$ "), "the prompt")
+        watched.stop()
         self.assertEqual(self.log_out(term, "exit 0"), 0)
         [recording] = self.new_recordings()
         self.nothing_is_kept()
