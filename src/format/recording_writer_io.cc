@@ -188,7 +188,6 @@ struct RecordingWriter::State {
   /// Bytes of `.log` that no record speaks of yet.
   [[nodiscard]] std::uint64_t pending() const noexcept { return written[kLog] - mark.timed; }
   [[nodiscard]] bool under_way() const noexcept { return mark.records > 0; }
-  [[nodiscard]] std::string_view batch() const noexcept { return {memory->batch.data(), mark.batch}; }
 
   void accepted(File file, std::string_view bytes, MonoUs now) {
     written[file] += bytes.size();

@@ -7,7 +7,8 @@
 //
 // Timing of output is merged: chunks less than kTimingMergeUs apart share one `O` record, and the records of
 // kTimingWriteUs are written together, at flush_deadline(); any other record is preceded by them. A crash in
-// between leaves output without timing, which repair_tail() states.
+// between leaves output without timing: resume() goes on with what its memory has, or repair_tail() states
+// it.
 //
 // Sealed, where a RecordingSealer is given: it is told of every byte accepted, and its seals are written when
 // they are due (recording_sealer.h), each behind the timing of what it covers; the final one is the last line

@@ -109,7 +109,8 @@ class Session final : private RelayOwner {
   /// Sets up relay and watches. On error the session must be dropped; the recording's end is written.
   Status start();
 
-  // Over the daemon's end (session_keep_io.cc). Of sessions that are not kept all but resume() do nothing.
+  // Over the daemon's end (session_keep_io.cc). Only keep() and settled() are for any session: they do
+  // nothing for one that cannot be kept.
   /// Puts it into the store; once, after start().
   void keep();
   [[nodiscard]] bool kept() const noexcept { return stored_ && !revoking_; }
