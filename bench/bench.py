@@ -8,7 +8,7 @@ Runs in the private host of tests/e2e/sandbox.py, so nothing of the machine is t
 Rounds of all peers are interleaved and rotated; a ratio is taken within a round, and the median of the rounds is printed with the spread
 (max - min) / median. `opelog/0` is opelog with sync_interval 0: written to disk when the kernel likes, as script's files are, and not within a second;
 script's are gone before that. Times include what the reader (this program) costs, the same for all. CPU is that of everything: recorder, daemon, recorded
-command. Machines are noisy: believe ratios, and these only when the spread is small.
+command. All peers run below the same small program that stands for sshd. Machines are noisy: believe ratios, and these only when the spread is small.
 """
 
 import argparse
@@ -39,6 +39,7 @@ log: { target: stderr, level: error }
 """
 UNSEALED = POLICY + "seal: { ledger: /etc/passwd/ledger, required: false }\n"  # a ledger that cannot be: nothing is sealed
 EMIT, RELAY, EXEC = "/usr/local/bin/bench_emit", "/usr/local/bin/bench_relay", "/usr/local/bin/bench_exec"
+SSHD = "/usr/local/sbin/sshd"  # sessions below it are opelog's to keep over a restart, as real ones are
 SHELL = "/bin/bash"  # root's
 
 
@@ -68,20 +69,26 @@ def run(*argv):
     return subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout
 
 
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            return [int(child) for child in file.read().split()]
+    except OSError:
+        return []
+
+
 class Terminal:
-    """What sshd is to a login: a pty, and a program that leads its session. Reads only when asked to."""
+    """What sshd is to a login: a pty, and below a program of that name one that leads its session. Reads only when asked to."""
 
     def __init__(self, argv, wait=True):
         self.master, slave = os.openpty()
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.pid = os.fork()
         if self.pid == 0:
-            os.setsid()
-            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
             for fd in (0, 1, 2):
                 os.dup2(slave, fd)
             os.closerange(3, 4096)
-            os.execvpe(argv[0], argv, {**os.environ, "SHELL": SHELL, "TERM": "xterm", "LC_ALL": "C.UTF-8"})
+            os.execvpe(SSHD, [SSHD, *argv], {**os.environ, "SHELL": SHELL, "TERM": "xterm", "LC_ALL": "C.UTF-8"})
         os.close(slave)
         seen = b""
         while wait and not seen.endswith(b"READY\r\n"):
@@ -89,6 +96,10 @@ class Terminal:
                 seen += self.read()
             except OSError as error:
                 raise RuntimeError(f"{argv}: ended, having said {seen!r}") from error
+
+    def recorder(self):
+        """The process that was started; its own recorder, where that is not the daemon."""
+        return children(self.pid)[0]
 
     def read(self):
         """At least one byte."""
@@ -214,7 +225,7 @@ class Bench:
         def sample(peer):
             before = pss_kb(self.daemon)
             terms = [self.open(peer, EMIT, "idle") for _ in range(count)]
-            value = (sum(pss_kb(term.pid) for term in terms) + (pss_kb(self.daemon) - before if peer == "opelog" else 0)) / count
+            value = (sum(pss_kb(term.recorder()) for term in terms) + (pss_kb(self.daemon) - before if peer == "opelog" else 0)) / count
             for term in terms:
                 term.finish()
             self.clean()
@@ -232,7 +243,7 @@ class Bench:
             poll = select.epoll()
             for fd in by_fd:
                 poll.register(fd, select.EPOLLIN)
-            pids = [term.pid for term in terms] if peer != "raw" else []
+            pids = [term.recorder() for term in terms] if peer != "raw" else []
             cpu = sum(cpu_of(pid) for pid in pids) + cpu_of(self.daemon)
             for term in terms:
                 term.write(b"g")
@@ -354,6 +365,8 @@ def furnish(host, build, *programs):
     for name in ("bench_emit", "bench_relay", "bench_exec"):
         with open(os.path.join(build, "bench", name), "rb") as file:
             host.write("/usr/local/bin/" + name, file.read(), mode=0o755)
+    with open(os.path.join(build, "bench", "bench_sshd"), "rb") as file:
+        host.write(SSHD, file.read(), mode=0o755)
     for name in ("bench.py", *programs):
         with open(os.path.join(HERE, name), "rb") as file:
             host.write("/root/" + name, file.read())
@@ -386,7 +399,7 @@ def main():
     import sandbox
     kinds = arguments.what or KINDS
     with contextlib.ExitStack() as stack:
-        hosts = {peer: stack.enter_context(sandbox.Host()) for peer in (["opelog", "unsealed"] if "seals" in kinds else ["opelog"])}
+        hosts = {peer: stack.enter_context(sandbox.Host(keeps_sessions=True)) for peer in (["opelog", "unsealed"] if "seals" in kinds else ["opelog"])}
         for peer, host in hosts.items():
             furnish(host, build)
             host.start_daemon(UNSEALED if peer == "unsealed" else POLICY)

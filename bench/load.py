@@ -47,11 +47,7 @@ def of_sorted(values, part):
 
 
 def descendants(pid):
-    found = []
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:
-        for child in map(int, file.read().split()):
-            found += [child, *descendants(child)]
-    return found
+    return [one for child in bench.children(pid) for one in (child, *descendants(child))]
 
 
 class Reader:
@@ -157,15 +153,15 @@ class Load(bench.Bench):
             for first, last in ((1, 100), (count - 99, count)):
                 self.keep(f"start {'first' if first == 1 else 'last'}", peer, statistics.median([marks[n] for n in range(max(first, 1), last + 1) if n in marks]))
             if peer != "raw":
-                below = [descendants(term.pid) for term in terms[:20]]
-                own = sum(bench.pss_kb(term.pid) for term in terms) / count
+                below = [descendants(term.recorder()) for term in terms[:20]]
+                own = sum(bench.pss_kb(term.recorder()) for term in terms) / count
                 own += sum(bench.pss_kb(pid) for pids in below for pid in pids[:-1]) / len(below)
                 self.keep("memory", peer, own + ((bench.pss_kb(self.daemon) - memory) / count if recorded else 0))
                 self.keep("processes", peer, statistics.median(map(len, below)))
             if recorded:
                 self.keep("daemon memory", peer, (bench.pss_kb(self.daemon) - memory) / count)
                 self.keep("daemon fds", peer, (len(os.listdir(f"/proc/{self.daemon}/fd")) - fds) / (count + 1))
-            pids = [term.pid for term in [one, *terms]] if peer != "raw" else []
+            pids = [term.recorder() for term in [one, *terms]] if peer != "raw" else []
             before, began = self.own(pids), time.monotonic()
             self.keep_keys("silent", peer, self.keys([one], seconds / 2))
             self.keep("silent cpu", peer, (self.own(pids) - before) / (time.monotonic() - began))
@@ -252,6 +248,10 @@ class Load(bench.Bench):
                     ("storm p99", "the same, p99", "ms", 1e3), ("storm max", "the same, the longest", "ms", 1e3),
                     ("storm done", "logins done in a second", "", 1), ("storm failed", "logins without a session", "", 1))
 
+    @staticmethod
+    def forked():
+        return sum(os.path.getsize(f"/tmp/forks.{n}") for n in (1, 2) if os.path.exists(f"/tmp/forks.{n}"))
+
     def forks(self):
         def sample(peer):
             for name in ("stop", "forks.1", "forks.2"):
@@ -259,17 +259,20 @@ class Load(bench.Bench):
                     os.unlink("/tmp/" + name)
             one = self.open(peer, bench.EMIT, "echo")
             self.keep_keys("alone", peer, self.keys([one], self.arguments.seconds / 2))
-            daemon = bench.cpu_of(self.daemon)
             storm = self.open(peer, FORKS)
             began = time.monotonic()
             times = self.keys([one], self.arguments.seconds)
+            # Without keys: what the daemon needs for these is not the forks'.
+            daemon, before = bench.cpu_of(self.daemon), self.forked()
+            time.sleep(self.arguments.seconds / 2)
+            daemon, before = bench.cpu_of(self.daemon) - daemon, self.forked() - before
             elapsed = time.monotonic() - began
             with open("/tmp/stop", "w"):
                 pass
-            done = sum(os.path.getsize(f"/tmp/forks.{n}") for n in (1, 2))
+            done = self.forked()
             self.keep_keys("beside", peer, times)
             if peer == "opelog":
-                self.keep("daemon", peer, (bench.cpu_of(self.daemon) - daemon) / done)
+                self.keep("daemon", peer, daemon / before)
             storm.finish(b"")
             one.finish()
             self.clean()
@@ -300,8 +303,6 @@ class Load(bench.Bench):
             for pid in below[-1:]:  # script goes on without a terminal
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            if not below:
-                os.kill(flood.pid, signal.SIGKILL)
             os.waitpid(flood.pid, 0)
             self.keep_keys("beside a flood", peer, times)
             for term in terms:

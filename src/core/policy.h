@@ -143,7 +143,7 @@ struct Policy {
   // limits:
   int max_sessions = 2000;
   int max_sessions_per_user = 200;
-  int max_pending_logins = 256;            ///< connections that have not yet been answered
+  int max_pending_logins = 1024;           ///< connections that have not yet been answered
   int login_timeout_ms = 10000;            ///< a connection that has not said what it wants by then is closed
   int hold_timeout_ms = 60000;             ///< OnFailure::kHold ends the session after this
   int end_grace_ms = 2000;                 ///< from the shell's end (or a hang-up) until what is left is cut
