@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cerrno>
-#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "core/fd_io.h"
 #include "core/host_id_io.h"
 #include "format/recording_files_io.h"
+#include "seal/ledger_read_io.h"
 #include "seal/seal_record.h"
 #include "seal/session_sealer_io.h"
 
@@ -224,16 +224,13 @@ Interrupted HostLedger::read_interrupted(const std::string& directory,
 
 std::set<std::string> HostLedger::ever_opened(const std::string& ledger_directory,
                                               std::set<std::string> names) {
-  std::ifstream entries(ledger_directory + "/" + seal::kEntriesFile);
   std::set<std::string> known;
   if (names.empty()) return known;
-  if (!entries) return names;
-  for (std::string line; std::getline(entries, line);) {
-    const auto entry = seal::parse_entry(line);
-    const auto* opened = entry ? std::get_if<seal::OpenedEntry>(&entry->body) : nullptr;
+  const auto read = seal::read_entries(ledger_directory, [&](const seal::LedgerEntry& entry) {
+    const auto* opened = std::get_if<seal::OpenedEntry>(&entry.body);
     if (opened != nullptr && names.count(opened->recording) > 0) known.insert(opened->recording);
-  }
-  return entries.bad() ? names : known;
+  });
+  return read ? known : names;
 }
 
 Fd HostLedger::entries_to_sync() const {

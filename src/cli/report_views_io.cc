@@ -49,21 +49,11 @@ struct Views {
 
 Result<Views> read_views(const std::string& ledger) {
   Views views;
-  std::string line;
-  auto read = seal::read_ledger_file(ledger + "/" + seal::kEntriesFile, [&](std::string_view bytes) {
-    for (const char c : bytes) {
-      if (c != '\n') {
-        if (line.size() <= seal::kMaxEntryBytes) line += c;
-        continue;
-      }
-      if (auto entry = seal::parse_entry(std::exchange(line, {}))) {
-        if (auto* viewed = std::get_if<seal::ViewedEntry>(&entry->body))
-          views.rows.push_back({entry->index, entry->at, std::move(*viewed)});
-        const auto* gap = std::get_if<seal::LedgerGapEntry>(&entry->body);
-        if (gap != nullptr && gap->what == seal::kGapOfViews) views.left_out += gap->count;
-      }
-    }
-    return true;
+  auto read = seal::read_entries(ledger, [&views](seal::LedgerEntry& entry) {
+    if (auto* viewed = std::get_if<seal::ViewedEntry>(&entry.body))
+      views.rows.push_back({entry.index, entry.at, std::move(*viewed)});
+    const auto* gap = std::get_if<seal::LedgerGapEntry>(&entry.body);
+    if (gap != nullptr && gap->what == seal::kGapOfViews) views.left_out += gap->count;
   });
   if (!read) return std::move(read).error();
   return views;

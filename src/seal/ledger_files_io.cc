@@ -11,6 +11,7 @@
 #include "core/append_only_io.h"
 #include "format/recording_files_io.h"
 #include "seal/checkpoint_reader.h"
+#include "seal/entry_lines.h"
 #include "seal/ledger_entry.h"
 
 namespace opelog::seal {
@@ -175,25 +176,19 @@ Result<LedgerState> recover_ledger(const LedgerFiles& files, const std::string& 
       return std::move(closed).error();
   }
 
-  std::string line;  // what is read of the next one
+  EntryLines lines;
   auto take_line = [&](std::string_view text) {
     take_entry(state, text);
     if (state.last && state.tree.size() == state.last->size && state.tree.root() != state.last->root)
       state.damage = "the entries are not those that the last checkpoint signed";
+    return true;
   };
-  read = read_through(files.entries.get(), [&](std::string_view bytes) {
-    for (std::size_t lf; (lf = bytes.find('\n')) != std::string_view::npos; bytes.remove_prefix(lf + 1)) {
-      line += bytes.substr(0, lf);
-      take_line(line);
-      line.clear();
-    }
-    line += bytes;
-  });
+  read = read_through(files.entries.get(), [&](std::string_view bytes) { lines.feed(bytes, take_line); });
   if (!read) return std::move(read).error();
-  if (!line.empty()) {
+  if (!lines.rest().empty()) {
     if (auto closed = write_all(files.entries.get(), std::string(kTornEntry) + "\n"); !closed)
       return std::move(closed).error();
-    take_line(line + std::string(kTornEntry));
+    take_line(lines.rest() + std::string(kTornEntry));
   }
   if (state.last && state.tree.size() < state.last->size)
     state.damage = "the last checkpoint counts " + std::to_string(state.last->size) +

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "seal/entry_lines.h"
 #include "seal/ledger_files_io.h"
 #include "seal/ledger_read_io.h"
 
@@ -55,25 +56,18 @@ Status read_leaves(const std::string& directory, std::uint64_t size,
                    std::map<std::uint64_t, std::string>& wanted, std::vector<Digest>& leaves) {
   const std::string path = directory + "/" + kEntriesFile;
   bool too_long = false;
-  std::string begun;
+  EntryLines lines;
   const auto take = [&](std::string_view line) {
+    too_long = line.size() > kMaxEntryBytes;
+    if (too_long) return false;
     if (const auto it = wanted.find(leaves.size()); it != wanted.end()) it->second = line;
     leaves.push_back(leaf_hash(line));
+    return leaves.size() < size;
   };
   auto read = read_ledger_file(path, [&](std::string_view bytes) {
-    for (std::size_t lf; leaves.size() < size && (lf = bytes.find('\n')) != std::string_view::npos;
-         bytes.remove_prefix(lf + 1)) {
-      if (begun.empty()) {
-        take(bytes.substr(0, lf));
-        continue;
-      }
-      begun += bytes.substr(0, lf);
-      take(begun);
-      begun.clear();
-    }
-    begun += bytes;
-    too_long = leaves.size() < size && begun.size() > kMaxEntryBytes;
-    return leaves.size() < size && !too_long;
+    const bool more = lines.feed(bytes, take);
+    too_long = too_long || (more && lines.too_long());
+    return more && !too_long;
   });
   if (!read) return read;
   if (leaves.size() == size) return {};

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "format/recording_files_io.h"
+#include "seal/entry_lines.h"
+#include "seal/ledger_files_io.h"
 
 namespace opelog::seal {
 namespace {
@@ -24,6 +26,16 @@ Status read_ledger_file(const std::string& path, const std::function<bool(std::s
     if (*got == 0 || !take({buffer.data(), *got})) return {};
     at += *got;
   }
+}
+
+Status read_entries(const std::string& directory, const std::function<void(LedgerEntry& entry)>& take) {
+  EntryLines lines;
+  return read_ledger_file(directory + "/" + kEntriesFile, [&](std::string_view bytes) {
+    return lines.feed(bytes, [&take](std::string_view line) {
+      if (auto entry = parse_entry(line)) take(*entry);
+      return true;
+    });
+  });
 }
 
 }  // namespace opelog::seal

@@ -105,20 +105,10 @@ void LedgerVerifier::take_note(CheckpointNote note) {
 // ---- entries
 
 void LedgerVerifier::feed_entries(std::string_view bytes) {
-  for (std::size_t lf; (lf = bytes.find('\n')) != std::string_view::npos; bytes.remove_prefix(lf + 1)) {
-    if (line_.empty()) {
-      take_line(bytes.substr(0, lf));
-      continue;
-    }
-    line_ += bytes.substr(0, lf);
-    take_line(line_);
-    line_.clear();
-  }
-  line_ += bytes;
-  if (line_.size() > kMaxEntryBytes) {
-    found("ledger-altered", "entries: a line longer than any entry", tree_.size());
-    line_.clear();
-  }
+  lines_.feed(bytes, [this](std::string_view line) {
+    take_line(line);
+    return true;
+  });
 }
 
 void LedgerVerifier::take_line(std::string_view line) {
@@ -315,7 +305,10 @@ void LedgerVerifier::conclude_sessions() {
 }
 
 LedgerVerdict LedgerVerifier::finish() {
-  if (!line_.empty()) found("unsigned-tail", "the last entry is not whole yet", tree_.size());
+  if (lines_.too_long())
+    found("ledger-altered", "entries: a line longer than any entry", tree_.size());
+  else if (!lines_.rest().empty())
+    found("unsigned-tail", "the last entry is not whole yet", tree_.size());
   verdict_.entries = tree_.size();
   if (verdict_.entries == 0) found("ledger-cut", "there are no entries");
   conclude_chain();

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "seal/checkpoint_reader.h"
+#include "seal/entry_lines.h"
 #include "seal/finding.h"
 #include "seal/ledger_entry.h"
 #include "seal/merkle.h"
@@ -124,7 +125,7 @@ class LedgerVerifier {
   std::set<std::uint64_t> epochs_;
   std::size_t next_root_ = 0;
   MerkleTree tree_;
-  std::string line_;
+  EntryLines lines_;
   std::uint64_t last_no_ = 0, next_proven_ = 0;
   std::string boot_;  ///< boot_id of the last boot entry
   std::optional<std::uint64_t> boot_index_;
