@@ -138,7 +138,7 @@ class Machine(sandbox.Host):
             raise image.NotHere("no image: run `host_test.py --image` first")
         self.base = tempfile.mkdtemp(prefix="run.", dir=image.STORE)
         os.chmod(self.base, 0o700)
-        self.name = "opelog-host-" + os.path.basename(self.base)[4:].replace("_", "-")
+        self.name = "opelog-host-" + os.urandom(4).hex()
         self.pid1 = None
         try:
             subprocess.run(["cp", "--sparse=always", disk, f"{self.base}/disk"], check=True)
