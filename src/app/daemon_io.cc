@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <utility>
@@ -35,6 +36,23 @@ struct Repairs {
   Interrupted interrupted;
   int repaired = 0;
 };
+
+// Where the recording is: in `today`, where new ones are, or where the policy put it when it began.
+std::string directory_of(const format::RecordingWriter& writer, const std::string& today) {
+  const std::string file = "/" + writer.name() + std::string(format::kLogSuffix);
+  const std::vector<int> fds = writer.descriptors();
+  struct stat open {
+  }, there{};
+  if (fds.empty() || ::fstat(fds.front(), &open) != 0) return today;
+  if (::lstat((today + file).c_str(), &there) == 0 && there.st_dev == open.st_dev &&
+      there.st_ino == open.st_ino)
+    return today;
+  std::error_code failed;
+  const std::string path =
+      std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fds.front()), failed).string();
+  if (failed || !path.ends_with(file)) return today;  // removed
+  return path.substr(0, path.size() - file.size());
+}
 
 // Of the files that a removal takes, as they are stored.
 seal::FileSizes sizes_of(const record::RecordingRemoval& removal) {
@@ -179,7 +197,7 @@ Status Daemon::start() {
   guard_->set_live_size([this](std::uint64_t inode) -> std::optional<std::uint64_t> {
     auto it = live_.find(inode);
     if (it == live_.end()) return std::nullopt;
-    return it->second.first->bytes(it->second.second);
+    return it->second.writer->bytes(it->second.number);
   });
   ledger_ = std::make_unique<HostLedger>(loop_, facts_, paths_.ledger_key);
   ledger_->set_live([this] { return recorder_ ? recorder_->count() : 0; });
@@ -187,14 +205,17 @@ Status Daemon::start() {
   sessions_work_ = std::make_unique<record::UserWork>(loop_);
   recorder_ = std::make_unique<record::Recorder>(
       loop_, *sessions_work_, facts_,
-      record::RecordingHooks{[this](const format::RecordingWriter& w) { own_opened(w); },
-                             [this](const format::RecordingWriter& w) { own_closed(w); },
-                             [this](std::uint64_t number, const format::SessionInfo& info) {
-                               if (unrecorded_) unrecorded_->session_ended(number, info);
-                             },
-                             [this] { return ledger_->entries_to_sync(); },
-                             [this] { return ledger_->sync_round(); }});
-  store_ = record::FdStore::open(loop_);
+      record::RecordingHooks{
+          [this](const format::RecordingWriter& w) { own_opened(w, config_.policy.policy.directory); },
+          [this](const format::RecordingWriter& w) {
+            own_opened(w, directory_of(w, config_.policy.policy.directory));
+          },
+          [this](const format::RecordingWriter& w) { own_closed(w); },
+          [this](std::uint64_t number, const format::SessionInfo& info) {
+            if (unrecorded_) unrecorded_->session_ended(number, info);
+          },
+          [this] { return ledger_->entries_to_sync(); }, [this] { return ledger_->sync_round(); }});
+  store_ = record::FdStore::open(loop_, std::move(kept.there));
   if (store_) {
     if (auto set = recorder_->set_store(store_.get(), std::move(kept.buffer)); !set) return set;
   }
@@ -353,7 +374,7 @@ void Daemon::open_exec(std::vector<Fd> kept) {
       std::vector<int> lent;
       const std::vector<Fd> keeps = exec_->keep();
       for (const Fd& fd : keeps) lent.push_back(fd.get());
-      store_->put(record::kKeptExecName, lent);
+      (void)store_->put({{record::kKeptExecName, lent}});
     }
   } else {
     auto connector = record::ProcConnector::open(loop_, sink);
@@ -490,13 +511,16 @@ void Daemon::repair_then_guard() {
         for (const seal::CrashedEntry& entry : repairs->interrupted.entries) ledger_->add(entry);
         for (const std::string& why : repairs->interrupted.unfinished)
           state(Level::kWarning, "repair-failed", "an interrupted session stays open in the ledger: " + why);
-        guard_ready_ = true;
-        configure_guard();
+        begin_guard();
       });
-  if (!queued) {
-    guard_ready_ = true;
-    configure_guard();
-  }
+  if (!queued) begin_guard();
+}
+
+// Of what was being recorded before, taken over or begun just now, it has not heard.
+void Daemon::begin_guard() {
+  guard_ready_ = true;
+  configure_guard();
+  for (const auto& [inode, file] : live_) tell_own(inode, file);
 }
 
 void Daemon::enter_left_out(const char* what, const record::EntriesLeftOut& left) {
@@ -506,14 +530,17 @@ void Daemon::enter_left_out(const char* what, const record::EntriesLeftOut& left
 
 // ---- the guard learns of our own files
 
-void Daemon::own_opened(const format::RecordingWriter& writer) {
+void Daemon::own_opened(const format::RecordingWriter& writer, const std::string& directory) {
   for (int i = 0; i < 3; ++i) {
     const std::uint64_t inode = writer.inode(i);
     if (inode == 0) continue;
-    live_[inode] = {&writer, i};
-    guard_->own_created(config_.policy.policy.directory, writer.name() + kFileSuffix[i], inode,
-                        writer.append_only());
+    tell_own(inode, live_[inode] = {&writer, i, directory});
   }
+}
+
+void Daemon::tell_own(std::uint64_t inode, const LiveFile& file) {
+  guard_->own_created(file.directory, file.writer->name() + kFileSuffix[file.number], inode,
+                      file.writer->append_only());
 }
 
 void Daemon::own_closed(const format::RecordingWriter& writer) {

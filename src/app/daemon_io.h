@@ -70,12 +70,13 @@ class Daemon final : private record::ControlHandler {
   void repair_then_guard();
   void open_exec(std::vector<Fd> kept);
   void configure_guard();
+  void begin_guard();
   void asked_to_stop();
   void stop();
   void hand_over();
   void wait_for_the_end();
   void enter_left_out(const char* what, const record::EntriesLeftOut& left);
-  void own_opened(const format::RecordingWriter& writer);
+  void own_opened(const format::RecordingWriter& writer, const std::string& directory);
   void own_closed(const format::RecordingWriter& writer);
   void state(Level level, const char* event, std::string text,
              std::vector<std::pair<std::string, std::string>> fields = {});
@@ -96,7 +97,13 @@ class Daemon final : private record::ControlHandler {
   bool reloading_ = false, reload_again_ = false, stopping_ = false, guard_ready_ = false;
   std::vector<Reply<std::string>> reload_replies_;
   /// Our files in writing, by inode: the guard asks how long they should be.
-  std::unordered_map<std::uint64_t, std::pair<const format::RecordingWriter*, int>> live_;
+  struct LiveFile {
+    const format::RecordingWriter* writer;
+    int number;  ///< 0 `.log`, 1 `.time`, 2 `.in`
+    std::string directory;
+  };
+  void tell_own(std::uint64_t inode, const LiveFile& file);
+  std::unordered_map<std::uint64_t, LiveFile> live_;  ///< by inode
   int exit_code_ = 0;
 
   Loop loop_;

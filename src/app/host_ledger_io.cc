@@ -139,9 +139,9 @@ Result<std::unique_ptr<format::RecordingSealer>> HostLedger::resume_session(
   if (ledger_) return ledger_->resume_session(mark, covered);
   // Its disk is full, say. What runs goes on: the entry of its beginning is there, and its keys are its own.
   auto sealer = seal::SessionSealer::resume(
-      mark, [this](seal::EntryBody body) { told(std::move(body)); }, covered);
+      mark, [this](seal::EntryBody body) { told(std::move(body)); }, covered,
+      [this](std::uint64_t no) { resumed_.push_back(no); });
   if (!sealer) return std::move(sealer).error();
-  resumed_.push_back((*sealer)->no());
   return std::unique_ptr<format::RecordingSealer>(std::move(*sealer));
 }
 

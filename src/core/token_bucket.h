@@ -10,6 +10,12 @@
 
 namespace opelog {
 
+/// What one held, and when; plain, for memory that outlives it. All zeros: full.
+struct TokenBucketMark {
+  double level;
+  std::int64_t at;
+};
+
 class TokenBucket {
  public:
   /// `rate` above 0.
@@ -19,6 +25,10 @@ class TokenBucket {
   void spend(std::uint64_t amount) noexcept { level_ -= static_cast<double>(amount); }
   /// When `amount` will be available; when it is full, if it never holds that much.
   [[nodiscard]] MonoUs when(std::uint64_t amount, MonoUs now) noexcept;
+
+  [[nodiscard]] TokenBucketMark mark() const noexcept { return {level_, filled_at_}; }
+  /// Holds no more than the marked one would by now. Any number may stand in it.
+  void go_on(const TokenBucketMark& mark, MonoUs now) noexcept;
 
   [[nodiscard]] std::uint64_t rate() const noexcept { return rate_; }
   [[nodiscard]] std::uint64_t most() const noexcept { return most_; }

@@ -42,6 +42,8 @@ class RecordingSealer {
   /// What another one needs to go on from the last seal() (or its beginning), the secret that signs next
   /// among it.
   virtual void save(SealerMark& mark) const = 0;
+  /// The writer goes on with it: what was read back is told, and the files are as they were left.
+  virtual void resumed() = 0;
   /// The final seal was made.
   [[nodiscard]] virtual bool finished() const = 0;
   /// The recording could not be begun, and nothing of it is left.

@@ -455,6 +455,10 @@ Status RecordingWriter::State::look_again(const ResumeOptions& options, MonoUs n
     return Error{Code::kInvalid, name + std::string(kSuffixes[file]) + ": changed while nobody recorded", 0};
   };
   mark = memory->mark.get();
+  const auto whole = [](std::string_view records) { return records.empty() || records.back() == '\n'; };
+  if (!is_sound(mark) || !is_time(memory->pending_at) || !is_time(first) || first > mark.last ||
+      !whole(batch_of(mark)) || !whole({memory->records.data(), mark.records}))
+    return Error{Code::kInvalid, name + ": what was kept of its writer is damaged", 0};
   for (const File file : {kLog, kTime, kIn}) {
     if (!fds[file]) continue;
     auto facts = look_at(fds[file].get());
@@ -480,6 +484,7 @@ Status RecordingWriter::State::look_again(const ResumeOptions& options, MonoUs n
     }
     unsealed_at = now;
   }
+  if (sealer) sealer->resumed();
   if (auto rest = put_rest(now); !rest) return {};  // tried again, as ever
   // Killed between the bytes and their record.
   if (written[kIn] > mark.input_timed) (void)speak_of_input(now);
@@ -665,6 +670,9 @@ std::uint64_t RecordingWriter::log_bytes() const noexcept {
 }
 std::uint64_t RecordingWriter::time_bytes() const noexcept {
   return state_->written[kTime];
+}
+std::uint64_t RecordingWriter::time_meant() const noexcept {
+  return state_->mark.time_bytes + state_->mark.records;
 }
 std::uint64_t RecordingWriter::bytes(int file) const noexcept {
   return file >= 0 && file < static_cast<int>(kFiles) ? state_->written[static_cast<std::size_t>(file)] : 0;

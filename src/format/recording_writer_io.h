@@ -69,7 +69,8 @@ struct ResumeOptions {
   MonoUs begun = 0;
   bool append_only = false;
   WriterMemory* memory = nullptr;
-  /// Makes the sealer of what `mark` says, and tells the sizes that are sealed; empty: it is not sealed.
+  /// Makes the sealer of what `mark` says, and tells the sizes that are sealed; empty: it is not sealed. Its
+  /// RecordingSealer::resumed() says that all went well.
   std::function<Result<std::unique_ptr<RecordingSealer>>(const SealerMark& mark,
                                                          std::array<std::uint64_t, 3>& covered)>
       sealer;
@@ -128,6 +129,8 @@ class RecordingWriter {
   [[nodiscard]] MonoUs begun() const noexcept;             ///< the zero of all delays
   [[nodiscard]] std::uint64_t log_bytes() const noexcept;  ///< size of `.log` as written by us
   [[nodiscard]] std::uint64_t time_bytes() const noexcept;
+  /// Size of `.time` with the records that are under way: what there will be of it, whatever happens.
+  [[nodiscard]] std::uint64_t time_meant() const noexcept;
   [[nodiscard]] std::uint64_t bytes(int file) const noexcept;  ///< size of each, numbered as in inode()
   [[nodiscard]] bool sealed() const noexcept;
   [[nodiscard]] bool append_only() const noexcept;             ///< whether the files carry the flag

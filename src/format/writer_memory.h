@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/clock.h"
 #include "core/two_copies.h"
 
 namespace opelog::format {
@@ -38,6 +39,12 @@ struct WriterMark {
 constexpr std::size_t kBatchBytes = 2048;
 /// The longest note that is made, an exec event's, with every byte escaped and split.
 constexpr std::size_t kRecordsBytes = 512 * 1024;
+
+/// Whether another process may go on from it: nothing in it names what is not there.
+constexpr bool is_sound(const WriterMark& mark) noexcept {
+  return mark.batch <= kBatchBytes && mark.records <= kRecordsBytes && mark.sealer <= 1 &&
+         is_time(mark.last) && is_time(mark.batch_at) && is_time(mark.sealed_at);
+}
 
 struct WriterMemory {
   TwoCopies<WriterMark> mark;

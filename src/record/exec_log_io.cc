@@ -37,7 +37,8 @@ void ExecLog::end(MonoUs now) {
 void ExecLog::tell_loss(MonoUs now) {
   if (missing_ == 0 && !some_) return;
   const std::string why = some_ ? why_ + "; others are missing, nobody knows how many" : why_;
-  if (!writer_.gap({"exec", why, 0, missing_}, now)) return;
+  const format::GapInfo gap{"exec", why, 0, missing_};
+  if (!(state_loss_ ? state_loss_(gap, now) : writer_.gap(gap, now))) return;
   missing_ = 0;
   some_ = false;
 }

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "core/clock.h"
 #include "format/recording_writer_io.h"
@@ -23,8 +25,10 @@ class ExecLog {
   /// Before any output.
   explicit ExecLog(format::RecordingWriter& writer) : ExecLog(writer, writer.log_bytes()) {}
   /// `first_line`: its length; there may be output behind it.
-  ExecLog(format::RecordingWriter& writer, std::uint64_t first_line)
-      : writer_(writer), first_line_(first_line) {}
+  /// `state_loss` writes the gap that counts the missing; nullptr: the writer.
+  using StateLoss = std::function<Status(const format::GapInfo& gap, MonoUs now)>;
+  ExecLog(format::RecordingWriter& writer, std::uint64_t first_line, StateLoss state_loss = nullptr)
+      : writer_(writer), first_line_(first_line), state_loss_(std::move(state_loss)) {}
 
   /// Output was recorded.
   void output(MonoUs now) noexcept { trail_.add(now, writer_.log_bytes() - first_line_); }
@@ -47,6 +51,7 @@ class ExecLog {
   void tell_loss(MonoUs now);
   format::RecordingWriter& writer_;
   std::uint64_t first_line_;  ///< bytes of `.log` that are no output
+  StateLoss state_loss_;
   OutputTrail trail_;
   std::uint64_t written_ = 0;
   std::uint64_t missing_ = 0;  ///< not yet stated

@@ -14,27 +14,47 @@ constexpr int kFlushTries = 200;
 
 }  // namespace
 
-std::unique_ptr<FdStore> FdStore::open(Loop& loop) {
+std::unique_ptr<FdStore> FdStore::open(Loop& loop, Counts there) {
   if (!has_manager()) return nullptr;
-  return std::unique_ptr<FdStore>(new FdStore(loop));
+  return std::unique_ptr<FdStore>(new FdStore(loop, std::move(there)));
 }
 
-FdStore::FdStore(Loop& loop)
-    : retry_(std::make_unique<Timer>(loop, [this] {
-        if (!send_waiting()) retry_->start(kStoreRetryMs);
-      })) {}
+FdStore::FdStore(Loop& loop, Counts there)
+    : retry_(std::make_unique<Timer>(loop,
+                                     [this] {
+                                       if (!send_waiting()) retry_->start(kStoreRetryMs);
+                                     })),
+      there_(std::move(there)),
+      most_(store_limit().value_or(kStoreMost)) {
+  for (const auto& [name, count] : there_) count_ += count;
+}
 
 // Not polled (FDPOLL=0): a terminal that is hung up must not vanish from the store before we say so.
-void FdStore::put(const std::string& name, const std::vector<int>& fds) {
-  Message message{"FDSTORE=1\nFDPOLL=0\nFDNAME=" + name, {}};
-  for (const int fd : fds) {
-    auto copy = duplicate(fd);
-    if (copy) message.fds.push_back(std::move(*copy));
+bool FdStore::put(const Named& named) {
+  std::vector<Message> messages;
+  std::size_t more = 0;
+  for (const auto& [name, fds] : named) {
+    Message message{"FDSTORE=1\nFDPOLL=0\nFDNAME=" + name, {}};
+    for (const int fd : fds) {
+      auto copy = duplicate(fd);
+      if (!copy) return false;
+      message.fds.push_back(std::move(*copy));
+    }
+    more += fds.size();
+    if (!fds.empty()) messages.push_back(std::move(message));
   }
-  if (!message.fds.empty()) send(std::move(message));
+  if (count_ + more > most_) return false;
+  count_ += more;
+  for (const auto& [name, fds] : named) there_[name] += fds.size();
+  for (Message& message : messages) send(std::move(message));
+  return true;
 }
 
 void FdStore::remove(const std::string& name) {
+  if (const auto it = there_.find(name); it != there_.end()) {
+    count_ -= it->second;
+    there_.erase(it);
+  }
   send({"FDSTOREREMOVE=1\nFDNAME=" + name, {}});
 }
 

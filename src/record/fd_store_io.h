@@ -6,7 +6,9 @@
 // the manager does not take now is sent again.
 #pragma once
 
+#include <cstddef>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,13 +18,22 @@
 
 namespace opelog::record {
 
+/// What the unit's store takes (FileDescriptorStoreMax=) where the manager does not say it: it does from
+/// systemd 254 on. What is above that it closes without a word.
+constexpr std::size_t kStoreMost = 32768;
+
 class FdStore {
  public:
-  /// nullptr where there is no manager to tell.
-  static std::unique_ptr<FdStore> open(Loop& loop);
+  /// How many descriptors there are of each name.
+  using Counts = std::map<std::string, std::size_t>;
+  /// Descriptors to be stored (lent; at most 200 of a name).
+  using Named = std::vector<std::pair<std::string, std::vector<int>>>;
 
-  /// Duplicates of `fds` (lent; at most 200) under `name`, beside what is there already.
-  void put(const std::string& name, const std::vector<int>& fds);
+  /// nullptr where there is no manager to tell. `there`: what the former daemon left in it.
+  static std::unique_ptr<FdStore> open(Loop& loop, Counts there = {});
+
+  /// Duplicates of all of them, beside what is there already. False: there is no room, and none is stored.
+  bool put(const Named& named);
   /// All of that name.
   void remove(const std::string& name);
   /// Waits for the manager, for a moment at most: at the end. False: not all was sent.
@@ -30,9 +41,11 @@ class FdStore {
   /// Before the loop ends: what is told from here on goes at once or not at all.
   void quiesce() { retry_.reset(); }
   [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  [[nodiscard]] std::size_t most() const noexcept { return most_; }
 
  private:
-  explicit FdStore(Loop& loop);
+  FdStore(Loop& loop, Counts there);
   struct Message {
     std::string text;
     std::vector<Fd> fds;
@@ -42,6 +55,9 @@ class FdStore {
 
   std::unique_ptr<Timer> retry_;
   std::deque<Message> waiting_;
+  Counts there_;
+  std::size_t count_ = 0;  ///< in all
+  std::size_t most_;
 };
 
 }  // namespace opelog::record

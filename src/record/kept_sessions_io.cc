@@ -21,6 +21,7 @@ namespace opelog::record {
 namespace {
 
 constexpr std::size_t kHeaderRead = 65536;
+constexpr std::string_view kKeptPrefix = "opelog-";  // of every name in the store
 
 Error none_of_ours(const std::string& id, const std::string& why) {
   return Error{Code::kInvalid, "session " + id + " cannot go on: " + why, 0};
@@ -111,6 +112,7 @@ KeptSessions take_kept(std::vector<PassedFd>& passed) {
   KeptSessions kept;
   std::vector<PassedFd> others;
   for (PassedFd& one : passed) {
+    if (one.name.starts_with(kKeptPrefix)) ++kept.there[one.name];
     if (one.name == kKeptBufferName) {
       auto buffer = SharedMemory::adopt(std::move(one.fd), sizeof(RelayBuffer));
       if (buffer) kept.buffer = std::move(*buffer);
@@ -156,11 +158,14 @@ Result<SessionParts> resume(const std::string& id, std::vector<Fd>& fds, const R
   parts.store = place.store;
   parts.resumed = true;
   SessionMemory& kept = *parts.kept();
-  if (++kept.attempts > kMostAttempts)
+  if (kept.attempts >= kMostAttempts)
     return none_of_ours(id,
                         "the daemon died " + std::to_string(kMostAttempts) + " times when it took it over");
+  ++kept.attempts;
   parts.memory.lock(kSecretsEnd);
   const SessionMark mark = kept.mark.get();
+  if (const std::string fault = fault_of(mark); !fault.empty())
+    return none_of_ours(id, "its memory is damaged: " + fault);
   if (!is_whole(mark, fds)) return none_of_ours(id, "a descriptor of it is not there");
 
   format::ResumeOptions options;

@@ -29,6 +29,7 @@ struct KeptSessions {
   std::map<std::string, std::vector<Fd>> sessions;  ///< by id
   SharedMemory buffer;                              ///< of a RelayBuffer; empty: a new one is to be made
   std::vector<Fd> exec;                             ///< of ExecSource::keep()
+  FdStore::Counts there;                            ///< all that the store holds of these
 };
 
 /// Whether sessions of another daemon are handed to this process; before take_passed_fds().

@@ -47,6 +47,18 @@ void OutputRate::recorded(std::uint64_t bytes) noexcept {
   last_ -= std::min(last_, bytes);
 }
 
+OutputRateMark OutputRate::mark() const noexcept {
+  OutputRateMark mark{};
+  if (own_) mark.own = own_->mark();
+  if (of_user_) mark.of_user = of_user_->mark();
+  return mark;
+}
+
+void OutputRate::go_on(const OutputRateMark& mark, MonoUs now) noexcept {
+  if (own_) own_->go_on(mark.own, now);
+  if (of_user_) of_user_->go_on(mark.of_user, now);
+}
+
 MonoUs OutputRate::next(MonoUs now) noexcept {
   // Not for each byte: a step's worth.
   const auto when = [now](TokenBucket& bucket) {

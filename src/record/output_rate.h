@@ -26,6 +26,11 @@ constexpr std::int64_t kRateStepUs = 20 * kUsPerMs;
 /// A bucket for output at that rate: one second's worth is saved up.
 TokenBucket output_bucket(std::uint64_t rate, MonoUs now);
 
+/// What both held, for memory that outlives them.
+struct OutputRateMark {
+  TokenBucketMark own, of_user;
+};
+
 class OutputRate {
  public:
   /// `rate` 0: the session has none of its own. `of_user` may be nullptr.
@@ -42,6 +47,10 @@ class OutputRate {
   void recorded(std::uint64_t bytes) noexcept;
   /// After kWait: when there will be more.
   [[nodiscard]] MonoUs next(MonoUs now) noexcept;
+  [[nodiscard]] OutputRateMark mark() const noexcept;
+  /// Another process's. Of the sessions of one user each has marked the bucket that they share: the one that
+  /// spent last knows the least of it.
+  void go_on(const OutputRateMark& mark, MonoUs now) noexcept;
   /// The shell has ended.
   void last() noexcept { last_ = kLastBytes; }
 

@@ -231,11 +231,26 @@ Status Recorder::run(SessionParts parts) {
            {"rule", s.info().rule},
            {"recording", s.writer().name()}}});
   auto started = s.start();
-  if (started)
-    s.keep();
-  else
+  if (!started)
     s.shutdown();
+  else if (!s.keep())
+    no_room(s);
   return started;
+}
+
+void Recorder::no_room(const Session& session) {
+  if (std::exchange(told_no_room_, true)) return;
+  facts_({Level::kWarning,
+          "store-full",
+          "the service manager keeps " + std::to_string(store_->count()) + " of at most " +
+              std::to_string(store_->most()) +
+              " descriptors: this session and others that find no room end when opelogd does",
+          {{"session", session.info().id}, {"user", session.info().user}}});
+}
+
+std::size_t Recorder::without_room() const {
+  return static_cast<std::size_t>(std::count_if(sessions_.begin(), sessions_.end(),
+                                                [](const auto& s) { return s.second->found_no_room(); }));
 }
 
 // ---- over the daemon's end
@@ -252,7 +267,7 @@ Status Recorder::set_store(FdStore* store, SharedMemory buffer) {
   buffer_ = static_cast<RelayBuffer*>(shared_buffer_.data());
   if (!another) {
     buffer_->prepare();
-    store->put(kKeptBufferName, {shared_buffer_.fd()});
+    (void)store->put({{kKeptBufferName, {shared_buffer_.fd()}}});
   }
   own_buffer_.reset();
   store_ = store;
@@ -270,7 +285,7 @@ void Recorder::take_over(std::map<std::string, std::vector<Fd>> kept) {
       continue;
     }
     Session& session = add(std::move(*parts));
-    if (hooks_.opened) hooks_.opened(session.writer());
+    if (hooks_.taken_over) hooks_.taken_over(session.writer());
     if (auto recovered = session.recover(); !recovered) {
       session.shutdown();
       continue;

@@ -33,6 +33,8 @@ namespace opelog::record {
 
 struct RecordingHooks {
   std::function<void(const format::RecordingWriter&)> opened;
+  /// Of another daemon's session, whose recording may be elsewhere than new ones.
+  std::function<void(const format::RecordingWriter&)> taken_over;
   std::function<void(const format::RecordingWriter&)> closed;
   /// A session is over; its number as exec events have it.
   std::function<void(std::uint64_t number, const format::SessionInfo&)> ended;
@@ -89,6 +91,8 @@ class Recorder {
   /// Ends what is not kept; then, once only_kept(), hand_over() leaves the rest to the next daemon.
   void end_unkept();
   [[nodiscard]] bool only_kept() const;
+  /// Live sessions that end with the daemon because the store has no room for them.
+  [[nodiscard]] std::size_t without_room() const;
   void hand_over();
   /// Begins a round of syncing, unless one is under way.
   void sync() { sync_.sync(); }
@@ -120,6 +124,7 @@ class Recorder {
  private:
   Session& add(SessionParts parts);
   void give_up(const std::string& id, std::vector<Fd> fds, const std::string& why);
+  void no_room(const Session& session);
   Status may_begin(std::uint32_t uid);
   std::shared_ptr<TokenBucket> output_of(std::uint32_t uid);
   void gone(const std::string& id);
@@ -144,6 +149,7 @@ class Recorder {
   std::vector<std::unique_ptr<Session>> leaving_;  ///< deleted in the next turn, outside their own calls
   std::unordered_map<std::uint32_t, int> by_uid_;
   std::uint64_t total_ = 0, bytes_ended_ = 0;
+  bool told_no_room_ = false;
   Timer sweep_;
   Timer settle_;  ///< after take_over()
   Timer seals_;   ///< of recordings without a session, which have no timer of their own

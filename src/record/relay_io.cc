@@ -112,6 +112,7 @@ Status Relay::inject(int flow, std::string_view bytes) {
 }
 
 void Relay::begin(int flow) {
+  ++buffer_.turn;
   buffer_.session = number_;
   buffer_.flow = flow;
   buffer_.size = buffer_.taken = buffer_.sent = 0;

@@ -32,10 +32,10 @@ void HeldBytes::assign(std::string_view bytes) noexcept {
 }
 
 void HeldBytes::drop(std::size_t first) noexcept {
-  const std::uint64_t now = where_.load(std::memory_order_relaxed);
-  const std::uint64_t size = now & 0xffffffffU;
-  if (first >= size) return clear();
-  where_.store((((now >> 32U) + first) << 32U) | (size - first), std::memory_order_release);
+  const std::string_view now = view();
+  if (first >= now.size()) return clear();
+  const auto begin = static_cast<std::uint64_t>(now.data() - bytes_.data()) + first;
+  where_.store((begin << 32U) | (now.size() - first), std::memory_order_release);
 }
 
 void RelayBuffer::prepare() noexcept {
@@ -54,21 +54,34 @@ std::size_t RelayBuffer::seen() const noexcept {
   return end;
 }
 
-ResumedFlow resume_flow(FlowMemory& flow, const RelayBuffer& left, Taken how, std::uint64_t recorded) {
-  ResumedFlow found;
+namespace {
+
+// Bytes of the chunk that were read.
+std::size_t size_of(const RelayBuffer& left) noexcept {
+  return left.stage() == RelayBuffer::kReading ? left.seen() : std::min<std::size_t>(left.size, kChunk);
+}
+
+}  // namespace
+
+ResumedFlow torn_of(const FlowMemory& flow, const RelayBuffer& left) noexcept {
+  switch (left.stage()) {
+    case RelayBuffer::kReading:
+      return {left.seen(), 0};
+    case RelayBuffer::kWriting:
+      return {0, std::min<std::size_t>(left.taken, size_of(left))};
+    case RelayBuffer::kFlushing:
+      return {0, flow.backlog.size()};
+    default:
+      return {};
+  }
+}
+
+void resume_flow(FlowMemory& flow, const RelayBuffer& left, Taken how, std::uint64_t recorded) {
   const RelayBuffer::Stage stage = left.stage();
-  if (stage == RelayBuffer::kIdle) return found;
-  if (stage == RelayBuffer::kFlushing) {
-    found.maybe_unshown = flow.backlog.size();
-    flow.backlog.clear();
-    return found;
-  }
-  std::size_t size = std::min<std::size_t>(left.size, kChunk);
-  if (stage == RelayBuffer::kReading) {
-    size = left.seen();
-    if (size == 0) return found;
-    found.maybe_lost = size;
-  }
+  if (stage == RelayBuffer::kIdle) return;
+  if (stage == RelayBuffer::kFlushing) return flow.backlog.clear();
+  const std::size_t size = size_of(left);
+  if (stage == RelayBuffer::kReading && size == 0) return;
   std::size_t taken = std::min<std::size_t>(left.taken, size);
   if (stage < RelayBuffer::kAccepted) {
     const std::uint64_t more = recorded > left.recorded ? recorded - left.recorded : 0;
@@ -77,16 +90,13 @@ ResumedFlow resume_flow(FlowMemory& flow, const RelayBuffer& left, Taken how, st
   }
   const std::string_view chunk(left.bytes.data(), size);
   std::size_t sent = 0;
-  if (stage == RelayBuffer::kWriting) {
+  if (stage == RelayBuffer::kWriting)
     sent = taken;
-    found.maybe_unshown = taken;
-  } else if (stage == RelayBuffer::kWritten) {
+  else if (stage == RelayBuffer::kWritten)
     sent = std::min<std::size_t>(left.sent, taken);
-  }
   flow.bytes = left.bytes_on + sent;
   flow.unrecorded.assign(chunk.substr(taken));
   flow.backlog.assign(chunk.substr(sent, taken - sent));
-  return found;
 }
 
 }  // namespace opelog::record

@@ -8,6 +8,7 @@
 // kSessionMemoryLayout.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -24,7 +25,8 @@ class HeldBytes {
  public:
   [[nodiscard]] std::string_view view() const noexcept {
     const std::uint64_t now = where_.load(std::memory_order_acquire);
-    return {bytes_.data() + (now >> 32U), static_cast<std::size_t>(now & 0xffffffffU)};
+    const std::size_t first = std::min<std::size_t>(now >> 32U, kChunk);
+    return {bytes_.data() + first, std::min<std::size_t>(now & 0xffffffffU, kChunk - first)};
   }
   [[nodiscard]] bool empty() const noexcept { return view().empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return view().size(); }
@@ -72,6 +74,7 @@ struct RelayBuffer {
   /// Of a read that nobody saw end: bytes up to the last that is not the pattern's.
   [[nodiscard]] std::size_t seen() const noexcept;
 
+  std::uint64_t turn = 0;     ///< counts what was on its way here
   std::uint64_t session = 0;  ///< the relay's number
   std::int32_t flow = 0;
   std::uint32_t size = 0, taken = 0, sent = 0;
@@ -93,7 +96,10 @@ struct ResumedFlow {
   std::uint64_t maybe_unshown = 0;  ///< recorded, and nobody knows whether they went on: they do not again
 };
 
-/// Puts what `left` holds of the flow into its memory. `recorded`: what the owner has recorded of it now.
-ResumedFlow resume_flow(FlowMemory& flow, const RelayBuffer& left, Taken how, std::uint64_t recorded);
+/// What nobody can know of what `left` holds of the flow; before resume_flow(), which takes it.
+[[nodiscard]] ResumedFlow torn_of(const FlowMemory& flow, const RelayBuffer& left) noexcept;
+/// Puts what `left` holds of the flow into its memory. `recorded`: what the owner has recorded of it now. A
+/// second time, by another process that finds both so, changes nothing.
+void resume_flow(FlowMemory& flow, const RelayBuffer& left, Taken how, std::uint64_t recorded);
 
 }  // namespace opelog::record

@@ -53,7 +53,10 @@ Session::Session(Loop& loop, UserWork& work, RelayBuffer& buffer, FactSink facts
       info_(std::move(parts.info)),
       writer_(std::move(parts.writer)),
       exec_(parts.exec),
-      exec_log_(*writer_, format::encode_first_line(info_).size()),
+      exec_log_(*writer_, format::encode_first_line(info_).size(),
+                [this](const format::GapInfo& gap, MonoUs now) {
+                  return state_count(Counted::kLostEvents, gap, now);
+                }),
       disk_(*parts.reserve, info_.uid, *writer_),
       shim_(std::move(parts.shim)),
       shim_pidfd_(std::move(parts.shim_pidfd)),
@@ -80,6 +83,7 @@ Session::Session(Loop& loop, UserWork& work, RelayBuffer& buffer, FactSink facts
   quota_.output_rate = parts.output_rate;
   if (parts.output_rate > 0 || parts.output_of_user)
     quota_.rate.emplace(parts.output_rate, std::move(parts.output_of_user), parts.on_output_rate, mono_now());
+  if (quota_.rate && parts.resumed) quota_.rate->go_on(memory_->rate.get(), mono_now());
   if (parts.exec_missing > 0) exec_log_.lost(parts.exec_missing, kMoreBefore, mono_now());
 }
 
@@ -192,7 +196,10 @@ std::size_t Session::limited_output(std::string_view bytes, int stream, MonoUs n
   if (share.record > 0) {
     if (quota_.drop_stated && !state_dropped(now)) return refused(bytes.size(), 0, failure_);
     taken = record_output(bytes.substr(0, share.record), stream, now);
-    if (quota_.rate) quota_.rate->recorded(taken);
+    if (quota_.rate) {
+      quota_.rate->recorded(taken);
+      if (memory_ != nullptr) memory_->rate.set(quota_.rate->mark());
+    }
     if (taken < share.record) return taken;
   }
   switch (share.rest) {
@@ -206,15 +213,23 @@ std::size_t Session::limited_output(std::string_view bytes, int stream, MonoUs n
       if (!quota_.drop_stated) {
         // Before the first of it is shown: a crash leaves this statement.
         const Status stated = writer_->gap({"output", kDropBegins, 0}, now);
-        if (!stated) return taken + refused(bytes.size() - taken, 0, stated.error().message);
+        if (!stated) return refused(bytes.size(), taken, stated.error().message);
         quota_.drop_stated = true;
         if (machine_.holding()) post({SessionEvent::Kind::kRecordAccepted, false, 0, {}});
       }
       quota_.dropped += bytes.size() - taken;
-      save();
-      return bytes.size();
+      return took(bytes.size());
   }
   return taken;
+}
+
+// So much of the chunk goes on, and counts say what the files do not: both in the mark at once, or whoever
+// goes on would take and count it again.
+std::size_t Session::took(std::size_t size) {
+  took_turn_ = buffer_.turn;
+  took_ = size;
+  save();
+  return size;
 }
 
 // How many of the bytes fit into the recording. At the first that does not the session ends.
@@ -232,14 +247,49 @@ std::size_t Session::within_size(std::size_t size) {
 
 // False: the record does not take it.
 bool Session::state_dropped(MonoUs now) {
-  if (auto stated = writer_->gap({"output", kDropped, quota_.dropped}, now); !stated) {
+  if (auto stated = state_count(Counted::kDropped, {"output", kDropped, quota_.dropped}, now); !stated) {
     failure_ = stated.error().message;
     return false;
   }
-  quota_.dropped = 0;
   quota_.drop_stated = false;
   save();
   return true;
+}
+
+// A number that is stated once, whoever is killed meanwhile: the mark says behind which byte of `.time` the
+// gap comes, and whoever goes on sees whether it has come.
+Status Session::state_count(Counted what, const format::GapInfo& gap, MonoUs now) {
+  // The gap is the very next of what is written.
+  if (auto flushed = writer_->flush(now); !flushed) return flushed;
+  stating_ = what;
+  stating_from_ = writer_->time_meant();
+  save();
+  auto stated = writer_->gap(gap, now);
+  stating_ = Counted::kNothing;
+  if (stated) {
+    switch (what) {
+      case Counted::kDropped:
+        quota_.dropped = 0;
+        return stated;  // saved with what else changes
+      case Counted::kLostOutput:
+        lost_output_ = 0;
+        break;
+      case Counted::kLostInput:
+        lost_input_ = 0;
+        break;
+      case Counted::kHiddenInput:
+        hidden_input_ = 0;
+        break;
+      case Counted::kLostSizes:
+        lost_sizes_ = 0;
+        break;
+      case Counted::kNothing:
+      case Counted::kLostEvents:
+        return stated;  // the log of them forgets, then saves
+    }
+  }
+  save();
+  return stated;
 }
 
 void Session::above_rate() {
@@ -274,14 +324,11 @@ std::size_t Session::record_output(std::string_view bytes, int stream, MonoUs no
     exec_log_.output(now);
     if (machine_.holding()) post({SessionEvent::Kind::kRecordAccepted, false, 0, {}});
     if (lost_output_ > 0 && *taken == bytes.size()) {
-      const format::GapInfo gap{"output", failure_, lost_output_};
-      if (writer_->gap(gap, now)) {
-        lost_output_ = 0;
-        save();
+      if (state_count(Counted::kLostOutput, {"output", failure_, lost_output_}, now)) {
         state(Level::kWarning, "record-resumed", "recording works again; the recording says what is missing");
       }
     }
-    if (lost_sizes_ > 0 && writer_->gap(lost_sizes(), now)) lost_sizes_ = 0;
+    if (lost_sizes_ > 0) (void)state_sizes(now);
     if (resumes_ > 0) tell_resumed(now);
     if (auto at = writer_->flush_deadline(); at && *at < armed_for_) arm();
     if (*taken == bytes.size()) return bytes.size();
@@ -299,12 +346,13 @@ std::size_t Session::refused(std::size_t size, std::size_t accepted, const std::
   }
   if (lost_output_ == 0) state(Level::kError, "record-failed", "recording fails again: " + failure_);
   lost_output_ += size - accepted;
-  save();
-  return size;
+  return took(size);
 }
 
-format::GapInfo Session::lost_sizes() const {
-  return {"resize", std::to_string(lost_sizes_) + " changes of the window size: " + failure_, 0};
+Status Session::state_sizes(MonoUs now) {
+  return state_count(Counted::kLostSizes,
+                     {"resize", std::to_string(lost_sizes_) + " changes of the window size: " + failure_, 0},
+                     now);
 }
 
 // All of it, or none until it is known whether the terminal inside echoes it.
@@ -317,8 +365,7 @@ std::size_t Session::take_input(std::string_view bytes, MonoUs now) {
     echoes_.reset();
     if (!echoes) {
       hidden_input_ += bytes.size();  // a password is being typed, or a full-screen program reads keys
-      save();
-      return bytes.size();
+      return took(bytes.size());
     }
   }
   if (within_size(bytes.size()) < bytes.size()) return 0;  // the session ends
@@ -329,7 +376,7 @@ std::size_t Session::take_input(std::string_view bytes, MonoUs now) {
     failure_ = taken ? "the record took only a part" : taken.error().message;
     if (lost_input_ == 0) state(Level::kError, "record-failed", "input is not recorded: " + failure_);
     lost_input_ += bytes.size() - (taken ? *taken : 0);
-    save();
+    return took(bytes.size());
   }
   return bytes.size();
 }
@@ -600,8 +647,9 @@ void Session::executed(const ProcessEvent& event) {
 
 void Session::events_lost(std::uint64_t count, const std::string& why) {
   if (ended_) return;
+  const std::uint64_t missing = exec_log_.missing();
   exec_log_.lost(count, why, mono_now());
-  if (exec_log_.missing() > 0) save();
+  if (exec_log_.missing() != missing) save();
 }
 
 void Session::write_end() {
@@ -611,13 +659,14 @@ void Session::write_end() {
   const MonoUs now = mono_now();
   tell_resumed(now);
   exec_log_.end(now);
-  if (lost_output_ > 0) (void)writer_->gap({"output", failure_, lost_output_}, now);
+  if (lost_output_ > 0) (void)state_count(Counted::kLostOutput, {"output", failure_, lost_output_}, now);
   const std::uint64_t held = held_output();
   if (held > 0) (void)writer_->gap({"output", "neither recorded nor shown: " + held_why(), held}, now);
   if (quota_.drop_stated) (void)state_dropped(now);
-  if (lost_input_ > 0) (void)writer_->gap({"input", failure_, lost_input_}, now);
-  if (lost_sizes_ > 0) (void)writer_->gap(lost_sizes(), now);
-  if (hidden_input_ > 0) (void)writer_->gap({"input", "the terminal did not echo", hidden_input_}, now);
+  if (lost_input_ > 0) (void)state_count(Counted::kLostInput, {"input", failure_, lost_input_}, now);
+  if (lost_sizes_ > 0) (void)state_sizes(now);
+  if (hidden_input_ > 0)
+    (void)state_count(Counted::kHiddenInput, {"input", "the terminal did not echo", hidden_input_}, now);
   format::EndInfo end = machine_.end();
   end.bytes_out = bytes_out();
   end.bytes_err = flow_err_ >= 0 ? relay_.bytes(flow_err_) : 0;

@@ -111,9 +111,11 @@ class Session final : private RelayOwner {
 
   // Over the daemon's end (session_keep_io.cc). Only keep() and settled() are for any session: they do
   // nothing for one that cannot be kept.
-  /// Puts it into the store; once, after start().
-  void keep();
+  /// Puts it into the store; once, after start(). False: that has no room for it.
+  bool keep();
   [[nodiscard]] bool kept() const noexcept { return stored_ && !revoking_; }
+  /// The store had no room for it.
+  [[nodiscard]] bool found_no_room() const noexcept { return found_no_room_; }
   /// For a session that was kept, in place of start(): first recover() of all of them, which looks for its
   /// chunk in the buffer, then go_on() of each.
   Status recover();
@@ -171,13 +173,15 @@ class Session final : private RelayOwner {
   std::size_t limited_output(std::string_view bytes, int stream, MonoUs now);
   std::size_t within_size(std::size_t size);
   std::size_t record_output(std::string_view bytes, int stream, MonoUs now);
+  std::size_t took(std::size_t size);
   bool state_dropped(MonoUs now);
+  Status state_count(Counted what, const format::GapInfo& gap, MonoUs now);
+  Status state_sizes(MonoUs now);
   void above_rate();
   Status may_write();
   [[nodiscard]] std::uint64_t held_output() const;
   [[nodiscard]] std::string held_why() const;
   std::size_t refused(std::size_t size, std::size_t accepted, const std::string& why);
-  [[nodiscard]] format::GapInfo lost_sizes() const;
   std::size_t take_input(std::string_view bytes, MonoUs now);
   bool ask_echo();
   void shim_ready();
@@ -245,16 +249,21 @@ class Session final : private RelayOwner {
   std::uint64_t lost_output_ = 0;   ///< shown, not recorded (OnFailure::kContinue)
   std::uint64_t hidden_input_ = 0;  ///< typed while the terminal did not echo
   std::uint64_t lost_input_ = 0;
-  std::uint64_t lost_sizes_ = 0;  ///< changes of the window size the record refused
-  std::string failure_;           ///< last recording error, for the gap record
+  std::uint64_t lost_sizes_ = 0;         ///< changes of the window size the record refused
+  std::string failure_;                  ///< last recording error, for the gap record
+  Counted stating_ = Counted::kNothing;  ///< its gap record is being written …
+  std::uint64_t stating_from_ = 0;       ///< … behind so many bytes of `.time`
   bool unrecorded_ = false;
   bool failure_told_ = false;
   bool ended_ = false;
   bool left_ = false;
-  bool stored_ = false;    ///< descriptors are in the store
+  bool stored_ = false;  ///< descriptors are in the store
+  bool found_no_room_ = false;
   bool revoking_ = false;  ///< put_away() takes the inner ones out of it
   // What the recording does not say yet of the daemons before.
   ResumedFlow torn_;  ///< what nobody can know of the chunks on their way
+  std::uint64_t torn_turn_ = 0;
+  std::uint64_t took_turn_ = 0, took_ = 0;  ///< as in the mark
   std::uint32_t resumes_ = 0;
   bool resumed_in_order_ = true;
   std::int64_t away_ = 0;

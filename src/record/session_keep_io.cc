@@ -56,8 +56,8 @@ std::vector<std::pair<KeptDescriptor, int>> Session::descriptors() const {
   return all;
 }
 
-void Session::keep() {
-  if (memory_ == nullptr || machine_.closed()) return;
+bool Session::keep() {
+  if (memory_ == nullptr || machine_.closed()) return true;
   SessionMark mark{};
   mark.begun = writer_->begun();
   mark.append_only = writer_->append_only() ? 1 : 0;
@@ -76,10 +76,10 @@ void Session::keep() {
   memory_->mark.set(mark);
   save();
   inside.push_back(shared_.fd());
-  store_->put(kept_name(info_.id), inside);
-  store_->put(kept_outer_name(info_.id), outside);
+  stored_ = store_->put({{kept_name(info_.id), inside}, {kept_outer_name(info_.id), outside}});
+  found_no_room_ = !stored_;
   shared_.close_descriptor();
-  stored_ = true;
+  return stored_;
 }
 
 // Cheap, and called whenever something changes that the files and the flows' memory do not say themselves.
@@ -109,6 +109,11 @@ void Session::save() {
   mark.lost_events = exec_log_.missing();
   mark.maybe_lost = torn_.maybe_lost;
   mark.maybe_unshown = torn_.maybe_unshown;
+  mark.torn_turn = torn_turn_;
+  mark.took_turn = took_turn_;
+  mark.took = took_;
+  mark.stating = stating_;
+  mark.stating_from = stating_from_;
   mark.resumes = resumes_;
   mark.resumed_in_order = resumed_in_order_ ? 1 : 0;
   mark.paused_at = 0;
@@ -127,13 +132,14 @@ void Session::let_go() {
 }
 
 Status Session::recover() {
-  const SessionMark mark = memory_->mark.get();
+  SessionMark mark = memory_->mark.get();
+  settle_stated(mark, writer_->time_meant());
+  memory_->mark.set(mark);  // before anything more is written
   shell_pid_ = mark.shell_pid;
   shell_started_ = mark.shell_started;
   shell_pidfd_ = open_process(shell_pid_, shell_started_);
   stream_now_ = mark.stream_now;
   size_ = {mark.rows, mark.cols, mark.width, mark.height};
-  questions_.size_is(size_);
   held_since_ = mark.held_since;
   quota_.dropped = mark.quota.dropped;
   quota_.drop_stated = mark.quota.drop_stated != 0;
@@ -149,6 +155,9 @@ Status Session::recover() {
   failure_ = std::string(mark.failure.data(), ::strnlen(mark.failure.data(), mark.failure.size()));
   const MonoUs now = mono_now();
   torn_ = {mark.maybe_lost, mark.maybe_unshown};
+  torn_turn_ = mark.torn_turn;
+  took_turn_ = mark.took_turn;
+  took_ = mark.took;
   resumes_ = mark.resumes + 1;
   resumed_in_order_ = mark.paused_at != 0 && (mark.resumes == 0 || mark.resumed_in_order != 0);
   away_ = now - mark.paused_at;
@@ -176,11 +185,21 @@ Status Session::recover() {
   if (flow != flow_out_ && flow != flow_in_ && flow != flow_err_) return {};
   FlowMemory& held = memory_->flows[flow == flow_in_ ? 1 : flow == flow_err_ ? 2 : 0];
   const bool counted = flow != flow_in_ && (info_.terminal || info_.records_payload);
-  const ResumedFlow torn =
-      resume_flow(held, buffer_, counted ? Taken::kCounted : Taken::kAllOrNone, recorded(flow));
-  torn_.maybe_lost += torn.maybe_lost;
-  torn_.maybe_unshown += torn.maybe_unshown;
-  save();  // before the buffer says nothing of it any more
+  // What of it is counted is taken, though no file shows it.
+  if (took_turn_ == buffer_.turn && buffer_.stage() == RelayBuffer::kRead) {
+    buffer_.taken = static_cast<std::uint32_t>(std::min<std::uint64_t>(took_, kChunk));
+    buffer_.reached(RelayBuffer::kAccepted);
+  }
+  // First what it means, then the bytes: a daemon that dies in between, or before the buffer is another's, is
+  // followed by one that finds the turn counted and the bytes to be taken again.
+  if (torn_turn_ != buffer_.turn) {
+    const ResumedFlow torn = torn_of(held, buffer_);
+    torn_.maybe_lost += torn.maybe_lost;
+    torn_.maybe_unshown += torn.maybe_unshown;
+    torn_turn_ = buffer_.turn;
+    save();
+  }
+  resume_flow(held, buffer_, counted ? Taken::kCounted : Taken::kAllOrNone, recorded(flow));
   return {};
 }
 
@@ -205,7 +224,7 @@ void Session::go_on() {
     post({SessionEvent::Kind::kLimit, false, 0, std::to_string(quota_.size_limit)});
   act(machine_.again());
   if (machine_.closed() || !info_.terminal) return;
-  // A change may have been on its way in.
+  // The change may have been told and not made yet.
   if (size_.rows > 0) questions_.set_size([this] { return relay_.descriptor(master_); }, size_);
   ask_size();
 }

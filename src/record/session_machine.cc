@@ -70,6 +70,16 @@ MachineMark SessionMachine::mark() const {
   return mark;
 }
 
+bool SessionMachine::is_sound(const MachineMark& mark) noexcept {
+  for (const std::int64_t time : {mark.start_us, mark.hold_us, mark.grace_us, mark.deadline, mark.held_until,
+                                  mark.idle_warning_us, mark.idle_end_us, mark.idle_at, mark.warned_at}) {
+    if (!is_time(time)) return false;
+  }
+  return mark.state <= static_cast<std::uint32_t>(State::kClosed) &&
+         mark.on_failure <= static_cast<std::uint32_t>(OnFailure::kContinue) &&
+         mark.reason <= static_cast<std::uint32_t>(EndReason::kCrash);
+}
+
 SessionActions SessionMachine::again() const {
   SessionActions actions;
   switch (state_) {

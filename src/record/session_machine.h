@@ -82,6 +82,8 @@ class SessionMachine {
   /// not know: tell it by active().
   explicit SessionMachine(const MachineMark& mark);
   [[nodiscard]] MachineMark mark() const;
+  /// Whether mark() may have written it.
+  static bool is_sound(const MachineMark& mark) noexcept;
   /// What the state wants done, for one that goes on and does not know whether it was.
   [[nodiscard]] SessionActions again() const;
 

@@ -14,13 +14,14 @@
 #include "core/two_copies.h"
 #include "format/writer_memory.h"
 #include "record/outer_terminal_io.h"
+#include "record/output_rate.h"
 #include "record/relay_memory.h"
 #include "record/session_machine.h"
 
 namespace opelog::record {
 
 constexpr std::uint64_t kSessionMemoryMagic = 0x6f70656c6f67736dU;
-constexpr std::uint32_t kSessionMemoryLayout = 2;
+constexpr std::uint32_t kSessionMemoryLayout = 3;
 constexpr std::size_t kMarkedAncestors = 32;  ///< as many as a header has
 constexpr std::size_t kMarkedText = 240;
 
@@ -42,7 +43,18 @@ enum KeptDescriptor : std::size_t {
   kKeptDescriptors = kKeptStreams + 6,
 };
 
-/// Of SessionQuota. What its buckets held is not kept: they begin full.
+/// What a gap record counts, and forgets once it is written.
+enum class Counted : std::uint32_t {
+  kNothing,
+  kDropped,
+  kLostOutput,
+  kLostInput,
+  kHiddenInput,
+  kLostSizes,
+  kLostEvents,
+};
+
+/// Of SessionQuota; what its buckets held is beside it, for it changes with every chunk.
 struct QuotaMark {
   std::uint64_t size_limit, output_rate, dropped;
   std::uint32_t on_output_rate, drop_stated, above_told, size_reached;
@@ -67,8 +79,13 @@ struct SessionMark {
   std::uint64_t lost_output, hidden_input, lost_input, lost_sizes;
   std::uint64_t lost_events;                ///< of what was executed, not stated yet
   std::uint64_t maybe_lost, maybe_unshown;  ///< by a kill, not stated yet
-  std::uint32_t resumes;                    ///< that the recording does not say yet
-  std::uint32_t resumed_in_order;           ///< all of them were
+  std::uint64_t torn_turn;                  ///< RelayBuffer::turn of the last chunk that is counted there
+  std::uint64_t took_turn;                  ///< RelayBuffer::turn of the chunk of which …
+  std::uint64_t took;              ///< … so much was taken that the counts have and the files do not show
+  std::uint64_t stating_from;      ///< size of `.time` before the gap that states `stating`
+  std::uint32_t resumes;           ///< that the recording does not say yet
+  std::uint32_t resumed_in_order;  ///< all of them were
+  Counted stating;
   std::uint32_t unrecorded, failure_told, utmp_moved, sealed;
   std::array<char, kMarkedText> failure;  ///< ends with NUL
 };
@@ -79,9 +96,16 @@ struct SessionMemory {
   std::uint32_t attempts;  ///< daemons that took it over and have not lived long since
   std::uint64_t number;    ///< the session's id
   TwoCopies<SessionMark> mark;
+  TwoCopies<OutputRateMark> rate;
   format::WriterMemory writer;
   std::array<FlowMemory, 3> flows;
 };
+
+/// What in the mark nobody can go on from; "" if one can.
+const char* fault_of(const SessionMark& mark) noexcept;
+/// Takes out of the mark what it counts and the recording says already: `time_meant` is what `.time` will
+/// hold of what was begun.
+void settle_stated(SessionMark& mark, std::uint64_t time_meant) noexcept;
 
 /// Secrets lie before it: to be locked into memory.
 constexpr std::size_t kSecretsEnd = offsetof(SessionMemory, writer) +

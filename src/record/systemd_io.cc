@@ -120,6 +120,16 @@ bool tell_manager(const std::string& text, const std::vector<Fd>& fds) {
   return send_to_manager(text, fds);
 }
 
+std::optional<std::size_t> store_limit() {
+  const char* text = std::getenv("FDSTORE");
+  if (text == nullptr || *text == '\0') return std::nullopt;
+  char* end = nullptr;
+  errno = 0;
+  const unsigned long long most = std::strtoull(text, &end, 10);
+  if (errno != 0 || *end != '\0' || *text < '0' || *text > '9') return std::nullopt;
+  return static_cast<std::size_t>(most);
+}
+
 bool restarts_us() {
   struct Bus {
     sd_bus* bus = nullptr;

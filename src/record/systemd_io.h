@@ -33,6 +33,8 @@ Result<Fd> take_listener(std::vector<PassedFd>& passed, std::string_view name);
 bool has_manager();
 /// One message with descriptors (200 at most; lent), for fd_store_io.h. False: not now, its queue is full.
 bool tell_manager(const std::string& text, const std::vector<Fd>& fds);
+/// How many descriptors the manager keeps for this unit; nullopt where it does not say.
+std::optional<std::size_t> store_limit();
 /// Whether a stop of this process is the first half of a restart of its unit, or nobody's wish at all. False
 /// where the manager does not say. Asks, for some seconds at most: on a thread.
 bool restarts_us();

@@ -203,9 +203,8 @@ Result<std::unique_ptr<format::RecordingSealer>> Ledger::resume_session(
       [this, alive = alive_](EntryBody body) {
         if (*alive) told(std::move(body));
       },
-      covered);
+      covered, [this](std::uint64_t no) { resumed(no); });
   if (!sealer) return std::move(sealer).error();
-  resumed((*sealer)->no());
   return std::unique_ptr<format::RecordingSealer>(std::move(*sealer));
 }
 

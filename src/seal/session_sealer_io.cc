@@ -32,9 +32,11 @@ SessionSealer::SessionSealer(std::uint64_t no, const Digest& binding, Tell tell)
     : no_(no), binding_(binding), tell_(std::move(tell)) {}
 
 Result<std::unique_ptr<SessionSealer>> SessionSealer::resume(const format::SealerMark& mark, Tell tell,
-                                                             std::array<std::uint64_t, 3>& covered) {
+                                                             std::array<std::uint64_t, 3>& covered,
+                                                             std::function<void(std::uint64_t)> went_on) {
   Saved saved;
   std::memcpy(&saved, mark.bytes.data() + kSecretBytes, sizeof saved);
+  if (!is_time(saved.told_at_us)) return Error{Code::kInvalid, "what was kept of its seals is damaged", 0};
   std::unique_ptr<SessionSealer> sealer(new SessionSealer(saved.no, saved.binding, std::move(tell)));
   sealer->chain_.n = saved.n;
   sealer->chain_.prev = saved.prev;
@@ -48,10 +50,14 @@ Result<std::unique_ptr<SessionSealer>> SessionSealer::resume(const format::Seale
     if (!key) return std::move(key).error();
     sealer->key_ = std::move(*key);
   }
-  // Killed before the ledger heard of the first one.
-  if (saved.n > 0 && saved.told_at_us == 0 && sealer->key_)
-    sealer->tell_(SealedEntry{saved.no, saved.n, saved.prev, sealer->covered_});
+  sealer->went_on_ = std::move(went_on);
   return sealer;
+}
+
+void SessionSealer::resumed() {
+  if (auto went_on = std::exchange(went_on_, nullptr)) went_on(no_);
+  // Killed before the ledger heard of the first one.
+  if (chain_.n > 0 && told_at_us_ == 0 && key_) tell_(SealedEntry{no_, chain_.n, chain_.prev, covered_});
 }
 
 void SessionSealer::save(format::SealerMark& mark) const {

@@ -31,14 +31,17 @@ class SessionSealer final : public format::RecordingSealer {
 
   /// One that goes on where another's save() was; `covered`: the sizes its last seal covers. What is written
   /// behind them must be told again.
-  static Result<std::unique_ptr<SessionSealer>> resume(const format::SealerMark& mark, Tell tell,
-                                                       std::array<std::uint64_t, 3>& covered);
+  /// `went_on` is called once its writer goes on with it.
+  static Result<std::unique_ptr<SessionSealer>> resume(
+      const format::SealerMark& mark, Tell tell, std::array<std::uint64_t, 3>& covered,
+      std::function<void(std::uint64_t no)> went_on = nullptr);
   [[nodiscard]] std::uint64_t no() const noexcept { return no_; }
 
   void written(std::size_t file, std::string_view bytes) override;
   Result<std::string> seal(std::int64_t at_us, bool final) override;
   void refused() override;
   void save(format::SealerMark& mark) const override;
+  void resumed() override;
   [[nodiscard]] bool finished() const override { return !key_.has_value(); }
   void abandoned() override;
   void closed(const format::EndInfo& end) override;
@@ -63,6 +66,7 @@ class SessionSealer final : public format::RecordingSealer {
   std::optional<Chain> chain_before_;
   std::optional<SigningKey> key_before_;
   FileSizes covered_;
+  std::function<void(std::uint64_t)> went_on_;  ///< until resumed()
   std::int64_t sealed_at_us_ = 0, told_at_us_ = 0;
 };
 

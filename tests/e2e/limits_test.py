@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -193,6 +194,26 @@ class OverARestart(Limits, restart_test.Kept):
         [recording] = self.new_recordings(1)
         self.assertGreater(sum(gap["bytes"] for gap in self.gaps(recording)), 0)
         self.assertEqual(len(recording.payload()) + sum(gap["bytes"] for gap in self.gaps(recording)), len(term.output))
+
+
+    def test_what_was_dropped_is_counted_once_over_kills(self):
+        self.use(policy("output_rate: 128K, on_output_rate: drop"))
+        term = self.log_in(B)
+        term.send("seq 1000000 9999999\r")
+        for _ in range(6):
+            before = len(term.output)
+            sandbox.wait_until(lambda: (term.pump(0.01), len(term.output) > before + 300000)[1], "more output")
+            self.next_daemon(signal.SIGKILL)
+        term.send("\x03")
+        term.expect(r"\^C.*\$ $")
+        self.log_out(term)
+        [recording] = self.new_recordings(1)
+        stated = sum(gap["bytes"] for gap in self.gaps(recording))
+        unshown = sum(int(n) for n in re.findall(rb'"unshown":(\d+)', recording.time))
+        more = len(recording.payload()) + stated - len(term.output)
+        self.assertGreater(stated, 300000)
+        self.assertGreaterEqual(more, 0, "shown, and neither recorded nor counted")
+        self.assertLessEqual(more, unshown, "counted twice")
 
 
 class Idle(Limits):

@@ -1,6 +1,7 @@
 """Sessions outlive the daemon: restarts in order (SIGUSR2, as `systemctl restart` brings about) and `kill -9`."""
 
 import contextlib
+import json
 import os
 import random
 import re
@@ -256,6 +257,97 @@ class Endings(Kept):
             self.nothing_is_kept()
         for recording in self.new_recordings(30):
             self.assertEqual(recording.notes()["EXIT_CODE"], ["3"])
+
+
+    def test_one_that_was_being_hung_up_is_ended_by_the_next_daemon(self):
+        terms = [self.log_in() for _ in range(2)]
+        for term in terms:  # its shell outlives the hang-up until it is killed
+            term.send("trap '' HUP; exec -a deaf-$((40 + 2)) sleep 1000\r")
+        sandbox.wait_until(lambda: self.host.sh("pgrep -c -f deaf-4[2]").text.strip() == "2", "both")
+        for term in terms:
+            term.hang_up()
+
+        def hanging_up():
+            self.host.daemon.process.signal(signal.SIGUSR1)
+            return re.search(r"state=hanging-up(.*\n)*.*state=hanging-up", self.host.daemon.log())
+        sandbox.wait_until(hanging_up, "both hanging up")
+        self.host.daemon.kill()
+        self.host.start_daemon(None, self.daemon)
+        sandbox.wait_until(lambda: self.host.sh("pgrep -c -f deaf-4[2]").text.strip() == "0", "nothing left of it")
+        # What executes nothing but lives on for a moment may be recorded besides, without a terminal.
+        both = [r for r in self.host.recordings() if r.name not in self.seen and not r.name.endswith("_UNKNOWN")]
+        self.assertEqual(len(both), 2)
+        for recording in both:
+            sandbox.wait_until(recording.ended, "its end")
+            self.assertRegex(recording.time, rb'OPELOG_END {"reason":"(hangup|crash)"')
+        self.nothing_is_kept()
+
+
+class FullStore(Kept):
+    """The service manager keeps no more descriptors than the unit allows, and says nothing of what it closes."""
+    daemon = ("env", "FDSTORE=40", "/usr/sbin/opelogd")
+
+    def stored(self):
+        return sum(len(fds) for fds in self.host.manager.store.values())
+
+    def unkept(self):
+        status = json.loads(self.host.opelog("status", "--json", check=False).out)
+        return status["unkept"], [d for d in status["degraded"] if "FileDescriptorStoreMax=" in d["remedy"]]
+
+    def test_what_finds_no_room_is_not_called_kept(self):
+        terms = []
+        while self.unkept()[0] == 0:
+            self.assertLess(len(terms), 8)
+            terms.append(self.log_in())
+        self.assertEqual(self.host.daemon.log().count(" store-full: "), 1)
+        terms.append(self.log_in())
+        self.assertEqual(self.host.daemon.log().count(" store-full: "), 1, "stated once")
+        unkept, degraded = self.unkept()
+        self.assertEqual(unkept, 2)
+        self.assertEqual(len(degraded), 1, degraded)
+        self.assertRegex(degraded[0]["what"], ": 2$")
+        self.assertLessEqual(self.stored(), 40)
+        kept, lost = terms[:-2], terms[-2:]
+        self.assertGreater(len(kept), 0)
+        self.next_daemon(signal.SIGKILL)
+        for term in lost:
+            term.expect_eof()
+        for term in kept:
+            term.send("echo still-$((40 + 2))\r")
+            term.expect(r"\nstill-42\r\n.*" + sandbox.PROMPT)
+        self.assertEqual(self.unkept(), (0, []))
+        late = self.log_in()
+        self.assertEqual(self.unkept()[0], 1, "what the daemon before had stored counts")
+        for term in (*kept, late):
+            self.log_out(term)
+        self.new_recordings(len(terms) + 1)
+        self.nothing_is_kept()
+        again = self.log_in()
+        self.assertEqual(self.unkept(), (0, []))
+        self.log_out(again)
+
+
+class Guarded(Kept):
+    """The guard knows the recordings that go on, in whatever directory they were begun."""
+    guard = "guard: { directories: [{ path: /var/log/before }, { path: /var/log/ope_log }] }\n"
+    policy = sandbox.POLICY + guard + "recordings: { directory: /var/log/before }\n"
+
+    def flags(self, directory, name):
+        return {line.split()[0].count("a") for line in self.host.sh(f"lsattr -d -- {directory}/{name}.*", check=True).text.splitlines()}
+
+    def test_a_live_recording_is_never_thawed(self):
+        term = self.log_in()
+        name = os.path.basename(self.host.sh("ls /var/log/before/*.log", check=True).text.strip())[:-4]
+        self.host.write("/etc/opelog/opelog.yaml", sandbox.POLICY + self.guard)
+        self.host.opelog("reload", check=True)
+        for number in (signal.SIGKILL, signal.SIGUSR2):
+            self.next_daemon(number)
+            self.host.daemon.wait_log("session-resumed")
+            sandbox.wait_until(lambda: "/var/log/before" in json.loads(self.host.opelog("status", "--json").out)["guard"]["directories"], "the guard")
+            self.host.opelog("thaw", "--seconds", "60", check=True)
+            self.assertEqual(self.flags("/var/log/before", name), {1})
+            self.host.opelog("freeze", check=True)
+        self.assertEqual(self.log_out(term), 0)
 
 
 class FullDisk(Kept):

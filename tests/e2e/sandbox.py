@@ -563,7 +563,7 @@ class Recording:
 
     def ended(self):
         # The record, not what a command line or a program says of one.
-        return re.search(rb"^H \d+\.\d{6} OPELOG_END .*\n(?:H 0\.000000 OPELOG_SEAL .*\n)?\Z", self.time,
+        return re.search(rb"^H \d+\.\d{6} OPELOG_END .*\n(?:H \d+\.\d{6} OPELOG_SEAL .*\n)?\Z", self.time,
                          re.MULTILINE) is not None
 
     def replay(self, *options):

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -64,12 +66,15 @@ TEST(ResumedFlow, GoesOnFromEveryStage) {
   for (const Case& c : kCases) {
     Flow flow;
     const auto left = on_its_way("abcdef", c.stage, c.taken, c.sent);
-    const ResumedFlow found = resume_flow(*flow, *left, Taken::kCounted, kRecordedBefore + c.recorded);
-    EXPECT_EQ(flow->unrecorded.view(), c.unrecorded) << c.what;
-    EXPECT_EQ(flow->backlog.view(), c.backlog) << c.what;
+    const ResumedFlow found = torn_of(*flow, *left);
     EXPECT_EQ(found.maybe_lost, c.lost) << c.what;
     EXPECT_EQ(found.maybe_unshown, c.unshown) << c.what;
-    EXPECT_EQ(flow->bytes, c.stage != RelayBuffer::kIdle ? kOnBefore + c.on : 0) << c.what;
+    for (const char* times : {"", ", twice"}) {  // by a daemon that died in between, too
+      resume_flow(*flow, *left, Taken::kCounted, kRecordedBefore + c.recorded);
+      EXPECT_EQ(flow->unrecorded.view(), c.unrecorded) << c.what << times;
+      EXPECT_EQ(flow->backlog.view(), c.backlog) << c.what << times;
+      EXPECT_EQ(flow->bytes, c.stage != RelayBuffer::kIdle ? kOnBefore + c.on : 0) << c.what << times;
+    }
   }
 }
 
@@ -86,7 +91,8 @@ TEST(ResumedFlow, ABacklogThatWasBeingWrittenIsNotWrittenTwice) {
   flow->backlog.assign("waiting");
   RelayBuffer left;
   left.reached(RelayBuffer::kFlushing);
-  EXPECT_EQ(resume_flow(*flow, left, Taken::kCounted, 0).maybe_unshown, 7U);
+  EXPECT_EQ(torn_of(*flow, left).maybe_unshown, 7U);
+  resume_flow(*flow, left, Taken::kCounted, 0);
   EXPECT_TRUE(flow->backlog.empty());
 }
 
@@ -120,6 +126,20 @@ TEST(RelayBuffer, NumbersThatNobodyWroteHarmNothing) {
   left.reached(RelayBuffer::kWritten);
   resume_flow(*flow, left, Taken::kCounted, 0);
   EXPECT_LE(flow->unrecorded.size() + flow->backlog.size(), kChunk);
+}
+
+TEST(HeldBytes, PlacesThatNobodyWroteAreWithin) {
+  Flow flow;
+  for (const std::uint64_t where :
+       {0xffffffffffffffffU, 0x00010000ffffffffU, 0x0000ffff00000002U, std::uint64_t{0x10001U}}) {
+    static_assert(offsetof(FlowMemory, unrecorded) == 16);
+    std::memcpy(reinterpret_cast<char*>(flow.memory) + 16, &where, sizeof where);
+    const std::string_view held = flow->unrecorded.view();
+    EXPECT_GE(held.data(), reinterpret_cast<char*>(flow.memory)) << where;
+    EXPECT_LE(held.data() + held.size(), reinterpret_cast<char*>(flow.memory) + 24 + kChunk) << where;
+    flow->unrecorded.drop(1);
+    EXPECT_LE(flow->unrecorded.size(), kChunk) << where;
+  }
 }
 
 TEST(HeldBytes, GoFromTheFront) {

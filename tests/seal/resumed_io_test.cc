@@ -98,6 +98,9 @@ class RecorderOfOne {
     return writer_->ending() || writer_->note("OPELOG_RESUMED", "{}", at(survives->step)) ? "" : "no note";
   }
 
+  /// Sessions that the ledger holds for interrupted.
+  [[nodiscard]] std::size_t interrupted() const { return ledger_.interrupted().size(); }
+
   /// From the step on that was not begun yet.
   void go_on() {
     for (; survives->step < kResumedSteps; ++survives->step) step(survives->step);
@@ -172,7 +175,9 @@ TEST_P(Resumed, AtAnyWriteTheRecordingGoesOnAndNothingIsFound) {
     if (record_until(dir, fatal, GetParam())) break;
     {
       RecorderOfOne next(dir);
+      ASSERT_EQ(next.interrupted(), 1U) << fatal;
       ASSERT_EQ(next.resume(), "") << fatal;
+      ASSERT_EQ(next.interrupted(), 0U) << fatal;
       next.go_on();
     }
     auto keys = show_keys(dir.file("ledger"));
@@ -225,6 +230,8 @@ TEST_F(Resumable, FilesThatSomebodyChangedMeanwhileAreRefused) {
         EXPECT_EQ(refused, "") << suffix;
       else
         EXPECT_NE(refused.find("changed while nobody recorded"), std::string::npos) << suffix << refused;
+      EXPECT_EQ(next.interrupted(), refused.empty() ? 0U : 1U)
+          << suffix << ": it is to be entered as crashed";
     }
   }
 }
