@@ -12,6 +12,7 @@ const std::vector<std::pair<std::string_view, std::string_view>>& message_ids() 
       {"session-end", "7d8934e82a7c4355848f2ed26b188bfe"},
       {"session-resumed", "bf123de6689e46d78a41ef2abebad593"},
       {"session-lost", "fe6c27b2e723426c98c9c8d2195c7bb0"},
+      {"store-full", "1b045f42a387484ab4b31eced78cfe0c"},
       {"login-refused", "21f316e68926447db40a3cb4b119ff1c"},
       {"login-unrecorded", "8d51eb54f8684e268166de5d215d7b47"},
       {"terminal-unrecorded", "dec2686587a74a32ac9b75f4a71f4bb0"},

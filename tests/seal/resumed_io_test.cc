@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 
@@ -210,6 +211,20 @@ TEST_P(Resumed, AtAnyWriteTheRecordingGoesOnAndNothingIsFound) {
 }
 INSTANTIATE_TEST_SUITE_P(Killed, Resumed,
                          ::testing::Values(KilledAt::kBefore, KilledAt::kHalf, KilledAt::kAfter));
+
+// Found out only when the sealer is there: the ledger still has the session to be ended.
+TEST_F(Resumable, SealsOfMoreThanThereIsAreRefused) {
+  TempDir dir;
+  std::filesystem::create_directory(dir.file("recordings"));
+  ASSERT_FALSE(record_until(dir, 30, KilledAt::kAfter));
+  format::SealerMark& mark = survives->memory.sealers[survives->memory.mark.get().sealer];
+  constexpr std::size_t kCovered = 32 + 3 * 8;  // behind the secret and three numbers
+  std::fill_n(mark.bytes.begin() + kCovered, 8, std::uint8_t{0x7f});
+  RecorderOfOne next(dir);
+  ASSERT_EQ(next.interrupted(), 1U);
+  EXPECT_NE(next.resume().find("changed while nobody recorded"), std::string::npos);
+  EXPECT_EQ(next.interrupted(), 1U);
+}
 
 TEST_F(Resumable, FilesThatSomebodyChangedMeanwhileAreRefused) {
   for (const char* suffix : {".log", ".time", ".in"}) {
