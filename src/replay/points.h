@@ -31,6 +31,34 @@ constexpr Utf8Lead utf8_lead(unsigned char c) {
   return {};
 }
 
+constexpr std::size_t kMaxUtf8 = 4;
+/// Writes `p` as UTF-8, and says how many bytes that were; none for what is no character.
+inline std::size_t encode_utf8(std::uint32_t p, char* to) {
+  const auto tail = [p](int shift) { return static_cast<char>(0x80 | ((p >> shift) & 0x3F)); };
+  if (p < 0x80) {
+    to[0] = static_cast<char>(p);
+    return 1;
+  }
+  if (p < 0x800) {
+    to[0] = static_cast<char>(0xC0 | (p >> 6));
+    to[1] = tail(0);
+    return 2;
+  }
+  if (p < 0x10000) {
+    if (p >= 0xD800 && p <= 0xDFFF) return 0;
+    to[0] = static_cast<char>(0xE0 | (p >> 12));
+    to[1] = tail(6);
+    to[2] = tail(0);
+    return 3;
+  }
+  if (p > 0x10FFFF) return 0;
+  to[0] = static_cast<char>(0xF0 | (p >> 18));
+  to[1] = tail(12);
+  to[2] = tail(6);
+  to[3] = tail(0);
+  return 4;
+}
+
 /// Appends `p` as UTF-8; what is no character vanishes.
 void append_utf8(std::uint32_t p, std::string& out);
 /// The same for the auditor; what hides becomes <U+202E>; controls vanish.

@@ -160,16 +160,10 @@ struct Screen::State final : TerminalHandler {
     owes_wrap = ahead_at.col + columns >= main.cols();
     if (!owes_wrap) ahead_at.col += columns;
   }
-  bool text_ahead(std::string_view utf8) {
-    const bool is_ascii = static_cast<unsigned char>(utf8.front()) < 0x80;
-    char32_t point = 0;
-    int width = 1;
-    if (!is_ascii) {
-      point = code_point(utf8);
-      width = widths.of(point);
-      if (width == 0) return false;
-    }
-    if (!get_ahead()) return false;
+  bool text_ahead(std::string_view utf8, char32_t point) {
+    const bool is_ascii = point < 0x80;
+    const int width = is_ascii ? 1 : widths.of(point);
+    if (width == 0 || !get_ahead()) return false;
     const int columns = is_ascii ? static_cast<int>(utf8.size()) : width;
     if (modes.region && (owes_wrap || ahead_at.col + columns > main.cols())) return false;
     if (is_ascii)
@@ -179,17 +173,26 @@ struct Screen::State final : TerminalHandler {
     long_glyph = false;
     return true;
   }
-  static char32_t code_point(std::string_view utf8) {
-    const auto first = static_cast<unsigned char>(utf8[0]);
+  // Only ASCII comes in runs; anything else is one character.
+  static char32_t last_character(std::string_view utf8) {
+    const auto first = static_cast<unsigned char>(utf8.front());
+    if (first < 0x80) return static_cast<unsigned char>(utf8.back());
     char32_t point = first & (0xFFU >> (utf8.size() + 1));
-    for (const char c : utf8.substr(1)) point = (point << 6) | (static_cast<unsigned char>(c) & 0x3F);
+    for (std::size_t i = 1; i < utf8.size(); ++i)
+      point = (point << 6) | (static_cast<unsigned char>(utf8[i]) & 0x3F);
     return point;
   }
+  // As put() without marks.
   void draw_character(char32_t point, int width) {
     if (owes_wrap || ahead_at.col + width > main.cols()) wrap();
-    const std::array<std::uint32_t, 2> chars{point, 0};
-    const VTermGlyphInfo info{chars.data(), width, 0, 0, 0};
-    put(info, {ahead_at.row, ahead_at.col});
+    ScreenRows& rows = shown();
+    if (!is_other) untouched = false;
+    const std::size_t identity = rows.identity(ahead_at.row);
+    if (ahead_at.col == 0 && wraps_from != kNone && wraps_from != identity)
+      rows.by_identity(wraps_from).wrapped = true;
+    rows.put_one(ahead_at.row, ahead_at.col, point, width, reverse, moment());
+    ++glyphs;
+    wraps_from = ahead_at.col + width >= rows.cols() - 1 ? identity : kNone;
     last_glyph = {point, width, ahead_at};
     step(width);
   }
@@ -342,18 +345,13 @@ struct Screen::State final : TerminalHandler {
   // Tokens.
   void text(std::string_view utf8) override {
     if (long_glyph) break_combining();
-    const std::string_view last = utf8.substr(last_character(utf8));
-    last_size = last.copy(last_text.data(), last_text.size());
+    last_point = last_character(utf8);
     in_text = true;
     ascii = utf8.size() > 1 && static_cast<unsigned char>(utf8.front()) < 0x80;
     drawn = 0;
-    if (!text_ahead(utf8)) pass(utf8);
+    if (!text_ahead(utf8, last_point)) pass(utf8);
     in_text = false;
     last_step = 0;
-  }
-  // Only ASCII comes in runs; anything else is one character.
-  static std::size_t last_character(std::string_view utf8) {
-    return static_cast<unsigned char>(utf8.back()) < 0x80 ? utf8.size() - 1 : 0;
   }
   // libvterm appends every combining character to the last glyph. It is made to think of another one.
   void break_combining() {
@@ -541,8 +539,9 @@ struct Screen::State final : TerminalHandler {
   void repeat(int times) {
     const Position at = cursor();
     times = std::min(times, main.cols() - at.col);
-    const std::string character(last_text.data(), last_size);
-    if (character.empty()) return;
+    if (last_point == 0) return;
+    std::string character;
+    append_utf8(last_point, character);
     const std::size_t at_once = character.size() == 1 ? kMaxTextPiece : 1;
     for (std::size_t left = static_cast<std::size_t>(std::max(times, 0)); left > 0;) {
       const std::size_t n = std::min(left, at_once);
@@ -624,8 +623,7 @@ struct Screen::State final : TerminalHandler {
   TerminalParser parser;
   std::vector<ScreenWatcher*> watchers;
   std::array<Position, 2> saved{};
-  std::array<char, 4> last_text{};  ///< the last character drawn
-  std::size_t last_size = 0;
+  char32_t last_point = 0;         ///< the last character drawn; 0: none
   std::size_t wraps_from = kNone;  ///< identity of the row whose end the text has reached
   std::uint64_t top = 0;           ///< number of the main screen's first row
   std::uint64_t glyphs = 0, line_feeds = 0, feeds_at_clear = 0;

@@ -15,6 +15,15 @@ bool is_ascii(const Cell& cell) {
   return cell.point >= 0x20 && cell.point < 0x7F && cell.marks[0] == 0;
 }
 
+void written(Row& row, const Moment& now) {
+  if (row.first_us < 0) {
+    row.first_us = now.at_us;
+    row.first_offset = now.offset;
+  }
+  row.last_us = now.at_us;
+  row.last_offset = now.offset;
+}
+
 void trim_unwritten(Row& row) {
   while (!row.cells.empty() && row.cells.back().point == 0 && row.cells.back().width != 0)
     row.cells.pop_back();
@@ -32,26 +41,34 @@ void append_cells(const Row& row, std::size_t from, std::size_t to, bool keep_bl
   to = std::min(to, row.cells.size());
   if (!keep_blanks)
     while (to > from && row.cells[to - 1].width != 0 && is_blank(row.cells[to - 1])) --to;
-  std::array<char, 128> run;
+  std::array<char, 128> run;  // characters without marks, the usual case, go out in runs
+  std::size_t n = 0;
   for (std::size_t i = from; i < to; ++i) {
-    std::size_t n = 0;  // plain ASCII, the usual case, goes out in runs
-    for (; n < run.size() && i + n < to && is_ascii(row.cells[i + n]); ++n)
-      run[n] = static_cast<char>(row.cells[i + n].point);
-    if (n > 0) {
+    const Cell& cell = row.cells[i];
+    if (n + kMaxUtf8 > run.size()) {
       out.append(run.data(), n);
-      i += n - 1;
+      n = 0;
+    }
+    if (is_ascii(cell)) {
+      run[n++] = static_cast<char>(cell.point);
       continue;
     }
-    const Cell& cell = row.cells[i];
     if (cell.width == 0) continue;
     if (cell.point == 0) {
-      out += ' ';
+      run[n++] = ' ';
       continue;
     }
+    if (cell.point >= 0xA0 && cell.marks[0] == 0 && !is_bidi_or_hidden(cell.point)) {
+      n += encode_utf8(cell.point, run.data() + n);
+      continue;
+    }
+    out.append(run.data(), n);
+    n = 0;
     append_visible(cell.point, out);
     for (const char32_t mark : cell.marks)
       if (mark != 0) append_visible(mark, out);
   }
+  out.append(run.data(), n);
 }
 
 std::string row_text(const Row& row) {
@@ -101,12 +118,19 @@ void ScreenRows::put(int r, int c, const char32_t* chars, int width, bool revers
   cell.width = wide ? 2 : 1;
   cell.reverse = reverse;
   if (wide) line.cells[at + 1].width = 0;
-  if (line.first_us < 0) {
-    line.first_us = now.at_us;
-    line.first_offset = now.offset;
+  written(line, now);
+}
+
+void ScreenRows::put_one(int r, int c, char32_t point, int width, bool reverse, const Moment& now) {
+  Row& line = row(r);
+  const bool wide = width == 2 && c + 1 < cols_;
+  if (static_cast<std::size_t>(c) != line.cells.size()) {  // over what is there, or behind a gap
+    const std::array<char32_t, 2> chars{point, 0};
+    return put(r, c, chars.data(), width, reverse, now);
   }
-  line.last_us = now.at_us;
-  line.last_offset = now.offset;
+  line.cells.push_back({point, {}, static_cast<std::uint8_t>(wide ? 2 : 1), reverse});
+  if (wide) line.cells.push_back({0, {}, 0, false});
+  written(line, now);
 }
 
 void ScreenRows::put_ascii(int r, int c, std::string_view text, bool reverse, const Moment& now) {
@@ -126,12 +150,8 @@ void ScreenRows::put_ascii(int r, int c, std::string_view text, bool reverse, co
     cell->reverse = reverse;
     ++cell;
   }
-  if (line.first_us < 0) {
-    line.first_us = now.at_us;
-    line.first_offset = now.offset;
-  }
-  line.last_us = now.at_us;
-  line.last_offset = now.offset + text.size() - 1;
+  written(line, now);
+  line.last_offset += text.size() - 1;
 }
 
 void ScreenRows::erase(int r, int from, int to) {

@@ -59,6 +59,8 @@ class ScreenRows {
   [[nodiscard]] std::size_t identity(int r) const { return order_[static_cast<std::size_t>(r)]; }
   Row& by_identity(std::size_t identity) { return store_[identity]; }
 
+  /// A character without marks on the screen, `width` 1 or 2, as put() does it.
+  void put_one(int r, int c, char32_t point, int width, bool reverse, const Moment& now);
   void put(int r, int c, const char32_t* chars, int width, bool reverse, const Moment& now);
   /// The same for each byte of printable ASCII that fits into the row, each one byte later than the one
   /// before.
