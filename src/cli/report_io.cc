@@ -71,7 +71,7 @@ class Report {
       } else {
         const int depth = arguments_.commands.all ? std::clamp(row.depth, 0, 20) : 0;
         std::string text =
-            std::string(2 * static_cast<std::size_t>(depth), ' ') + printable(text_with_program(row));
+            std::string(2 * static_cast<std::size_t>(depth), ' ') + printable(marked_text(row));
         table_.add(
             {{time.empty() ? "-" : time, ""},
              {printable(info.user + (row.user.empty() || row.user == info.user ? "" : " as " + row.user)),

@@ -5,7 +5,9 @@
 namespace opelog::cli {
 
 bool report_wants(const ReportFilter& filter, const CommandRow& row, WallUs started) {
-  if (!filter.command.empty() && row.text.find(filter.command) == std::string::npos) return false;
+  if (!filter.command.empty() && row.text.find(filter.command) == std::string::npos &&
+      row.renamed.find(filter.command) == std::string::npos)
+    return false;
   if (filter.status && row.code != filter.status) return false;
   if (filter.failed && row.code.value_or(0) == 0) return false;
   if ((filter.since || filter.until) && started == 0) return false;
@@ -21,7 +23,8 @@ ReportRows report_rows(const replay::SessionCommandList& list, const format::Ses
   for (CommandRow& row : command_rows(list, info, {true, false})) {
     if (!report_wants(filter, row, info.started)) continue;
     const bool process = row.depth > 0;
-    if (process && told && told->command == row.command && told->text == row.text && told->code == row.code)
+    if (process && told && told->command == row.command && told->text == row.text && told->code == row.code &&
+        (row.renamed.empty() || told->renamed == row.renamed))
       continue;
     const bool helper = list.commands[row.command].helper;
     if ((process || helper) && !everything) {
@@ -42,6 +45,8 @@ void ReportSums::add(const CommandRow& row, const format::SessionInfo& info) {
       break;
     case ReportBy::kCommand:
       key = replay::program_name(row.text);
+      if (row.renamed.compare(0, key.size() + 4, key + " is ") == 0)
+        key = row.renamed.substr(0, row.renamed.find(','));
       break;
     case ReportBy::kDay:
       key = info.started == 0 ? "-" : day_(info.started + row.at_us);

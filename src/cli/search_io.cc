@@ -34,9 +34,13 @@ class HitPrinter {
                     [](WallUs when) { return format_local(when, "%Y-%m-%d %H:%M:%S"); });
   }
 
-  bool add(const std::string& text) {
-    if (json_) pending_ += printed_ == 0 ? "[\n" : ",\n";
-    pending_ += text;
+  bool add(std::string text) {
+    if (json_) {
+      pending_ += printed_ == 0 ? "[\n" : last_ + ",\n";
+      last_ = std::move(text);
+    } else {
+      pending_ += text;
+    }
     ++printed_;
     return pending_.size() < kPiece || flush();
   }
@@ -45,8 +49,11 @@ class HitPrinter {
     pending_.clear();
     return error_ == kOk;
   }
-  ExitCode end() {
-    if (json_) pending_ += printed_ == 0 ? "[]\n" : "\n]\n";
+  // A list is an array, so its last object says how many recordings were not looked through to their ends.
+  ExitCode end(std::size_t left_out) {
+    if (json_ && left_out > 0 && !last_.empty())
+      last_.insert(last_.size() - 1, ",\"left_out\":" + std::to_string(left_out));
+    if (json_) pending_ += printed_ == 0 ? "[]\n" : last_ + "\n]\n";
     flush();
     return error_;
   }
@@ -58,9 +65,15 @@ class HitPrinter {
   std::string directory_;
   bool colour_;
   std::string pending_;
+  std::string last_;  ///< in JSON: the object that is not in `pending_` yet
   std::uint64_t printed_ = 0;
   ExitCode error_ = kOk;
 };
+
+std::size_t left_out_of(const std::vector<index::PlannedSession>& plan) {
+  return static_cast<std::size_t>(
+      std::count_if(plan.begin(), plan.end(), [](const auto& one) { return one.left_out; }));
+}
 
 void state_what_is_missing(const index::Search& search, const std::vector<index::PlannedSession>& plan,
                            const SearchArguments& arguments) {
@@ -68,12 +81,9 @@ void state_what_is_missing(const index::Search& search, const std::vector<index:
     remark("no index (" + search.problem() + "): reading the recordings themselves, which is slow; " +
            "`opelog index` makes one");
   }
-  std::size_t newer = 0, plain = 0;
-  for (const auto& one : plan) {
-    newer += one.left_out ? 1U : 0U;
-    plain += one.session.plain_from_us >= 0 ? 1U : 0U;
-  }
-  if (newer > 0) {
+  std::size_t plain = 0;
+  for (const auto& one : plan) plain += one.session.plain_from_us >= 0 ? 1U : 0U;
+  if (const std::size_t newer = left_out_of(plan); newer > 0) {
     remark("large recordings newer than the index, searched only as far as that goes: " +
            std::to_string(newer) + "; `opelog index` takes them in, --all reads them now");
   }
@@ -151,7 +161,7 @@ ExitCode run_search(const SearchArguments& arguments, const Context& context) {
     for (const auto& text : newest)
       if (!printer.add(text)) break;
   }
-  if (const ExitCode printed = printer.end(); printed != kOk) return printed;
+  if (const ExitCode printed = printer.end(left_out_of(*plan)); printed != kOk) return printed;
   if (worst != kOk) return worst;
   return printer.printed() > 0 ? kOk : kNo;
 }

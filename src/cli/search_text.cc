@@ -67,6 +67,9 @@ std::string hit_text(const index::IndexedSession& session, const index::Hit& hit
   out += " " + printable(session.user) + (session.user_claimed ? "?" : "") + "  ";
   if (hit.is_command) out += "$ ";
   out += excerpt(hit.line, hit.match, colour);
+  const std::string mark =
+      replay::mark_of(hit.by_program ? "" : hit.command.renamed, hit.command.foreign_mounts);
+  if (hit.is_command && !mark.empty()) out += "  (" + printable(mark) + ")";
   if (hit.is_command && hit.command.status && *hit.command.status != 0)
     out += "  (exit " + std::to_string(*hit.command.status) + ")";
   if (hit.is_command && hit.command.uncertain) out += "  (? perhaps left by Ctrl-C)";
@@ -89,6 +92,9 @@ std::string hit_json(const index::IndexedSession& session, const index::Hit& hit
     command.status ? json.number("exit", *command.status) : json.raw("exit", "null");
     command.end_us >= 0 ? json.number("end_us", command.end_us) : json.raw("end_us", "null");
     if (command.uncertain) json.boolean("uncertain", true);
+    if (!command.exe.empty()) json.text("exe", command.exe);
+    if (!command.renamed.empty()) json.text("renamed", command.renamed);
+    if (command.foreign_mounts) json.boolean("foreign_mounts", true);
     json.boolean("process", command.owner != 0).text("cwd", command.cwd).text("as_user", command.user);
   }
   json.text("play", play_line(directory, session.name, hit.at_us));

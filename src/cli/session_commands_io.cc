@@ -41,7 +41,7 @@ ExitCode print_commands(const replay::SessionCommandList& list, const format::Se
                {row.status, row.failed ? "31" : ""},
                {row.end_us >= row.at_us ? format_length(row.end_us - row.at_us) : "-", ""},
                {row.known, ""},
-               {indent + replay::command_on_one_line(text_with_program(row)), ""}});
+               {indent + replay::command_on_one_line(marked_text(row)), ""}});
   }
   return print(table.text(0, use_colour()));
 }

@@ -87,15 +87,17 @@ void add_command(format::JsonObject& object, const replay::Command& command,
   if (command.signal > 0) object.number("signal", command.signal);
   if (!command.cwd.empty()) object.text("cwd", command.cwd);
   if (!command.exe.empty()) object.text("exe", command.exe);
+  if (!command.renamed.empty()) object.text("renamed", command.renamed);
   if (command.foreign_mounts) object.boolean("foreign_mounts", true);
   if (command.helper) object.boolean("helper", true);
   if (command.uncertain) object.boolean("uncertain", true);
   if (command.cut) object.boolean("cut", true);
 }
 
-// Lists are arrays, so the last object says what is not there behind it.
+// Lists are arrays, so the last object says what is not there.
 void add_left_out(format::JsonObject& object, const replay::SessionCommandList& list) {
   if (list.left_out > 0) object.number_u("left_out", list.left_out);
+  if (list.missing > 0) object.number_u("missing", list.missing);
 }
 
 std::string event_json(const replay::ExecEvent& event, const format::SessionInfo& info) {
@@ -108,6 +110,7 @@ std::string event_json(const replay::ExecEvent& event, const format::SessionInfo
   if (event.exit_code >= 0) object.number("exit_code", event.exit_code);
   if (event.signal > 0) object.number("signal", event.signal);
   object.text("text", event.argv).text("exe", event.exe).text("cwd", event.cwd);
+  if (const auto name = replay::renamed(event.argv, event.exe); !name.empty()) object.text("renamed", name);
   if (event.foreign_mounts) object.boolean("foreign_mounts", true);
   return std::move(object).take();
 }
@@ -119,19 +122,22 @@ std::string exit_word(const replay::Command& command) {
   return command.status ? std::to_string(*command.status) : "-";
 }
 
-std::string text_with_program(const CommandRow& row) {
-  const std::string name = row.executed ? replay::other_name(row.text, row.exe) : std::string();
-  if (name.empty()) return row.text;
+std::string marked_text(const CommandRow& row) {
+  const std::string mark =
+      replay::mark_of(row.program.empty() ? row.renamed : row.program, row.foreign_mounts);
+  if (mark.empty()) return row.text;
+  if (row.program.empty()) return row.text + "  (" + mark + ")";
   const std::size_t end = replay::first_word_end(row.text);
-  return row.text.substr(0, end) + " (" + name + ")" + row.text.substr(end);
+  return row.text.substr(0, end) + " (" + mark + ")" + row.text.substr(end);
 }
 
 std::string menu_label(const replay::Command& command) {
   const auto right = [](const std::string& text, std::size_t width) {
     return std::string(width - std::min(width, text.size()), ' ') + text;
   };
+  const std::string mark = replay::mark_of(command.renamed, command.foreign_mounts);
   return right(std::to_string(command.number), 4) + ' ' + right(format_length(command.begin_us), 9) + ' ' +
-         right(exit_word(command), 5) + "  " +
+         right(exit_word(command), 5) + "  " + (mark.empty() ? "" : '(' + printable(mark) + ") ") +
          replay::command_on_one_line(command.text.substr(0, kLabelBytes));
 }
 
@@ -157,7 +163,10 @@ std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, con
     row.cwd = command.cwd;
     row.text = command.text;
     row.exe = command.exe;
-    row.executed = command.known == replay::KnownBy::kExec;
+    row.renamed = command.renamed;
+    row.foreign_mounts = command.foreign_mounts;
+    if (command.known == replay::KnownBy::kExec && !command.execs.empty())
+      row.program = replay::other_name(command.text, list.events[command.execs.front()].exe);
     if (filter.failed && !row.failed) continue;
     rows.push_back(row);
     if (!filter.all) continue;
@@ -178,7 +187,9 @@ std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, con
       process.cwd = event.cwd;
       process.text = event.argv;
       process.exe = event.exe;
-      process.executed = true;
+      process.renamed = replay::renamed(event.argv, event.exe);
+      process.program = replay::other_name(event.argv, event.exe);
+      process.foreign_mounts = event.foreign_mounts;
       rows.push_back(std::move(process));
     }
   }
@@ -225,6 +236,7 @@ std::string report_json(const replay::SessionCommandList& list, const CommandRow
   if (event.signal > 0) object.number("signal", event.signal);
   if (!event.cwd.empty()) object.text("cwd", event.cwd);
   if (!event.exe.empty()) object.text("exe", event.exe);
+  if (!row.renamed.empty()) object.text("renamed", row.renamed);
   if (event.foreign_mounts) object.boolean("foreign_mounts", true);
   if (command.helper) object.boolean("helper", true);
   if (last) add_left_out(object, list);
@@ -232,7 +244,7 @@ std::string report_json(const replay::SessionCommandList& list, const CommandRow
 }
 
 std::string csv_titles() {
-  return "session,at,user,status,length,known,directory,depth,command,number,exe\r\n";
+  return "session,at,user,status,length,known,directory,depth,command,number,exe,renamed,foreign_mounts\r\n";
 }
 
 std::string csv_line(const CommandRow& row, const format::SessionInfo& info) {
@@ -241,7 +253,7 @@ std::string csv_line(const CommandRow& row, const format::SessionInfo& info) {
          csv_text(row.end_us >= row.at_us ? format_length(row.end_us - row.at_us) : "") + ',' +
          csv_text(row.known) + ',' + csv_text(row.cwd) + ',' + std::to_string(row.depth) + ',' +
          csv_text(row.text) + ',' + (row.number > 0 ? std::to_string(row.number) : "") + ',' +
-         csv_text(row.exe) + "\r\n";
+         csv_text(row.exe) + ',' + csv_text(row.renamed) + ',' + (row.foreign_mounts ? "true" : "") + "\r\n";
 }
 
 std::string report_csv_titles() {

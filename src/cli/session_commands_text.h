@@ -18,8 +18,10 @@ struct CommandRow {
   int depth = 0;           ///< 0: a command; else one of its processes, below the one that started it
   std::int64_t at_us = 0, end_us = -1;  ///< `at_us` below 0: before the recording's start
   std::string user, status, known, cwd, text;
-  std::string exe;          ///< of its process, "" if none is known
-  bool executed = false;    ///< `text` is what a process was executed with, not what was typed
+  std::string exe;      ///< of its process, "" if none is known
+  std::string renamed;  ///< as replay::Command has it
+  std::string program;  ///< of what was executed under another name: its program's
+  bool foreign_mounts = false;
   std::optional<int> code;  ///< the status as a number: 128 + signal; none: not known
   bool failed = false;      ///< with a status that is not 0
   std::size_t command = 0;  ///< index of the command it belongs to
@@ -35,8 +37,10 @@ struct CommandFilter {
 std::vector<CommandRow> command_rows(const replay::SessionCommandList& list, const format::SessionInfo& info,
                                      const CommandFilter& filter);
 
-/// `text`; of what was executed under another name than its program's, with that: "foo (zsh) -i".
-std::string text_with_program(const CommandRow& row);
+/// `text` with what is not to be seen in it: of what was executed under another name than its program's,
+/// that: "foo (zsh) -i"; of a typed line, which of its own processes were: "./foo -i  (foo is zsh)"; and
+/// where its paths are those of another mount namespace.
+std::string marked_text(const CommandRow& row);
 
 /// "0", "127", "SIG9"; "-" where it is not known.
 std::string exit_word(const replay::Command& command);

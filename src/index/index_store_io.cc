@@ -28,7 +28,8 @@ CREATE INDEX block_session ON block(session, rest);
 CREATE TABLE command(
   row INTEGER PRIMARY KEY, session INTEGER NOT NULL, rest INTEGER NOT NULL, at_us INTEGER NOT NULL,
   end_us INTEGER, status INTEGER, known INTEGER NOT NULL, place INTEGER NOT NULL, number INTEGER NOT NULL,
-  owner INTEGER NOT NULL, uncertain INTEGER NOT NULL, user TEXT, cwd TEXT, text TEXT NOT NULL);
+  owner INTEGER NOT NULL, uncertain INTEGER NOT NULL, foreign_mounts INTEGER NOT NULL, user TEXT, cwd TEXT,
+  exe TEXT, renamed TEXT NOT NULL, text TEXT NOT NULL);
 CREATE INDEX command_session ON command(session, rest);
 CREATE VIRTUAL TABLE block_words USING fts5(words, content='', detail=none, columnsize=0, tokenize='ascii');
 CREATE VIRTUAL TABLE command_words USING fts5(words, content='', detail=none, columnsize=0, tokenize='ascii');
@@ -178,12 +179,13 @@ Status IndexStore::prepare() {
       {statements_.drop_words, "INSERT INTO block_words(block_words, rowid, words) VALUES('delete',?,?)"},
       {statements_.add_command,
        "INSERT INTO command(session, rest, at_us, end_us, status, known, place, number, owner, "
-       "uncertain, user, cwd, text) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+       "uncertain, user, cwd, text, exe, renamed, foreign_mounts) "
+       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
       {statements_.add_command_words, "INSERT INTO command_words(rowid, words) VALUES(?,?)"},
       {statements_.drop_command_words,
        "INSERT INTO command_words(command_words, rowid, words) VALUES('delete',?,?)"},
       {statements_.blocks_of, "SELECT row, packed FROM block WHERE session=? AND rest>=?"},
-      {statements_.commands_of, "SELECT row, text FROM command WHERE session=? AND rest>=?"},
+      {statements_.commands_of, "SELECT row, text, renamed FROM command WHERE session=? AND rest>=?"},
       {statements_.drop_blocks, "DELETE FROM block WHERE session=? AND rest>=?"},
       {statements_.drop_commands, "DELETE FROM command WHERE session=? AND rest>=?"},
       {statements_.drop_session, "DELETE FROM session WHERE row=?"},
@@ -250,8 +252,11 @@ Status IndexStore::drop_rows(std::int64_t row, bool rest_only) {
     auto more = commands.step();
     if (!more) return std::move(more).error();
     if (!*more) break;
+    SessionCommand command;
+    command.text = commands.text(1);
+    command.renamed = commands.text(2);
     auto& drop =
-        statements_.drop_command_words.bind(1, commands.number(0)).bind(2, words_.of(commands.text(1)));
+        statements_.drop_command_words.bind(1, commands.number(0)).bind(2, words_.of(searched_text(command)));
     if (auto done = drop.run(); !done) return done;
   }
   if (auto done = statements_.drop_blocks.bind(1, row).bind(2, from).run(); !done) return done;
@@ -282,8 +287,11 @@ Status IndexStore::add(std::int64_t session, const SessionCommand& command, bool
   add.bind(6, static_cast<std::int64_t>(command.known)).bind(7, static_cast<std::int64_t>(command.offset));
   add.bind(8, command.number).bind(9, command.owner);
   add.bind(10, static_cast<std::int64_t>(command.uncertain)).bind(11, command.user).bind(12, command.cwd);
-  if (auto done = add.bind(13, command.text).run(); !done) return done;
-  return statements_.add_command_words.bind(1, database_.last_id()).bind(2, words_.of(command.text)).run();
+  add.bind(13, command.text).bind(14, command.exe).bind(15, command.renamed);
+  if (auto done = add.bind(16, static_cast<std::int64_t>(command.foreign_mounts)).run(); !done) return done;
+  return statements_.add_command_words.bind(1, database_.last_id())
+      .bind(2, words_.of(searched_text(command)))
+      .run();
 }
 
 Result<IndexCounts> IndexStore::counts() {

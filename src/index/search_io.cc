@@ -42,18 +42,16 @@ class SessionHits {
       const std::size_t end = std::min(text.find('\n', begin), text.size());
       const std::string_view line = std::string_view(text).substr(begin, end - begin);
       if (const auto match = pattern_.find(line)) {
-        Hit hit;
-        hit.at_us = command.at_us;
-        hit.offset = command.offset;
-        hit.is_command = true;
-        hit.line = line;
-        hit.match = *match;
-        hit.command = std::move(command);
-        return add(std::move(hit));
+        return command_hit(std::move(command), std::string(line), *match);
       }
       begin = end + 1;
     }
-    return true;
+    const auto match = pattern_.find(command.renamed);
+    if (command.renamed.empty() || !match) return true;
+    std::string line = text.substr(text.rfind('\n') + 1) + "  (";
+    const std::size_t begin = line.size();
+    line += command.renamed + ")";
+    return command_hit(std::move(command), std::move(line), {match->begin + begin, match->size}, true);
   }
 
   bool flush() {
@@ -77,6 +75,18 @@ class SessionHits {
     if (session_.started == 0) return !request_.since && !request_.until;
     const WallUs at = session_.started + at_us;
     return (!request_.since || at >= *request_.since) && (!request_.until || at <= *request_.until);
+  }
+
+  bool command_hit(SessionCommand command, std::string line, Match match, bool by_program = false) {
+    Hit hit;
+    hit.at_us = command.at_us;
+    hit.offset = command.offset;
+    hit.is_command = true;
+    hit.line = std::move(line);
+    hit.match = match;
+    hit.by_program = by_program;
+    hit.command = std::move(command);
+    return add(std::move(hit));
   }
 
   bool add(Hit hit) {
@@ -215,8 +225,8 @@ struct Search::State {
     // One state of the index for all questions; writers go on.
     if (auto begun = database->execute("BEGIN"); !begun) return begun;
     static constexpr const char* kCommand =
-        "SELECT text, at_us, end_us, status, known, place, number, owner, user, cwd, uncertain FROM command "
-        "WHERE ";
+        "SELECT text, at_us, end_us, status, known, place, number, owner, user, cwd, uncertain, exe, "
+        "renamed, foreign_mounts FROM command WHERE ";
     const struct {
       Statement& to;
       std::string sql;
@@ -283,6 +293,9 @@ struct Search::State {
     command.user = row.text(8);
     command.cwd = row.text(9);
     command.uncertain = row.number(10) != 0;
+    command.exe = row.text(11);
+    command.renamed = row.text(12);
+    command.foreign_mounts = row.number(13) != 0;
     return command;
   }
 

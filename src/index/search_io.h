@@ -31,9 +31,10 @@ struct Hit {
   std::int64_t at_us = 0;    ///< since the session's start
   std::uint64_t offset = 0;  ///< of the output
   bool is_command = false;
-  SessionCommand command;  ///< if it is one
-  std::string line;        ///< of the screen, or of the command; may hold any bytes there
-  Match match;             ///< the first one in `line`
+  SessionCommand command;   ///< if it is one
+  std::string line;         ///< of the screen, or of the command; may hold any bytes there
+  Match match;              ///< the first one in `line`
+  bool by_program = false;  ///< it is in what the command's processes really are, at the end of `line`
 };
 /// false: enough.
 using HitSink = std::function<bool(const IndexedSession& session, const Hit& hit)>;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "replay/command_words.h"
+
 namespace opelog::index {
 namespace {
 
@@ -10,6 +12,10 @@ std::string cut_command(const std::string& text) {
 }
 
 }  // namespace
+
+std::string searched_text(const SessionCommand& command) {
+  return command.renamed.empty() ? command.text : command.text + '\n' + command.renamed;
+}
 
 std::string SessionCommands::user_of(std::uint32_t uid) const {
   return uid == uid_ ? user_ : uid == 0 ? "root" : std::to_string(uid);
@@ -42,6 +48,9 @@ void SessionCommands::finish() {
     row.end_us = command.before_us > 0 ? -1 : command.end_us;
     row.status = command.status;
     row.cwd = command.cwd;
+    row.exe = command.exe;
+    row.renamed = command.renamed;
+    row.foreign_mounts = command.foreign_mounts;
     if (command.uid) row.user = user_of(*command.uid);
     row.known = command.known;
     row.uncertain = command.uncertain;
@@ -51,8 +60,9 @@ void SessionCommands::finish() {
     ready_.push_back(std::move(row));
     for (const std::size_t i : command.execs) {
       const auto& event = executed_.events()[i];
-      if (event.argv == command.text) continue;
       SessionCommand part;
+      part.renamed = replay::renamed(event.argv, event.exe);
+      if (event.argv == command.text && (part.renamed.empty() || part.renamed == command.renamed)) continue;
       part.text = cut_command(event.argv);
       part.at_us = event.at_us - event.before_us;
       part.end_us = event.before_us > 0 ? -1 : event.end_us;
@@ -61,6 +71,8 @@ void SessionCommands::finish() {
       else if (event.exit_code >= 0)
         part.status = event.exit_code;
       part.cwd = event.cwd;
+      part.exe = event.exe;
+      part.foreign_mounts = event.foreign_mounts;
       part.user = user_of(event.uid);
       part.offset = event.offset;
       part.number = ++numbered_;

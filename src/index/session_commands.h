@@ -24,16 +24,21 @@ constexpr std::size_t kMaxCommandBytes = 64 * 1024;
 
 struct SessionCommand {
   std::string text;
-  std::int64_t at_us = 0;     ///< since the session's start; below 0: before it (ExecEvent::before_us)
-  std::int64_t end_us = -1;   ///< -1: not known
-  std::optional<int> status;  ///< exit code; 128 + signal
-  std::string cwd, user;      ///< "": not known
+  std::int64_t at_us = 0;      ///< since the session's start; below 0: before it (ExecEvent::before_us)
+  std::int64_t end_us = -1;    ///< -1: not known
+  std::optional<int> status;   ///< exit code; 128 + signal
+  std::string cwd, user, exe;  ///< "": not known
+  std::string renamed;         ///< as replay::Command has it
   replay::KnownBy known = replay::KnownBy::kExec;
   std::uint64_t offset = 0;  ///< of the output, where its own begins
   std::int64_t number = 0;   ///< in the session, from 1
   std::int64_t owner = 0;    ///< number of the command whose process it is; 0: it is one itself
   bool uncertain = false;    ///< perhaps left by Ctrl-C
+  bool foreign_mounts = false;
 };
+
+/// What a search looks through: the text, and what its processes really are.
+std::string searched_text(const SessionCommand& command);
 
 class SessionCommands {
  public:

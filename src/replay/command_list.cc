@@ -13,6 +13,9 @@
 namespace opelog::replay {
 namespace {
 
+/// Of the names in Command::renamed, so that one line cannot make it long.
+constexpr std::size_t kRenamedShown = 4;
+
 struct Process {
   std::size_t command;
   bool own;  ///< the line's shell started it, nothing that the line started
@@ -177,6 +180,7 @@ class Joiner {
       command.exe = shown.exe;
       command.foreign_mounts = shown.foreign_mounts;
     }
+    command.renamed = renamed_of(own);
     command.status = status.status;
     if (main) {
       command.end_us = events_[*main].end_us;
@@ -189,6 +193,19 @@ class Joiner {
     if (command.end_us < 0 && !main && line + 1 < lines_.size()) command.end_us = lines_[line + 1].ready_us;
     // Functions and the builtins of a loaded module start nothing either: no line is left out for that.
     command.uncertain = lines_[line].maybe_abandoned && own.empty();
+  }
+
+  [[nodiscard]] std::string renamed_of(const std::vector<std::size_t>& own) const {
+    std::vector<std::string> names;
+    for (const std::size_t i : own) {
+      std::string name = renamed(events_[i].argv, events_[i].exe);
+      if (name.empty() || std::find(names.begin(), names.end(), name) != names.end()) continue;
+      names.push_back(names.size() < kRenamedShown ? std::move(name) : "...");
+      if (names.size() > kRenamedShown) break;
+    }
+    std::string all;
+    for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+    return all;
   }
 
   const std::vector<TypedLine>& lines_;
@@ -217,6 +234,11 @@ const char* known_by_text(KnownBy known) noexcept {
       return "both";
   }
   return "";
+}
+
+std::string mark_of(const std::string& renamed, bool foreign_mounts) {
+  if (!foreign_mounts) return renamed;
+  return renamed.empty() ? "foreign mounts" : renamed + "; foreign mounts";
 }
 
 std::string command_on_one_line(const std::string& text) {

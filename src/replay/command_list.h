@@ -58,8 +58,9 @@ struct Command {
   std::optional<int> status;  ///< as the shell would say it: 128 + signal
   int signal = 0;
   std::optional<std::uint32_t> uid;
-  std::string cwd, exe;             ///< of its process, "" if none is known
-  bool foreign_mounts = false;      ///< of it as well
+  std::string cwd, exe;         ///< of its process, "" if none is known
+  std::string renamed;          ///< "foo is zsh": its own processes with another name than their program's
+  bool foreign_mounts = false;  ///< of it as well
   std::optional<std::size_t> line;  ///< index of the typed line
   std::vector<std::size_t> execs;   ///< indices of the exec events, the line's own and their descendants
   /// Run by the shell for itself: start-up files, completion, the prompt; and all before the recording.
@@ -67,6 +68,10 @@ struct Command {
   bool uncertain = false;  ///< perhaps left by Ctrl-C (TypedLine::maybe_abandoned)
   bool cut = false;
 };
+
+/// What lists say beside the text: `renamed` (or a program's name), and that the paths are those of another
+/// mount namespace; "" for neither.
+std::string mark_of(const std::string& renamed, bool foreign_mounts);
 
 /// A command of several lines on one printable line.
 std::string command_on_one_line(const std::string& text);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace opelog::replay {
 namespace {
@@ -29,6 +30,20 @@ constexpr std::array<std::string_view, 14> kShells{"sh",  "bash", "dash", "zsh",
                                                    "ash", "tcsh", "csh",  "rbash", "hush", "lksh", "yash"};
 /// Which of their programs runs, the first word says; their own name, the second.
 constexpr std::array<std::string_view, 2> kManyInOne{"busybox", "toybox"};
+/// What systems install under another's name. Called, real; a version may follow.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kInstalledAs{{{"awk", "mawk"},
+                                                                                     {"awk", "gawk"},
+                                                                                     {"vi", "vim"},
+                                                                                     {"view", "vim"},
+                                                                                     {"ex", "vim"},
+                                                                                     {"vimdiff", "vim"},
+                                                                                     {"cc", "gcc"},
+                                                                                     {"c++", "g++"}}};
+/// Where anybody can put a program: no search path of a system has them.
+constexpr std::array<std::string_view, 4> kAnybodysDirectories{"/tmp/", "/var/tmp/", "/dev/shm/",
+                                                               "/run/user/"};
+/// Of a name that a process calls itself, in a list.
+constexpr std::size_t kNameShown = 60;
 
 bool is_assignment(std::string_view word) {
   const std::size_t equals = word.find('=');
@@ -45,10 +60,26 @@ std::string base_name(std::string_view path) {
 
 // As /proc has it of a program whose file is gone.
 constexpr std::string_view kDeleted = " (deleted)";
-std::string executable_name(std::string_view exe) {
+std::string_view without_deleted(std::string_view exe) {
   if (exe.size() > kDeleted.size() && exe.substr(exe.size() - kDeleted.size()) == kDeleted)
     exe.remove_suffix(kDeleted.size());
-  return base_name(exe);
+  return exe;
+}
+std::string executable_name(std::string_view exe) {
+  return base_name(without_deleted(exe));
+}
+
+// "python3.11" for "python3", "vim.basic" for "vim", "x86_64-linux-gnu-gcc-12" for "gcc".
+bool is_version_of(std::string_view real, std::string_view name) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  if (name.empty()) return false;
+  for (std::size_t at = real.find(name); at != std::string_view::npos; at = real.find(name, at + 1)) {
+    const std::size_t end = at + name.size();
+    if ((at == 0 || (real[at - 1] == '-' && real.find("-linux-") < at)) &&
+        (end == real.size() || !letter(real[end])))
+      return true;
+  }
+  return false;
 }
 
 // "bash", "zsh-5.9", "ksh93", "bash-static".
@@ -228,13 +259,25 @@ std::string program_name(std::string_view argv) {
 
 std::string other_name(std::string_view argv, std::string_view exe) {
   const std::string real = executable_name(exe), called = program_name(argv);
+  const bool anybodys = std::any_of(kAnybodysDirectories.begin(), kAnybodysDirectories.end(),
+                                    [&](std::string_view d) { return exe.substr(0, d.size()) == d; });
+  if (anybodys && argv.substr(0, first_word_end(argv)).find('/') == std::string_view::npos)
+    return std::string(without_deleted(exe));
   if (real.empty() || real == called) return "";
   if (is_one_of(real, kManyInOne)) return is_one_of(called, kManyInOne) ? "" : real;
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  if (!called.empty() && real.size() > called.size() && real.compare(0, called.size(), called) == 0 &&
-      !letter(real[called.size()]))
-    return "";
-  return called == "sh" && is_shell_name(real) ? "" : real;
+  const bool ordinary = is_version_of(real, called) || (called == "sh" && is_shell_name(real)) ||
+                        std::any_of(kInstalledAs.begin(), kInstalledAs.end(), [&](const auto& pair) {
+                          return called == pair.first && is_version_of(real, pair.second);
+                        });
+  return ordinary ? "" : real;
+}
+
+std::string renamed(std::string_view argv, std::string_view exe) {
+  const std::string real = other_name(argv, exe);
+  if (real.empty()) return "";
+  const std::string called = program_name(argv);
+  if (called.empty()) return "'' is " + real;
+  return (called.size() > kNameShown ? called.substr(0, kNameShown) + "..." : called) + " is " + real;
 }
 
 bool is_interactive_shell(std::string_view argv, std::string_view exe) {

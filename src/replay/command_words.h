@@ -27,8 +27,12 @@ bool is_interactive_shell(std::string_view argv, std::string_view exe);
 std::string program_name(std::string_view argv);
 
 /// The name of what runs, where `argv` calls it something else: "zsh" for "foo -i" and "/usr/bin/zsh"; ""
-/// where it does not, or says less ("python3" for python3.11, "sh" for a shell), or `exe` is not known.
+/// where it does not, or says less ("python3" for python3.11, "sh" for a shell, "awk" for mawk), or `exe` is
+/// not known. Its path, where `argv` names no directory and it lies in one of anybody's: "/tmp/ls" for "ls".
 std::string other_name(std::string_view argv, std::string_view exe);
+
+/// The same for people, with the name it was called: "foo is zsh"; "" where other_name() is.
+std::string renamed(std::string_view argv, std::string_view exe);
 
 /// Where the first word of `argv` ends, as replay::command_line() writes it.
 std::size_t first_word_end(std::string_view argv);

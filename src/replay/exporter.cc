@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "core/fact.h"
+
 namespace opelog::replay {
 namespace {
 
@@ -21,12 +23,14 @@ std::string end_text(const format::EndInfo& end) {
   return text;
 }
 
-std::string marker_text(const std::string& command) {
-  std::string text = command_on_one_line(command);
-  if (text.size() <= kMaxMarker) return text;
+std::string marker_text(const Command& command) {
+  std::string text = command_on_one_line(command.text);
+  std::string mark = mark_of(command.renamed, command.foreign_mounts);
+  if (!mark.empty()) mark = "  (" + printable(mark) + ")";
+  if (text.size() <= kMaxMarker) return text + mark;
   std::size_t end = kMaxMarker - 3;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-  return text.substr(0, end) + "...";
+  return text.substr(0, end) + "..." + mark;
 }
 
 }  // namespace
@@ -35,7 +39,7 @@ Exporter::Exporter(const ExportOptions& options, const format::SessionInfo& info
                    const std::vector<Command>& commands)
     : options_(options), writer_(make_export_writer(options.format)) {
   for (const Command& command : commands)
-    if (!command.helper) markers_.push_back({command.begin_us, marker_text(command.text)});
+    if (!command.helper) markers_.push_back({command.begin_us, marker_text(command)});
   header_.info = info;
   header_.from_us = options.from_us;
   header_.whole = options.from_us == 0 && !options.to_us;

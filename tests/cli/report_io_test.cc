@@ -68,7 +68,8 @@ TEST_F(ReportCommand, CsvAndJsonAreWholeOverSeveralRecordings) {
   EXPECT_THAT(json.out, ::testing::EndsWith("}\n]\n"));
   EXPECT_THAT(json.out, HasSubstr("\"recording\":\"old\""));
   EXPECT_EQ(report({"--json", "-c", "nothing like it"}).out, "[]\n");
-  EXPECT_THAT(report({"--csv", "-c", "nothing like it"}).out, ::testing::EndsWith("command,number,exe\r\n"));
+  EXPECT_THAT(report({"--csv", "-c", "nothing like it"}).out,
+              ::testing::EndsWith("command,number,exe,renamed,foreign_mounts\r\n"));
 }
 
 TEST_F(ReportCommand, WhatIsBehindTheBoundIsCounted) {

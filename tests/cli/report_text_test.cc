@@ -20,6 +20,10 @@ TEST(ReportFilter, ByTextStatusAndTime) {
   EXPECT_TRUE(report_wants({}, rm, 0));
   EXPECT_TRUE(report_wants({"-rf", {}, false, {}, {}}, rm, 0));
   EXPECT_FALSE(report_wants({"ls", {}, false, {}, {}}, rm, 0));
+  auto foo = some("./foo -rf x", 5, 0);
+  EXPECT_FALSE(report_wants({"rm", {}, false, {}, {}}, foo, 0));
+  foo.renamed = "foo is rm";
+  EXPECT_TRUE(report_wants({"rm", {}, false, {}, {}}, foo, 0));
   EXPECT_TRUE(report_wants({"", 1, false, {}, {}}, rm, 0));
   EXPECT_FALSE(report_wants({"", 0, false, {}, {}}, rm, 0));
   EXPECT_TRUE(report_wants({"", {}, true, {}, {}}, rm, 0));
@@ -122,6 +126,13 @@ TEST(ReportSums, CountByWhatIsAsked) {
   EXPECT_EQ(ls.unknown, 0u);
   EXPECT_EQ(ls.length_us, 2000);
   EXPECT_EQ(by_command.sums().at("cd").unknown, 1u);
+  auto hidden = some("./foo -i", 0, 0);
+  hidden.renamed = "foo is zsh, bar is rm";
+  by_command.add(hidden, info);
+  hidden.text = "baz; ./foo -i";
+  by_command.add(hidden, info);
+  EXPECT_EQ(by_command.sums().count("foo is zsh"), 1u);
+  EXPECT_EQ(by_command.sums().count("baz;"), 1u);
   ReportSums by_user(ReportBy::kUser, [](WallUs) { return "day"; });
   by_user.add(some("ls", 0, 0), info);
   EXPECT_EQ(by_user.sums().count("alice"), 1u);

@@ -96,6 +96,29 @@ TEST_F(SearchCommand, FiltersAndLimits) {
   EXPECT_EQ(who({"--commands"}), "");
 }
 
+TEST_F(SearchCommand, TheLastObjectSaysHowManyRecordingsWereLeftOut) {
+  ASSERT_EQ(run({"index", "--quiet", "--index", other.file("index.db")}).status, 0);
+  const auto left_out = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"needle", "--json"});
+    const Ran ran = search(words);
+    const auto json = format::parse_json(ran.out.substr(0, ran.out.size() - 1));
+    if (!json) return "no JSON: " + ran.out;
+    std::string out;
+    for (const auto& item : json->items)
+      out += std::to_string(static_cast<int>(item.number_or("left_out", 0)));
+    return out;
+  };
+  EXPECT_EQ(left_out({}), "00");
+  const std::vector<testing::Chunk> large(200, {0, std::string(50'000, '\0')});
+  auto info = format::testing::sample_info();
+  info.user = "carol";
+  testing::make_recording(dir, "carol_20261122140509_192.0.2.7", info, large);
+  EXPECT_EQ(left_out({}), "01");
+  EXPECT_EQ(left_out({"-n", "1"}), "1");
+  EXPECT_EQ(left_out({"--all"}), "00");
+  EXPECT_EQ(left_out({"-u", "alice"}), "0");
+}
+
 TEST_F(SearchCommand, ColoursTheMatchOnATerminalOnly) {
   OnPty pty({"search", "needle", "--scan", "--directory", dir.path()}, 24, 200);
   ASSERT_EQ(pty.wait_end(), 0);
@@ -135,6 +158,27 @@ TEST(SearchText, ThePlayLineIsFitForAShell) {
             std::string("opelog play ") + testing::kName + " --at 12:34");
   EXPECT_EQ(play_line("", "a b;rm 'x'", 0), "opelog play 'a b;rm '\\''x'\\''' --at 0:00");
   EXPECT_EQ(play_line("", "x\n$(id)", 0), "opelog play $'x\\x0a$(id)' --at 0:00");
+}
+
+TEST(SearchText, SaysWhatACommandReallyRan) {
+  index::IndexedSession session;
+  index::Hit hit;
+  hit.is_command = true;
+  hit.line = hit.command.text = "./foo -i";
+  hit.command.exe = "/usr/bin/z";
+  const auto local = [](WallUs) { return std::string(); };
+  EXPECT_THAT(hit_text(session, hit, "", false, local), HasSubstr("$ ./foo -i\n"));
+  EXPECT_THAT(hit_json(session, hit, ""), HasSubstr(R"("exe":"/usr/bin/z","process")"));
+  hit.command.renamed = "foo is z\x1b";
+  hit.command.foreign_mounts = true;
+  EXPECT_THAT(hit_text(session, hit, "", false, local),
+              HasSubstr("$ ./foo -i  (foo is z\\x1b; foreign mounts)\n"));
+  EXPECT_THAT(hit_json(session, hit, ""),
+              HasSubstr(R"("exe":"/usr/bin/z","renamed":"foo is z\u001b","foreign_mounts":true)"));
+  hit.line += "  (foo is z\x1b)";
+  hit.by_program = true;
+  EXPECT_THAT(hit_text(session, hit, "", false, local),
+              HasSubstr("$ ./foo -i  (foo is z\\x1b)  (foreign mounts)\n"));
 }
 
 TEST(SearchText, ACommandThatCtrlCMayHaveLeftSaysSo) {

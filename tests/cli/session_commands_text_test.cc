@@ -97,24 +97,39 @@ TEST(CommandRows, SayWhatRunsUnderAnotherName) {
   auto list = some_commands();
   list.events[1].exe = "/usr/bin/python3";
   list.events[2].foreign_mounts = true;
-  list.commands[0].exe = "/usr/bin/gmake";  // typed, maybe an alias
-  list.commands[1].exe = "/usr/bin/x\x1b";
+  list.commands[0].exe = "/usr/bin/gmake";  // perhaps an alias: its own process says
+  list.events[3].exe = "/usr/bin/x\x1b";
+  list.commands[1].exe = "/usr/bin/sleep";  // what the process executed last
   list.commands[1].foreign_mounts = true;
   list.commands[1].text = "'a b' c";
   const auto rows = command_rows(list, session(), {true, false});
   ASSERT_EQ(rows.size(), 6u);
-  EXPECT_EQ(text_with_program(rows[0]), "make");
-  EXPECT_EQ(text_with_program(rows[2]), "cc (python3) x.c");
-  EXPECT_EQ(text_with_program(rows[3]), "as");
-  EXPECT_EQ(text_with_program(rows[4]), "'a b' (x\x1b) c");
-  EXPECT_TRUE(csv_titles().find(",number,exe\r\n") != std::string::npos);
-  EXPECT_NE(csv_line(rows[2], session()).find(",\"cc x.c\",,\"/usr/bin/python3\"\r\n"), std::string::npos)
+  EXPECT_EQ(marked_text(rows[0]), "make");
+  EXPECT_EQ(marked_text(rows[2]), "cc (python3) x.c");
+  EXPECT_EQ(marked_text(rows[3]), "as  (foreign mounts)");
+  EXPECT_EQ(marked_text(rows[4]), "'a b' (x\x1b; foreign mounts) c");
+  EXPECT_NE(csv_titles().find(",number,exe,renamed,foreign_mounts\r\n"), std::string::npos);
+  EXPECT_NE(csv_line(rows[2], session())
+                .find(R"(,"cc x.c",,"/usr/bin/python3","cc is python3",)"
+                      "\r\n"),
+            std::string::npos)
       << csv_line(rows[2], session());
+  EXPECT_NE(csv_line(rows[3], session())
+                .find(R"("as",,"","",true)"
+                      "\r\n"),
+            std::string::npos);
   EXPECT_NE(
       command_json(list, 0, session(), true).find(R"("text":"as","exe":"","cwd":"","foreign_mounts":true)"),
       std::string::npos);
+  EXPECT_NE(command_json(list, 0, session(), true).find(R"("renamed":"cc is python3")"), std::string::npos);
+  EXPECT_NE(report_json(list, rows[2], session(), "r").find(R"("renamed":"cc is python3")"),
+            std::string::npos);
   EXPECT_NE(command_json(list, 1, session(), false).find(R"("foreign_mounts":true)"), std::string::npos);
   EXPECT_NE(report_json(list, rows[3], session(), "r").find(R"("foreign_mounts":true)"), std::string::npos);
+  list.commands[0].renamed = "make is zsh";
+  EXPECT_EQ(marked_text(command_rows(list, session(), {})[0]), "make  (make is zsh)");
+  EXPECT_EQ(menu_label(list.commands[0]), "   1      0:00     2  (make is zsh) make");
+  EXPECT_NE(command_json(list, 0, session(), false).find(R"("renamed":"make is zsh")"), std::string::npos);
 }
 
 TEST(CommandRows, TheLastObjectSaysWhatABoundLeftOut) {
@@ -125,6 +140,9 @@ TEST(CommandRows, TheLastObjectSaysWhatABoundLeftOut) {
   list.left_out = 9;
   EXPECT_NE(command_json(list, 0, session(), true, true).find(member), std::string::npos);
   EXPECT_EQ(command_json(list, 0, session(), true).find("left_out"), std::string::npos);
+  list.missing = 3;
+  EXPECT_NE(command_json(list, 0, session(), true, true).find("\"left_out\":9,\"missing\":3"),
+            std::string::npos);
   for (const std::size_t row : {0, 2}) {  // a command, a process
     EXPECT_NE(report_json(list, rows[row], session(), "r", true).find(member), std::string::npos);
     EXPECT_EQ(report_json(list, rows[row], session(), "r").find("left_out"), std::string::npos);

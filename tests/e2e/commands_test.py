@@ -154,6 +154,27 @@ class Attribution(scene.Scene):
         for word in ("one", "two", "daemon", "three"):
             self.assertEqual(executed.count(f"/bin/echo {word}"), 1, executed)
 
+    def test_what_runs_under_another_name_says_so(self):
+        self.host.write("/tmp/typed", b"true\n")
+        term = self.log_in()
+        for line in ("ln -s /bin/zsh /tmp/foo", "/tmp/foo /tmp/typed", "awk 1 /tmp/typed", "unshare -rm sh -c 'cat /tmp/typed'", "exec -a bar zsh -f"):
+            time.sleep(0.2)
+            term.send(line + "\r")
+            term.expect(r"\$ \x1b\[K\x1b\[\?2004h" if "exec" in line else sandbox.PROMPT)
+        term.send("/bin/echo in'side'\r")
+        term.expect("inside\r\n")
+        time.sleep(0.2)
+        self.assertEqual(self.log_out(term), 0)
+        [recording] = self.new_recordings()
+        listed = {c["text"]: c for c in json.loads(self.host.opelog("commands", "--all", "--json", recording.name, check=True).text)}
+        self.assertEqual({t: c["renamed"] for t, c in listed.items() if c["known"] != "exec" and "renamed" in c},
+                         {"/tmp/foo /tmp/typed": "foo is zsh", "exec -a bar zsh -f": "bar is zsh"})
+        self.assertEqual([p["text"] for p in listed["/bin/echo in'side'"]["processes"]], ["/bin/echo inside"])
+        inside = [p for p in listed["unshare -rm sh -c 'cat /tmp/typed'"]["processes"] if p.get("foreign_mounts")]
+        self.assertIn("cat /tmp/typed", [p["text"] for p in inside])
+        for words in (("commands", recording.name), ("report", "--command", "zsh"), ("search", "--commands", "zsh", "--scan")):
+            self.assertRegex(self.host.opelog(*words, check=True).text, r"(?m)/tmp/foo /tmp/typed  \(foo is zsh\)$", words)
+
 
 class HostileCommands(scene.Scene):
     """Rows 8 and 11: names and arguments of programs are data, in the recording and wherever they are shown."""

@@ -49,6 +49,54 @@ TEST(Search, ATypedCommandIsOneHitAndNotItsLineOrItsProcessToo) {
   }
 }
 
+TEST(Search, WhatRanUnderAnotherNameIsFoundByItsProgram) {
+  format::ExecInfo exec;
+  exec.pid = 60;
+  exec.parent = 40;
+  exec.euid = 1000;
+  exec.argv = {"/tmp/foo", "-i"};
+  exec.exe = "/usr/bin/zsh";
+  exec.foreign_mounts = true;
+  Archive archive;
+  auto writer = archive.begin("alice", 0, typed_in_bash("/tmp/foo -i", ""));
+  ASSERT_TRUE(writer->note(format::kOpelogExec, format::exec_value({kUsPerS, 60}, exec), kUsPerS));
+  format::ExitInfo exit;
+  exit.pid = 60;
+  exit.exit_code = 0;
+  ASSERT_TRUE(writer->note(format::kOpelogExit, format::exit_value({kUsPerS, 60}, exit), kUsPerS));
+  Archive::add(*writer, typed_in_bash("exit", ""), 2 * kUsPerS);
+  end_recording(*writer);
+  archive.update();
+  for (const bool from_index : {true, false}) {
+    SearchRequest request;
+    request.directory = archive.directory();
+    request.index = from_index ? archive.index() : "";
+    for (const auto& [pattern, line] :
+         {std::pair{"zsh$", "/tmp/foo -i  (foo is zsh)"}, {"foo -i$", "/tmp/foo -i"}}) {
+      Search search(request, std::move(*Pattern::compile(PatternKind::kRegex, pattern, false)));
+      std::vector<Hit> hits;
+      const auto plan = search.plan();
+      ASSERT_TRUE(search.session(plan->front(), [&](const auto&, const Hit& hit) {
+        hits.push_back(hit);
+        return true;
+      }));
+      ASSERT_EQ(hits.size(), 1U) << pattern << from_index;
+      EXPECT_EQ(hits[0].line, line);
+      EXPECT_EQ(hits[0].by_program, std::string(pattern) == "zsh$");
+      EXPECT_EQ(hits[0].line.substr(hits[0].match.begin, 3), std::string(pattern).substr(0, 3));
+      EXPECT_EQ(hits[0].command.exe, "/usr/bin/zsh");
+      EXPECT_EQ(hits[0].command.renamed, "foo is zsh");
+      EXPECT_TRUE(hits[0].command.foreign_mounts);
+    }
+  }
+  // Words of what goes are made again from what was kept.
+  archive.make("bob", 0, "text\r\n");
+  ASSERT_EQ(::unlink((archive.directory() + "/" + writer->name() + ".time").c_str()), 0);
+  ASSERT_EQ(::unlink((archive.directory() + "/" + writer->name() + ".log").c_str()), 0);
+  EXPECT_EQ(archive.update().removed, 1U);
+  EXPECT_THAT(archive.find("zsh", true), ElementsAre());
+}
+
 TEST(Search, ALineThatCtrlCMayHaveLeftSaysSo) {
   replay::TypedLine line;
   line.text = "rm frobnicate";

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "replay/command_words.h"
 
 namespace opelog::replay {
@@ -51,6 +54,31 @@ TEST(CommandList, ALineAndItsProcessAreOneCommand) {
   EXPECT_EQ(commands[1].end_us, kSecond + 1500);
   EXPECT_EQ(commands[2].known, KnownBy::kScreen);
   EXPECT_FALSE(commands[2].status);
+}
+
+ExecEvent called(ExecEvent event, const char* exe) {
+  event.exe = exe;
+  return event;
+}
+
+TEST(CommandList, ALineSaysWhichOfItsOwnProcessesAreSomethingElse) {
+  const std::int64_t at = kSecond + 500;
+  const auto commands = join_commands(
+      {typed_at(1, "./foo x | bar; ./foo y"), typed_at(3, "ls")},
+      {kLoginShell, called(exec_at(at, 11, 10, "./foo x"), "/usr/bin/zsh"),
+       called(exec_at(at, 12, 10, "bar"), "/usr/bin/rm"),
+       called(exec_at(at, 13, 10, "./foo y"), "/usr/bin/zsh"),
+       called(exec_at(at + 1, 14, 13, "inner"), "/usr/bin/nc"), exec_at(3 * kSecond + 500, 15, 10, "ls")});
+  ASSERT_EQ(commands.size(), 3U);
+  EXPECT_EQ(commands[1].renamed, "foo is zsh, bar is rm");
+  EXPECT_EQ(commands[2].renamed, "");
+  std::vector<ExecEvent> many{kLoginShell};
+  for (int i = 0; i < 9; ++i)
+    many.push_back(called(exec_at(at, 20 + i, 10, ("p" + std::to_string(i)).c_str()), "/usr/bin/zsh"));
+  EXPECT_EQ(join_commands({typed_at(1, "all")}, many)[1].renamed,
+            "p0 is zsh, p1 is zsh, p2 is zsh, p3 is zsh, ...");
+  EXPECT_EQ(mark_of("a is b", true), "a is b; foreign mounts");
+  EXPECT_EQ(mark_of("", true), "foreign mounts");
 }
 
 ExecEvent before_at(std::int64_t before_us, std::int64_t pid, std::int64_t ppid, const char* argv) {

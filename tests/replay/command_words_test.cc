@@ -86,7 +86,13 @@ TEST(CommandWords, AShellIsOneByWhatRuns) {
 TEST(CommandWords, TellAnotherNameThanTheProgramsOwn) {
   EXPECT_EQ(other_name("foo -i", "/usr/bin/zsh"), "zsh");
   EXPECT_EQ(other_name("-bash", "/usr/bin/python3.11"), "python3.11");
-  EXPECT_EQ(other_name("awk x", "/usr/bin/mawk"), "mawk");
+  EXPECT_EQ(other_name("awk x", "/usr/bin/mawkish"), "mawkish");
+  EXPECT_EQ(other_name("/tmp/ls", "/tmp/evil-ls"), "evil-ls");
+  EXPECT_EQ(other_name("ls -l", "/tmp/ls"), "/tmp/ls");
+  EXPECT_EQ(other_name("ls", "/dev/shm/x/ls (deleted)"), "/dev/shm/x/ls");
+  EXPECT_EQ(other_name("/tmp/ls -l", "/tmp/ls"), "");
+  EXPECT_EQ(other_name("ls-linux-gnu", "/usr/bin/ls"), "ls");
+  EXPECT_EQ(other_name("cat", "/usr/bin/x-linux-y-scat"), "x-linux-y-scat");
   EXPECT_EQ(other_name("ls", "/usr/bin/lsof"), "lsof");
   EXPECT_EQ(other_name("", "/usr/bin/ls"), "ls");
   EXPECT_EQ(other_name("sh -c x", "/usr/bin/sleep"), "sleep");
@@ -96,10 +102,18 @@ TEST(CommandWords, TellAnotherNameThanTheProgramsOwn) {
                                                         {"python3 x", "/usr/bin/python3.11"},
                                                         {"vim", "/usr/bin/vim.basic"},
                                                         {"/bin/sh x", "/usr/bin/dash"},
+                                                        {"awk x", "/usr/bin/mawk"},
+                                                        {"vi", "/usr/bin/vim.basic"},
+                                                        {"gcc -c x", "/usr/bin/x86_64-linux-gnu-gcc-12"},
+                                                        {"c++ x", "/usr/bin/x86_64-linux-gnu-g++-12"},
                                                         {"ls", ""},
                                                         {"busybox ls", "/usr/bin/busybox"},
                                                         {"'a b' c", "/opt/a b"}})
     EXPECT_EQ(other_name(argv, exe), "") << argv;
+  EXPECT_EQ(renamed("/tmp/foo -i", "/usr/bin/zsh"), "foo is zsh");
+  EXPECT_EQ(renamed("'' -i", "/usr/bin/zsh (deleted)"), "'' is zsh");
+  EXPECT_EQ(renamed(std::string(500, 'x'), "/usr/bin/zsh").size(), 60 + 3 + std::string(" is zsh").size());
+  EXPECT_EQ(renamed("-bash", "/usr/bin/bash"), "");
 }
 
 }  // namespace

@@ -66,6 +66,9 @@ TEST(Exporter, ALongCommandOfSeveralLinesIsOneShortLine) {
             (std::vector<std::string>{R"([0.000000,"m","for i in 1 \\n do id\\x1b \\n done"])"}));
   const auto lines = exported({}, {}, {ran(0, std::string(kMaxMarker, 'x') + "y")});
   EXPECT_EQ(lines.at(0), "[0.000000,\"m\",\"" + std::string(kMaxMarker - 3, 'x') + "...\"]");
+  Command hidden = ran(0, "./foo -i");
+  hidden.renamed = "foo is z\x1b";
+  EXPECT_EQ(exported({}, {}, {hidden}).at(0), R"x([0.000000,"m","./foo -i  (foo is z\\x1b)"])x");
 }
 
 TEST(Exporter, APartHasItsOwnCommands) {
