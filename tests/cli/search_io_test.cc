@@ -37,6 +37,13 @@ class SearchCommand : public ::testing::Test {
     words.insert(words.end(), {"--index", other.file("index.db")});
     return run(words);
   }
+  std::vector<format::JsonValue> needles(std::vector<std::string> words) {
+    words.insert(words.begin(), {"needle", "--json"});
+    const Ran ran = search(words);
+    const auto json = format::parse_json(ran.out.substr(0, ran.out.size() - 1));
+    EXPECT_TRUE(json) << ran.out;
+    return json ? json->items : std::vector<format::JsonValue>{};
+  }
   static constexpr const char* kAlice = testing::kName;
   TempDir dir, other;
 };
@@ -77,13 +84,9 @@ TEST_F(SearchCommand, WorksWithoutAnIndexAndSaysSo) {
 
 TEST_F(SearchCommand, FiltersAndLimits) {
   ASSERT_EQ(run({"index", "--quiet", "--index", other.file("index.db")}).status, 0);
-  const auto who = [&](std::vector<std::string> words) {
-    words.insert(words.begin(), {"needle", "--json"});
-    const Ran ran = search(words);
-    const auto json = format::parse_json(ran.out.substr(0, ran.out.size() - 1));
-    if (!json) return "no JSON: " + ran.out;
+  const auto who = [&](const std::vector<std::string>& words) {
     std::string out;
-    for (const auto& item : json->items) out += item.text_or("user", "?") + " ";
+    for (const auto& item : needles(words)) out += item.text_or("user", "?") + " ";
     return out;
   };
   EXPECT_EQ(who({}), "alice bob ");
@@ -98,13 +101,9 @@ TEST_F(SearchCommand, FiltersAndLimits) {
 
 TEST_F(SearchCommand, TheLastObjectSaysHowManyRecordingsWereLeftOut) {
   ASSERT_EQ(run({"index", "--quiet", "--index", other.file("index.db")}).status, 0);
-  const auto left_out = [&](std::vector<std::string> words) {
-    words.insert(words.begin(), {"needle", "--json"});
-    const Ran ran = search(words);
-    const auto json = format::parse_json(ran.out.substr(0, ran.out.size() - 1));
-    if (!json) return "no JSON: " + ran.out;
+  const auto left_out = [&](const std::vector<std::string>& words) {
     std::string out;
-    for (const auto& item : json->items)
+    for (const auto& item : needles(words))
       out += std::to_string(static_cast<int>(item.number_or("left_out", 0)));
     return out;
   };

@@ -26,20 +26,27 @@ void end_recording(format::RecordingWriter& writer) {
   ASSERT_TRUE(writer.end({}, 9 * kUsPerS));
 }
 
-TEST(Search, ATypedCommandIsOneHitAndNotItsLineOrItsProcessToo) {
-  Archive archive;
-  auto writer = archive.begin("alice", 0, typed_in_bash("frobnicate /srv", "frobnicate: done\r\n"));
-  format::ExecInfo exec;
+// A session in which `command` was typed and started `exec`. Gives its name.
+std::string make_typed(Archive& archive, const std::string& command, const std::string& output,
+                       format::ExecInfo exec) {
+  auto writer = archive.begin("alice", 0, typed_in_bash(command, output));
   exec.pid = 7;
   exec.parent = 5;
-  exec.argv = {"frobnicate", "--colour", "/srv"};
-  ASSERT_TRUE(writer->note(format::kOpelogExec, format::exec_value({kUsPerS, 60}, exec), kUsPerS));
+  EXPECT_TRUE(writer->note(format::kOpelogExec, format::exec_value({kUsPerS, 60}, exec), kUsPerS));
   format::ExitInfo exit;
   exit.pid = 7;
   exit.exit_code = 3;
-  ASSERT_TRUE(writer->note(format::kOpelogExit, format::exit_value({kUsPerS, 60}, exit), kUsPerS));
+  EXPECT_TRUE(writer->note(format::kOpelogExit, format::exit_value({kUsPerS, 60}, exit), kUsPerS));
   Archive::add(*writer, typed_in_bash("exit", ""), 2 * kUsPerS);
   end_recording(*writer);
+  return writer->name();
+}
+
+TEST(Search, ATypedCommandIsOneHitAndNotItsLineOrItsProcessToo) {
+  Archive archive;
+  format::ExecInfo exec;
+  exec.argv = {"frobnicate", "--colour", "/srv"};
+  make_typed(archive, "frobnicate /srv", "frobnicate: done\r\n", exec);
   archive.update();
   for (const bool from_index : {true, false}) {
     EXPECT_THAT(archive.find("frobnicate", from_index),
@@ -51,21 +58,11 @@ TEST(Search, ATypedCommandIsOneHitAndNotItsLineOrItsProcessToo) {
 
 TEST(Search, WhatRanUnderAnotherNameIsFoundByItsProgram) {
   format::ExecInfo exec;
-  exec.pid = 60;
-  exec.parent = 40;
-  exec.euid = 1000;
   exec.argv = {"/tmp/foo", "-i"};
   exec.exe = "/usr/bin/zsh";
   exec.foreign_mounts = true;
   Archive archive;
-  auto writer = archive.begin("alice", 0, typed_in_bash("/tmp/foo -i", ""));
-  ASSERT_TRUE(writer->note(format::kOpelogExec, format::exec_value({kUsPerS, 60}, exec), kUsPerS));
-  format::ExitInfo exit;
-  exit.pid = 60;
-  exit.exit_code = 0;
-  ASSERT_TRUE(writer->note(format::kOpelogExit, format::exit_value({kUsPerS, 60}, exit), kUsPerS));
-  Archive::add(*writer, typed_in_bash("exit", ""), 2 * kUsPerS);
-  end_recording(*writer);
+  const std::string name = make_typed(archive, "/tmp/foo -i", "", exec);
   archive.update();
   for (const bool from_index : {true, false}) {
     SearchRequest request;
@@ -90,11 +87,12 @@ TEST(Search, WhatRanUnderAnotherNameIsFoundByItsProgram) {
     }
   }
   // Words of what goes are made again from what was kept.
-  archive.make("bob", 0, "text\r\n");
-  ASSERT_EQ(::unlink((archive.directory() + "/" + writer->name() + ".time").c_str()), 0);
-  ASSERT_EQ(::unlink((archive.directory() + "/" + writer->name() + ".log").c_str()), 0);
+  const std::string words =
+      "SELECT count(*) FROM command_words WHERE command_words MATCH '" + trigram_query("zsh", false) + "'";
+  EXPECT_GT(testing::ask(archive.index(), words), 0);
+  for (const char* suffix : {".time", ".log"}) ASSERT_EQ(::unlink((archive.file(name) + suffix).c_str()), 0);
   EXPECT_EQ(archive.update().removed, 1U);
-  EXPECT_THAT(archive.find("zsh", true), ElementsAre());
+  EXPECT_EQ(testing::ask(archive.index(), words), 0);
 }
 
 TEST(Search, ALineThatCtrlCMayHaveLeftSaysSo) {
