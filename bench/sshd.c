@@ -1,6 +1,6 @@
-/* Stands for sshd above a login, in the benchmarks: `sshd CMD ARGS...` starts it as leader of the session of the
- * terminal on descriptor 0, and waits. Static and small, the same for whatever is measured. opelog keeps over a
- * restart what begins below a program of this name. */
+/* Stands for sshd above a login, in the benchmarks: `sshd CMD ARGS...` starts it as leader of the session of
+ * the terminal on descriptor 0, and waits. Static and small, the same for whatever is measured. opelog keeps
+ * over a restart what begins below a program of this name. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/ioctl.h>

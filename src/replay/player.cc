@@ -17,7 +17,7 @@ std::int64_t clamp_position(std::int64_t us) {
 }
 
 constexpr const char* kHelpLine =
-    "space pause  . step  arrows 10/60 s  [ ] c commands  + - = speed  g G ends  i where  r redraw  q quit";
+    "space pause . step  arrows 10/60s  [ ] c commands  + - = speed  g G i r q quit";
 
 }  // namespace
 

@@ -98,7 +98,7 @@ class SessionVerifier {
   void place(Finding& finding, std::size_t segment) const {
     finding.from_us = segment == 0 ? 0 : static_cast<std::int64_t>(walked_[segment - 1].line->seal.at);
     finding.to_us = static_cast<std::int64_t>(walked_[segment].line->seal.at);
-    finding.command = walked_[segment].line->command;
+    if (segment > 0) finding.command = walked_[segment - 1].line->command;
   }
 
   Digest digest(std::size_t file, std::uint64_t from, std::uint64_t to) {

@@ -259,7 +259,7 @@ class Package(OnAMachine):
         self.assertEqual(self.shells(self.host)["alice"], "/bin/bash")
         self.assertEqual(self.host.ssh("alice", "exit 7").rc, 7)
         self.assertEqual({r.name: r.payload() for r in self.host.recordings()}, before)
-        left = self.host.sh("find / -xdev \\( -path /proc -o -path /home -o -path /root -o -path /sys \\) -prune -o -name '*opelog*' -print -o -name ope_log -print | "
+        left = self.host.sh("find / /run -xdev \\( -path /proc -o -path /home -o -path /root -o -path /sys \\) -prune -o -name '*opelog*' -print -o -name ope_log -print | "
                             "grep -v ^/var/log/journal | sort", check=True).text.split()
         self.assertEqual(left, ["/etc/opelog", "/var/lib/opelog", "/var/log/ope_log", "/var/log/opelog-ledger"])
         self.assertEqual(os.listdir(self.host.path("/etc/opelog")), ["pins"])

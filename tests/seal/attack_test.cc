@@ -189,6 +189,23 @@ TEST_F(Attack, BytesPutInAreToldFromBytesTakenOut) {
   expect_named(damaged, {"inserted-bytes"}, "behind .time");
 }
 
+// Of what the seal before it covers: what ran later cannot say when it was.
+TEST_F(Attack, AnAlterationIsAfterTheCommandBeforeIt) {
+  MadeHost host;
+  const std::string name = host.record({.commands = true});
+  host.checkpoint();
+  const LedgerVerdict ledger = host.ledger();
+  const std::vector<std::pair<std::string, std::string>> wanted = {
+      {"aaa0", ""}, {"bbb1", "command-0"}, {"ccc2", "command-1"}};
+  for (const auto& [text, command] : wanted) {
+    Files damaged = host.recordings.at(name);
+    (*damaged[0])[damaged[0]->find(text)] = 'X';
+    const SessionVerdict v = MadeHost::verdict(name, damaged, &ledger);
+    ASSERT_TRUE(has(v.findings, "altered")) << text << ": " << joined(words(v.findings));
+    EXPECT_EQ(v.findings.front().command, command) << text;
+  }
+}
+
 TEST_F(Attack, RecordingsSwapped) {
   const Files mine = files(), others = host_.recordings.at(other_);
   expect_named(others, {"renamed"}, "all files of another");

@@ -11,7 +11,9 @@
 #include <sstream>
 
 #include "core/fd_io.h"
+#include "format/exec_record.h"
 #include "format/recording_writer_io.h"
+#include "format/timing_record.h"
 #include "seal/checkpoint.h"
 #include "seal/seal_record.h"
 #include "seal/session_sealer_io.h"
@@ -104,6 +106,11 @@ std::string MadeHost::record(const Script& script) {
     EXPECT_TRUE(writer.ok());
     for (int i = 0; i < script.chunks; ++i) {
       now += kUsPerS / 2;
+      if (script.commands) {
+        format::ExecInfo exec;
+        exec.argv = {"command-" + std::to_string(i)};
+        EXPECT_TRUE((*writer)->note(format::kOpelogExec, format::exec_value({}, exec), now).ok());
+      }
       std::string bytes(script.bytes, static_cast<char>('a' + i % 26));
       bytes += std::to_string(i) + "\r\n";
       EXPECT_TRUE((*writer)->output(bytes, now).ok());

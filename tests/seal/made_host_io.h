@@ -30,6 +30,7 @@ class MadeHost {
     bool input = false;
     int chunks = 3;          ///< of output, one a second and so one for each seal
     std::size_t bytes = 40;  ///< of each
+    bool commands = false;   ///< before each one, "command-0" and so on, is executed
     /// kElsewhere: it has its end, but the daemon was killed before the ledger had it, and the next one saw
     /// no file.
     enum class End { kExit, kCrash, kLive, kElsewhere } end = End::kExit;
