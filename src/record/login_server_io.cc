@@ -18,8 +18,9 @@ namespace {
 constexpr int kLoginsPerTurn = 16;
 // The part of all pending logins that one uid may hold: others always find a place.
 constexpr int kPendingShare = 4;
-// Of what one uid has waiting on threads. Each holds a descriptor or two, and is left behind by a login that
-// was given up: only calls on terminals that somebody keeps waiting come near it.
+// Of what one uid has waiting on threads, for logins and for sessions. Each holds a descriptor or two, and is
+// left behind by a login that was given up, or a session that has ended: only calls on terminals that
+// somebody keeps waiting come near it.
 constexpr std::size_t kMostWork = 512;
 constexpr std::uint64_t kExpiryMs = 500;
 
@@ -105,7 +106,7 @@ void LoginServer::accept_some() {
     const auto held = pending_by_uid_.find(peer.uid);
     if (pending() >= config_.policy.max_pending_logins ||
         (peer.uid != 0 && ((held != pending_by_uid_.end() && held->second >= share) ||
-                           work_.count_of(peer.uid) >= kMostWork))) {
+                           work_.count_of(peer.uid) + recorder_.calls_of(peer.uid) >= kMostWork))) {
       ++counts_.refused;
       ++busy_told_;  // stated once a turn of the expiry timer, not once a connection
       // A verdict, not silence: a shim that hears nothing takes the daemon for absent, and a user could bring

@@ -99,6 +99,8 @@ class Recorder {
 
   [[nodiscard]] int count() const noexcept { return static_cast<int>(sessions_.size()); }
   [[nodiscard]] int count_of(std::uint32_t uid) const;
+  /// Calls on terminals of his sessions that run or wait.
+  [[nodiscard]] std::size_t calls_of(std::uint32_t uid) const { return work_.count_of(uid); }
   [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
   /// Bytes of output of all sessions, ended ones too.
   [[nodiscard]] std::uint64_t bytes_out() const;
