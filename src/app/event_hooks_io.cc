@@ -13,12 +13,42 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <mutex>
+#include <set>
 #include <utility>
 
 #include "core/clock_io.h"
 #include "format/json_text.h"
 
 namespace opelog::app {
+
+// Those that are not awaited yet, each the leader of its process group.
+class RunningCommands {
+ public:
+  void began(pid_t pid) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (over_)
+      ::kill(-pid, SIGKILL);
+    else
+      pids_.insert(pid);
+  }
+  /// Before its number can be another's.
+  void ended(pid_t pid) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    pids_.erase(pid);
+  }
+  void end_all() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    over_ = true;
+    for (const pid_t pid : pids_) ::kill(-pid, SIGKILL);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<pid_t> pids_;
+  bool over_ = false;
+};
+
 namespace {
 
 constexpr std::int64_t kTellUs = 60 * kUsPerS;
@@ -90,12 +120,13 @@ class SpawnSettings {
 };
 
 // On a thread. An Error if it did not run to an exit status of 0.
-Status run_hook(const std::vector<std::string>& command, const std::string& event) {
+Status run_hook(const std::vector<std::string>& command, const std::string& event, RunningCommands& running) {
   auto input = standard_input(event);
   if (!input) return std::move(input).error();
   SpawnSettings settings;
   auto pid = settings.start(command, input->get());
   if (!pid) return std::move(pid).error();
+  running.began(*pid);
   bool late = false;
   if (Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0))); pidfd) {
     const MonoUs end = mono_now() + kHookTimeMs * kUsPerMs;
@@ -110,6 +141,10 @@ Status run_hook(const std::vector<std::string>& command, const std::string& even
     }
   }
   if (late) ::kill(-*pid, SIGKILL);
+  siginfo_t dead{};
+  while (::waitid(P_PID, static_cast<id_t>(*pid), &dead, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+  }
+  running.ended(*pid);
   int status = 0;
   while (::waitpid(*pid, &status, 0) < 0 && errno == EINTR) {
   }
@@ -142,8 +177,11 @@ std::string event_json(const Fact& fact, WallUs now) {
   return std::move(object).take() + "\n";
 }
 
-EventHooks::EventHooks(Loop& loop, FactSink facts) : loop_(loop), facts_(std::move(facts)) {}
-EventHooks::~EventHooks() = default;
+EventHooks::EventHooks(Loop& loop, FactSink facts)
+    : loop_(loop), facts_(std::move(facts)), commands_(std::make_shared<RunningCommands>()) {}
+EventHooks::~EventHooks() {
+  commands_->end_all();
+}
 
 void EventHooks::configure(const std::vector<EventHook>& hooks) {
   hooks_ = hooks;
@@ -184,7 +222,7 @@ void EventHooks::begin() {
     waiting_.pop_front();
     auto done = std::make_shared<Status>();
     const Status started = run_work(
-        loop_, [job, done] { *done = run_hook(job->command, job->event); },
+        loop_, [job, done, commands = commands_] { *done = run_hook(job->command, job->event, *commands); },
         [this, done, alive = std::weak_ptr<bool>(alive_)] {
           if (alive.expired()) return;
           --running_;

@@ -3,7 +3,7 @@
 // Invariants: the loop only queues, or sends a datagram that does not block; a command is started and awaited
 // on a thread, has the event on its standard input as a file that is already whole, and is ended after
 // kHookTime. At most kHooksAtOnce run and kHookQueue wait; what is beyond is dropped, counted and stated once
-// a minute at most. A stop of the daemon waits for none.
+// a minute at most. A stop of the daemon waits for none: those that run are ended.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +30,8 @@ constexpr std::size_t kHookMaxBytes = 32768;
 /// `{"time":…,"level":…,"event":…,"text":…,"fields":{…}}`, one line of ASCII with its LF. Pure.
 std::string event_json(const Fact& fact, WallUs now);
 
+class RunningCommands;
+
 class EventHooks {
  public:
   /// `facts` hears of hooks that fail.
@@ -54,6 +56,7 @@ class EventHooks {
 
   Loop& loop_;
   FactSink facts_;
+  std::shared_ptr<RunningCommands> commands_;
   std::vector<EventHook> hooks_;
   Fd socket_;  ///< for all datagrams
   std::deque<Job> waiting_;

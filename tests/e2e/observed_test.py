@@ -101,6 +101,11 @@ class Hooks(Scene):
         self.assertLessEqual(len(alive), 4)
         status = json.loads(self.host.opelog("status", "--json").out)
         self.assertEqual(status["events"]["session-end"], 13)
+        # They end with the daemon, and what they started.
+        self.assertEqual(self.host.daemon.stop(), 0)
+        sandbox.wait_until(lambda: not [pid for pid in alive if self.host.exists(f"/proc/{pid}")], "no hook runs")
+        self.assertEqual(self.host.sh("ps -C sleep").rc, 1)
+        self.host.start_daemon(None, self.daemon)
 
     def test_reload_changes_them(self):
         self.host.write("/etc/opelog/opelog.yaml", sandbox.POLICY)
