@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "app/main_process_io.h"
 #include "core/append_only_io.h"
 #include "core/clock_io.h"
 #include "core/fd_io.h"
@@ -28,6 +29,10 @@ namespace {
 
 // How long a stop waits for waiters to leave after their sessions have been ended.
 constexpr std::int64_t kStopUs = 3 * kUsPerS;
+// How long the next daemon waits for calls that a user keeps waiting.
+constexpr std::int64_t kCallsUs = kUsPerS;
+// Who signals every process of the unit (systemctl kill) means the daemon once, and it hears of it twice.
+constexpr std::int64_t kSameSignalUs = 500 * kUsPerMs;
 constexpr const char* kFileSuffix[] = {".log", ".time", ".in"};
 
 // What repairing all recordings came to; made on a worker thread.
@@ -184,6 +189,7 @@ Status Daemon::start() {
   auto passed = record::take_passed_fds();
   if (!passed) return std::move(passed).error();
   record::KeptSessions kept = record::take_kept(*passed);
+  record::unlock(std::exchange(kept.ledger, {}));
   auto login = listener(*passed, "login", *shim_group);
   if (!login) return std::move(login).error();
   auto control = listener(*passed, "control", config_.file_group);
@@ -218,6 +224,10 @@ Status Daemon::start() {
   store_ = record::FdStore::open(loop_, std::move(kept.there));
   if (store_) {
     if (auto set = recorder_->set_store(store_.get(), std::move(kept.buffer)); !set) return set;
+    ledger_->set_locked([this](const std::vector<int>& locked) {
+      store_->remove(record::kKeptLedgerName);
+      (void)store_->put({{record::kKeptLedgerName, locked}});
+    });
   }
   open_exec(std::move(kept.exec));
   auto logins = record::LoginServer::open(loop_, *logins_work_, std::move(*login), facts_, *recorder_);
@@ -328,7 +338,12 @@ int Daemon::run() {
   // Sessions that are handed over wait for the next daemon, not for a disk.
   const bool on_disk = !handing_over_ && recorder_->sync_all().ok();
   recorder_.reset();
-  if (store_) (void)store_->flush();
+  if (store_) {
+    store_->remove(record::kKeptLedgerName);
+    (void)store_->flush();
+  }
+  const bool leaves_calls = !logins_work_->idle() || !sessions_work_->idle();
+  if (leaves_calls) leave_calls();
   logins_work_.reset();
   sessions_work_.reset();
   exec_.reset();
@@ -345,7 +360,17 @@ int Daemon::run() {
   ledger_->finish(on_disk, !handing_over_);
   hooks_.reset();
   state(Level::kInfo, "daemon-stop", "opelogd has stopped");
+  if (leaves_calls) leave_threads(exit_code_);
   return exit_code_;
+}
+
+void Daemon::leave_calls() {
+  state(Level::kWarning, "calls-left",
+        std::to_string(logins_work_->count() + sessions_work_->count()) +
+            " calls on users' terminals do not come back; the process is gone once they do",
+        {{"uids_of_logins", logins_work_->users()}, {"uids_of_sessions", sessions_work_->users()}});
+  logins_work_->abandon();
+  sessions_work_->abandon();
 }
 
 // What sessions execute; without it they are recorded all the same. `kept` is what ExecSource::keep() gave to
@@ -555,6 +580,7 @@ void Daemon::own_closed(const format::RecordingWriter& writer) {
 // ---- stop
 
 void Daemon::asked_to_stop() {
+  if (const MonoUs now = mono_now(); now < std::exchange(same_until_, now + kSameSignalUs)) return;
   if (!store_ || stopping_) return stop();
   if (std::exchange(asking_, true)) return stop();
   auto restarts = std::make_shared<bool>(false);
@@ -599,15 +625,15 @@ void Daemon::stop() {
 }
 
 void Daemon::wait_for_the_end() {
+  const MonoUs calls_deadline = mono_now() + kCallsUs;
   stop_deadline_ = mono_now() + kStopUs;
-  stop_poll_ = std::make_unique<Timer>(loop_, [this] {
-    // A login that was given up meanwhile gives its terminal back, and its recording has an end.
+  stop_poll_ = std::make_unique<Timer>(loop_, [this, calls_deadline] {
+    // A login that was given up meanwhile gives its terminal back, and its recording has an end. Sessions go
+    // on.
     bool idle = logins_work_->idle() && sessions_work_->idle();
-    // A thread in a call that somebody keeps waiting outlives this process's end: sessions go on here
-    // meanwhile, instead of standing still until the next daemon can begin.
-    if (handing_over_ && !idle) return;
     if (handing_over_) {
-      idle = idle && recorder_->only_kept() && ledger_->all_entered();
+      if (!idle && mono_now() < calls_deadline) return;
+      idle = recorder_->only_kept() && ledger_->all_entered();
       if (!ledger_->all_entered()) recorder_->sync();
     } else {
       idle = idle && recorder_->idle();

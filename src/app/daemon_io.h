@@ -75,6 +75,7 @@ class Daemon final : private record::ControlHandler {
   void stop();
   void hand_over();
   void wait_for_the_end();
+  void leave_calls();
   void enter_left_out(const char* what, const record::EntriesLeftOut& left);
   void own_opened(const format::RecordingWriter& writer, const std::string& directory);
   void own_closed(const format::RecordingWriter& writer);
@@ -126,7 +127,7 @@ class Daemon final : private record::ControlHandler {
   std::unique_ptr<PolicyWatcher> policy_watcher_, enrolled_watcher_;
   std::vector<std::unique_ptr<Signal>> signals_;
   std::unique_ptr<Timer> watchdog_, stop_poll_;
-  MonoUs stop_deadline_ = 0;
+  MonoUs stop_deadline_ = 0, same_until_ = 0;
   bool asking_ = false, handing_over_ = false;
 };
 

@@ -111,6 +111,7 @@ void HostLedger::open() {
   problem_.clear();
   ledger_ = std::move(*opened);
   ledger_->set_live(live_);
+  if (locked_) locked_(ledger_->locked());
   for (const std::uint64_t no : std::exchange(resumed_, {})) ledger_->resumed(no);
   for (seal::EntryBody& body : std::exchange(waiting_, {})) ledger_->told(std::move(body));
   if (dropped_ > 0)

@@ -75,6 +75,8 @@ class HostLedger {
   [[nodiscard]] std::string problem() const;
 
   void set_live(std::function<std::int64_t()> count);
+  /// Hears of the locked files once they are open: of a daemon that is killed others can unlock them.
+  void set_locked(std::function<void(const std::vector<int>&)> locked) { locked_ = std::move(locked); }
   void quiesce();
   /// `on_disk`: all recordings are, so what has ended may be entered as closed. `sign`: as Ledger::finish().
   void finish(bool on_disk, bool sign = true);
@@ -98,6 +100,7 @@ class HostLedger {
   std::uint64_t dropped_ = 0;             ///< more than that
   std::unique_ptr<Timer> retry_;          ///< while some wait
   std::function<std::int64_t()> live_;
+  std::function<void(const std::vector<int>&)> locked_;
 };
 
 }  // namespace opelog::app

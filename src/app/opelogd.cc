@@ -11,6 +11,7 @@
 
 #include "app/config_io.h"
 #include "app/daemon_io.h"
+#include "app/main_process_io.h"
 #include "core/fact.h"
 #include "core/log_io.h"
 #include "record/kept_sessions_io.h"
@@ -75,6 +76,11 @@ int run(int argc, char** argv) {
   }
   if (::geteuid() != 0) return fail({opelog::Code::kDenied, "must run as root", 0}, kExitNoPermission);
   ::umask(0077);
+  if (!check && opelog::record::has_manager()) {
+    if (const auto ended = opelog::app::split_from_main()) return *ended;
+  }
+  opelog::Fd only_one;
+  if (!check) only_one = opelog::app::wait_for_the_former(paths.run);
 
   auto config = opelog::app::load_config(paths);
   std::string rejected;

@@ -89,15 +89,6 @@ Status read_info(int time_fd, format::SessionInfo& info, std::string& name) {
   return {};
 }
 
-// Locks belong to the open files, which the store still has: without this nobody could complete the recording
-// yet.
-void unlock(const std::vector<Fd>& files) {
-  struct flock none {};
-  none.l_type = F_UNLCK;
-  none.l_whence = SEEK_SET;
-  for (const Fd& file : files) (void)::fcntl(file.get(), F_OFD_SETLK, &none);
-}
-
 Result<SessionParts> resume(const std::string& id, std::vector<Fd>& fds, const RecordingPlace& place);
 
 }  // namespace
@@ -118,8 +109,8 @@ KeptSessions take_kept(std::vector<PassedFd>& passed) {
       if (buffer) kept.buffer = std::move(*buffer);
       continue;
     }
-    if (one.name == kKeptExecName) {
-      kept.exec.push_back(std::move(one.fd));
+    if (one.name == kKeptExecName || one.name == kKeptLedgerName) {
+      (one.name == kKeptExecName ? kept.exec : kept.ledger).push_back(std::move(one.fd));
       continue;
     }
     bool ours = false;
@@ -144,7 +135,7 @@ Result<SessionParts> resume_session(const std::string& id, std::vector<Fd>& fds,
     if (auto copy = duplicate(fd.get())) files.push_back(std::move(*copy));
   }
   auto parts = resume(id, fds, place);
-  if (!parts) unlock(files);
+  if (!parts) unlock(files);  // or nobody could complete the recording yet
   return parts;
 }
 
@@ -207,6 +198,13 @@ Result<SessionParts> resume(const std::string& id, std::vector<Fd>& fds, const R
 }
 
 }  // namespace
+
+void unlock(const std::vector<Fd>& files) {
+  struct flock none {};
+  none.l_type = F_UNLCK;
+  none.l_whence = SEEK_SET;
+  for (const Fd& file : files) (void)::fcntl(file.get(), F_OFD_SETLK, &none);
+}
 
 void shut_kept_sockets(const std::vector<Fd>& fds) {
   for (const Fd& fd : fds) (void)::shutdown(fd.get(), SHUT_RDWR);  // ENOTSOCK of the rest

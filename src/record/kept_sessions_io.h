@@ -1,5 +1,5 @@
 // KeptSessions: what the service manager's store gives a daemon back of the one before: sessions, the buffer
-// that their relays shared, and what tells of their processes.
+// that their relays shared, what tells of their processes, and the ledger's locks.
 //
 // Nothing in it is believed before it is looked at: a descriptor is what the session's memory says only if
 // device and inode are the same.
@@ -22,6 +22,7 @@ namespace opelog::record {
 /// Names in the store: of the relay buffer, and of what exec events need.
 constexpr const char* kKeptBufferName = "opelog-relay";
 constexpr const char* kKeptExecName = "opelog-exec";
+constexpr const char* kKeptLedgerName = "opelog-ledger";
 /// Daemons that may take over a session and die of it before it is given up.
 constexpr std::uint32_t kMostAttempts = 5;
 
@@ -29,6 +30,7 @@ struct KeptSessions {
   std::map<std::string, std::vector<Fd>> sessions;  ///< by id
   SharedMemory buffer;                              ///< of a RelayBuffer; empty: a new one is to be made
   std::vector<Fd> exec;                             ///< of ExecSource::keep()
+  std::vector<Fd> ledger;                           ///< its locked files
   FdStore::Counts there;                            ///< all that the store holds of these
 };
 
@@ -42,6 +44,8 @@ KeptSessions take_kept(std::vector<PassedFd>& passed);
 /// `fds` still.
 Result<SessionParts> resume_session(const std::string& id, std::vector<Fd>& fds, const RecordingPlace& place);
 
+/// Locks belong to the open files, which others may still have: the store, and what is left of a daemon.
+void unlock(const std::vector<Fd>& files);
 /// Shuts sockets down whoever else holds them: the waiter ends its login.
 void shut_kept_sockets(const std::vector<Fd>& fds);
 /// Whose the inner terminal is; 0 if there is none.

@@ -6,6 +6,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-login.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -24,6 +25,8 @@ constexpr int kKeepEnvironment = 0, kForgetEnvironment = 1;
 
 // Descriptors that one message may carry.
 constexpr std::size_t kMostPassed = 200;
+
+bool speaks_for_parent = false;
 
 // Not sd_notify(3): it waits while the manager's queue is full, and every session would wait with it. A
 // manager that does not listen, or cannot be reached, is no reason to fail or delay anything.
@@ -46,12 +49,14 @@ bool send_to_manager(const std::string& text, const std::vector<Fd>& fds) {
   message.msg_namelen = static_cast<socklen_t>(size);
   message.msg_iov = &bytes;
   message.msg_iovlen = 1;
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMostPassed)> control;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMostPassed) + CMSG_SPACE(sizeof(ucred))>
+      control{};
+  const std::size_t count = std::min(fds.size(), kMostPassed);
+  const std::size_t space = fds.empty() ? 0 : CMSG_SPACE(sizeof(int) * count);
+  message.msg_control = control.data();
+  message.msg_controllen = space + CMSG_SPACE(sizeof(ucred));
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (!fds.empty()) {
-    const std::size_t count = std::min(fds.size(), kMostPassed);
-    message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof(int) * count);
@@ -59,8 +64,23 @@ bool send_to_manager(const std::string& text, const std::vector<Fd>& fds) {
       const int fd = fds[i].get();
       std::memcpy(CMSG_DATA(header) + i * sizeof fd, &fd, sizeof fd);
     }
+    header = CMSG_NXTHDR(&message, header);
   }
-  const ssize_t sent = ::sendmsg(socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  ssize_t sent = -1;
+  errno = EPERM;
+  if (speaks_for_parent) {
+    const ucred main_process{::getppid(), ::getuid(), ::getgid()};
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_CREDENTIALS;
+    header->cmsg_len = CMSG_LEN(sizeof main_process);
+    std::memcpy(CMSG_DATA(header), &main_process, sizeof main_process);
+    sent = ::sendmsg(socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+  if (sent < 0 && errno == EPERM) {
+    message.msg_controllen = space;
+    if (space == 0) message.msg_control = nullptr;
+    sent = ::sendmsg(socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
   return sent >= 0 || (errno != EAGAIN && errno != ENOBUFS && errno != ETOOMANYREFS);
 }
 
@@ -109,6 +129,10 @@ Result<Fd> take_listener(std::vector<PassedFd>& passed, std::string_view name) {
     it = passed.erase(it);
   }
   return found;
+}
+
+void speak_for_parent() {
+  speaks_for_parent = true;
 }
 
 bool has_manager() {

@@ -29,6 +29,9 @@ Result<std::vector<PassedFd>> take_passed_fds();
 /// Code::kInvalid when it is something else or there are two.
 Result<Fd> take_listener(std::vector<PassedFd>& passed, std::string_view name);
 
+/// What the manager is told from here on it hears as from its main process, which started this one. Where
+/// that is not permitted (CAP_SYS_ADMIN) it hears who speaks.
+void speak_for_parent();
 /// Whether there is a manager that listens to us.
 bool has_manager();
 /// One message with descriptors (200 at most; lent), for fd_store_io.h. False: not now, its queue is full.

@@ -8,6 +8,12 @@ namespace {
 
 constexpr std::uint64_t kRetryMs = 100;
 
+// Until the process ends.
+void hold_on(std::shared_ptr<void> what) {
+  static auto& held = *new std::vector<std::shared_ptr<void>>;
+  held.push_back(std::move(what));
+}
+
 }  // namespace
 
 UserWork::UserWork(Loop& loop)
@@ -19,12 +25,19 @@ UserWork::UserWork(Loop& loop)
 
 // What waits still dies on a thread as well.
 UserWork::~UserWork() {
-  *alive_ = false;
+  if (*state_ == State::kOpen) *state_ = State::kEnded;
   if (!shares_.empty()) {
     auto held = std::make_shared<std::map<std::uint32_t, Share>>(std::move(shares_));
     (void)run_work(
         loop_, [held] { held->clear(); }, [] {}, AtLoopEnd::kLeave);
   }
+}
+
+void UserWork::abandon() {
+  *state_ = State::kAbandoned;
+  retry_.stop();
+  hold_on(std::make_shared<std::map<std::uint32_t, Share>>(std::move(shares_)));
+  shares_.clear();
 }
 
 void UserWork::run(std::uint32_t uid, std::function<void()> work, std::function<void()> done) {
@@ -52,8 +65,9 @@ void UserWork::begin(std::uint32_t uid) {
     const Job& job = share.waiting.front();
     auto started = run_work(
         loop_, job.work,
-        [this, uid, done = job.done, alive = alive_] {
-          if (*alive) finished(uid);
+        [this, uid, done = job.done, state = state_] {
+          if (*state == State::kOpen) finished(uid);
+          if (*state == State::kAbandoned) hold_on(std::make_shared<std::function<void()>>(done));
           done();
         },
         AtLoopEnd::kLeave);
@@ -85,6 +99,12 @@ std::size_t UserWork::count() const {
   for (const auto& [uid, share] : shares_)
     all += static_cast<std::size_t>(share.running) + share.waiting.size();
   return all;
+}
+
+std::string UserWork::users() const {
+  std::string text;
+  for (const auto& [uid, share] : shares_) text += (text.empty() ? "" : " ") + std::to_string(uid);
+  return text;
 }
 
 std::string UserWork::describe() const {

@@ -5,7 +5,7 @@
 //  - none of it runs on the loop, also where there is no thread to be had: then it waits for one;
 //  - of one uid at most kThreads run at once, the rest waits its turn: who keeps calls waiting keeps his own
 //    logins and sessions waiting, not others';
-//  - the loop does not wait for them when it ends.
+//  - the loop does not wait for them when it ends, and what was abandoned is touched by no other thread.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +38,9 @@ class UserWork {
   /// Gives the reference up on a thread: what it holds dies there, if it is the last.
   void drop(std::uint32_t uid, std::shared_ptr<void> what);
   void close(std::uint32_t uid, Fd fd);
+  /// Before its end, where the process is about to end, too: what waits stays as it is, and what the calls
+  /// under way hold dies on their threads, or not at all. Otherwise a thread sees to what waits.
+  void abandon();
 
   /// Running and waiting, of that uid.
   [[nodiscard]] std::size_t count_of(std::uint32_t uid) const;
@@ -45,8 +48,11 @@ class UserWork {
   [[nodiscard]] std::size_t count() const;
   [[nodiscard]] bool idle() const noexcept { return shares_.empty(); }
   [[nodiscard]] std::string describe() const;
+  /// Whose they are, for people.
+  [[nodiscard]] std::string users() const;
 
  private:
+  enum class State { kOpen, kEnded, kAbandoned };
   struct Job {
     std::function<void()> work, done;
   };
@@ -60,7 +66,7 @@ class UserWork {
   Loop& loop_;
   std::map<std::uint32_t, Share> shares_;  ///< of those who have any
   Timer retry_;                            ///< while there is no thread to be had
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::shared_ptr<State> state_ = std::make_shared<State>(State::kOpen);
 };
 
 }  // namespace opelog::record

@@ -83,6 +83,8 @@ class Ledger {
   /// For fdatasync on a thread, before anything that the entries speak of is forced to the disk or removed
   /// from it.
   [[nodiscard]] Fd entries_to_sync() const;
+  /// The files whose locks keep a second writer away; lent.
+  [[nodiscard]] std::vector<int> locked() const { return {files_.entries.get(), signer_->key_file().fd()}; }
   /// How many recordings have ended so far. Each is entered as closed only when its last bytes are on the
   /// disk, or a power cut would look as if they had been taken away: by enter_ended() of a number that was so
   /// then.

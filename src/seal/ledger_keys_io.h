@@ -48,6 +48,7 @@ class KeyFile {
   Status save_log(const SigningKey& key);
   Status save_coming_log(const SigningKey& key);
   Status erase_coming_log();
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
  private:
   explicit KeyFile(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}

@@ -22,6 +22,7 @@ namespace opelog::seal {
 class LedgerSigner {
  public:
   LedgerSigner(Fd entries, Fd checkpoints, KeyFile key_file, std::string origin, LedgerKeys keys);
+  [[nodiscard]] const KeyFile& key_file() const noexcept { return key_file_; }
   /// How many entries the checkpoint counts: fewer than `size` where an interrupted one came first. On an
   /// error call it again.
   Result<std::uint64_t> sign(std::uint64_t size, const Digest& root, WallUs now);

@@ -36,6 +36,7 @@ A build is found by OPELOG_BUILD (a CMake build directory) or OPELOG_STAGE (what
 OPELOG_TEST_BOUNDS=1: every opelogd has what units/opelogd.service allows it, and no more (unit_bounds.py).
 """
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -293,6 +294,16 @@ def require_sandbox():
 
 # --- programs in it --------------------------------------------------------------------------------------------
 
+def children(parent):
+    """The numbers of its children."""
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError, IndexError):
+                with open(f"/proc/{entry}/stat", "rb") as file:
+                    if int(file.read().rsplit(b")", 1)[1].split()[1]) == parent:
+                        yield int(entry)
+
+
 class Process:
     """A running program of the host. `pid` is its number outside, `inner_pid` inside."""
 
@@ -303,14 +314,8 @@ class Process:
     def pid(self):
         def child():
             # The entering process forks once into the pid namespace; its only child is the program.
-            for entry in os.listdir("/proc"):
-                if entry.isdigit():
-                    try:
-                        with open(f"/proc/{entry}/stat", "rb") as file:
-                            if int(file.read().rsplit(b")", 1)[1].split()[1]) == self.popen.pid:
-                                return int(entry)
-                    except (OSError, IndexError):
-                        continue
+            for pid in children(self.popen.pid):
+                return pid
             if self.popen.poll() is not None:
                 raise AssertionError(f"ended with {self.popen.returncode}: {self.argv}")
             return None
@@ -333,6 +338,36 @@ class Process:
 
     def wait(self, timeout=None):
         return self.popen.wait(timeout or DEADLINE)
+
+
+class DaemonProcess(Process):
+    """opelogd itself; what was started, and ends as it does, is the unit's main process, `main_pid`."""
+
+    @property
+    def main_pid(self):
+        return super().pid
+
+    @property
+    def pid(self):
+        def is_opelogd(pid):
+            with contextlib.suppress(OSError):
+                return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "opelogd"
+
+        def of(pid):
+            for child in children(pid):
+                if is_opelogd(pid) and is_opelogd(child):
+                    return child
+                if found := of(child):  # the main process is not what was started
+                    return found
+            return None
+
+        def child():
+            if self.popen.poll() is not None:
+                raise AssertionError(f"ended with {self.popen.returncode}: {self.argv}")
+            return of(self.main_pid)
+        if not getattr(self, "_daemon", None):
+            self._daemon = wait_until(child, f"a daemon for {self.argv}")
+        return self._daemon
 
 
 class Terminal:
@@ -459,9 +494,9 @@ class Daemon:
         self.log_path = os.path.join(host.exchange, f"opelogd.{len(host.daemons)}.log")
         argv, copies, preexec = self.manager.starting(argv)
         with open(self.log_path, "wb") as log:
-            self.process = host.popen(*argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=not copies,
-                                      preexec_fn=preexec,
-                                      env={"NOTIFY_SOCKET": "/run/host-exchange/notify", **(env or {})})
+            started = host.popen(*argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=not copies,
+                                 preexec_fn=preexec, env={"NOTIFY_SOCKET": "/run/host-exchange/notify", **(env or {})})
+        self.process = DaemonProcess(host, started.popen, argv)
         for fd in copies:
             os.close(fd)
 

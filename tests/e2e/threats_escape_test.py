@@ -2,6 +2,7 @@
 """Escapes that were once possible, each carried out as the recorded user over a real login. Rows of docs/threats.md."""
 
 import os
+import re
 import select
 import signal
 import socket
@@ -550,6 +551,157 @@ class KeptWaiting(OwnFileSystem):
 
     def dump(self):
         return self.host.opelog("dump", check=True).text
+
+
+class LeftBehind(OwnFileSystem):
+    """Row 9: a daemon whose calls somebody keeps waiting does not wait for him with its end: the next one begins, others' sessions go
+    on, and what is left of it holds nothing of theirs, and is gone when he lets go."""
+    host_options = {"keeps_sessions": True}
+
+    @classmethod
+    def prepare(cls):
+        cls.host.hold_sockets()
+
+    def setUp(self):
+        super().setUp()
+        if not self.host.daemon.process.running():
+            self.host.start_daemon(None, self.daemon)
+
+    def keep_waiting(self, term):
+        """A call of the daemon's on the terminal of that session waits from here on."""
+        term.send("setsid " + " ".join(SLOWLY) + " size /tmp/slow.pid &\r")
+        sandbox.wait_until(lambda: self.host.exists("/tmp/slow.pid"), "the call waits")
+        self.addCleanup(self.host.sh, "kill -9 $(cat /tmp/slow.pid)")
+        term.resize(33, 99)
+        self.wait_for_dump("user-work uid=1000 running=")
+
+    def wait_for_dump(self, words):
+        sandbox.wait_until(lambda: words in self.host.opelog("dump", check=True).text, f"the daemon tells: {words}")
+
+    def let_go(self):
+        self.host.run("kill", "-9", self.host.read("/tmp/slow.pid").decode(), check=True)
+
+    def end_daemon(self, number):
+        """(its number, its exit status): the main process ends, and threads of the daemon are left."""
+        daemon = self.host.daemon.process
+        pid = daemon.pid
+        daemon.signal(number)
+        status = daemon.wait()
+        self.assertEqual(self.state_of(pid), "Z", "nothing of it waits")
+        return pid, status
+
+    def state_of(self, pid):
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                return file.read().rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:
+            return None
+
+    def held_by(self, pid):
+        """What the threads that are left have open, besides 0 to 2."""
+        held = set()
+        for task in os.listdir(f"/proc/{pid}/task"):
+            folder = f"/proc/{pid}/task/{task}/fd"
+            held |= {os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder) if int(fd) > 2}
+        return held
+
+    def wait_until_gone(self, pid):
+        sandbox.wait_until(lambda: self.state_of(pid) is None, f"the daemon that was left is gone, not {self.state_of(pid)}")
+
+    def test_a_restart(self):
+        his, others = self.log_in(), self.log_in("opelogtest-b")
+        self.keep_waiting(his)
+        pid, status = self.end_daemon(signal.SIGUSR2)
+        self.assertEqual(status, 0)
+        self.assertRegex(self.host.daemon.log(), "calls-left: [0-9]+ calls")
+        held = self.held_by(pid)
+        self.assertTrue(held, "the terminal of the call")
+        self.assertEqual([name for name in held if not re.match(r"/dev/(ptmx|pts/)|/ptmx", name)], [])
+        self.assertLess(len(held), 3, held)
+        self.host.start_daemon(None, self.daemon)
+        self.assertEqual(len(re.findall("session-resumed", self.host.daemon.log())), 2)
+        others.send("echo still-$((40 + 2))\r")
+        others.expect(r"\nstill-42\r\n")
+        self.assert_others_are_served()
+        his.send("echo his-$((40 + 2))\r")
+        his.expect(r"\nhis-42\r\n")
+        self.assertEqual(self.log_out(others, "exit 4"), 4)
+        self.assertEqual(self.state_of(pid), "Z")
+        self.let_go()
+        self.wait_until_gone(pid)
+        his.send("until [ \"$(stty size)\" = '33 99' ]; do :; done; echo se''en\r")
+        his.expect(r"seen\r\n")
+        self.assertEqual(self.log_out(his, "exit 5"), 5)
+        for recording in self.host.wait_recordings(5):  # three of assert_others_are_served()
+            self.assertIn('"reason":"exit"', recording.notes()["OPELOG_END"][0])
+
+    def test_b_hang_up_is_done_by_the_next_one(self):
+        his, others = self.log_in(), self.log_in("opelogtest-b")
+        his.send("setsid " + " ".join(SLOWLY) + " write /tmp/slow.pid &\r")
+        sandbox.wait_until(lambda: self.host.exists("/tmp/slow.pid"), "the call waits")
+        self.addCleanup(self.host.sh, "kill -9 $(cat /tmp/slow.pid)")
+        self.host.opelog("kill", "opelogtest-a", check=True)
+        his.expect_eof()
+        self.wait_for_dump("user-work uid=1000 running=")
+        pid, status = self.end_daemon(signal.SIGUSR2)
+        self.assertEqual(status, 0)
+        self.host.start_daemon(None, self.daemon)
+        others.send("echo still-$((40 + 2))\r")
+        others.expect(r"\nstill-42\r\n")
+        self.assert_others_are_served()
+        self.let_go()
+        self.wait_until_gone(pid)
+        self.assertEqual(self.log_out(others), 0)
+        sandbox.wait_until(lambda: not [n for n in self.host.manager.store if n.startswith("opelog-session")], "an empty store")
+        [killed] = self.new_recordings(1, "opelogtest-a")
+        self.assertEqual(re.findall('"reason":"(\\w+)"', " ".join(killed.notes()["OPELOG_END"])), ["killed"])
+        self.wait_signed()
+        self.pin_key()
+        _, verdict = self.verify(killed.name)
+        self.assertEqual(self.verdict_of(verdict, killed.name), ("intact", "complete", []), verdict)
+
+    def test_c_stop(self):
+        his, others = self.log_in(), self.log_in("opelogtest-b")
+        self.keep_waiting(his)
+        pid, status = self.end_daemon(signal.SIGTERM)
+        self.assertEqual(status, 0)
+        others.expect_eof()
+        for recording in self.new_recordings(2):
+            self.assertIn('"reason":"shutdown"', recording.notes()["OPELOG_END"][0])
+        self.let_go()
+        self.wait_until_gone(pid)
+
+    def test_d_restart_while_a_terminal_is_being_taken(self):
+        others = self.log_in("opelogtest-b")
+        self.host.write("/tmp/taken.py", BEING_TAKEN.encode())
+        login = self.host.popen("python3", "/tmp/taken.py", *SLOWLY, user="opelogtest-a", stdin=-1, stdout=-1)
+        self.addCleanup(self.host.sh, "kill -9 $(cat /tmp/slow.x)")
+        self.assertEqual(login.popen.stdout.readline(), b"up\n")
+        [recording] = self.new_recordings(1, "opelogtest-a", ended=False)
+        pid, status = self.end_daemon(signal.SIGUSR2)
+        self.assertEqual(status, 0)
+        self.host.start_daemon(None, self.daemon)
+        sandbox.wait_until(recording.ended, "the next daemon completes it")
+        others.send("echo still-$((40 + 2))\r")
+        others.expect(r"\nstill-42\r\n")
+        login.popen.stdin.close()
+        self.wait_until_gone(pid)
+        login.wait()
+        self.assertEqual(self.log_out(others), 0)
+
+    def test_e_kill(self):
+        his, others = self.log_in(), self.log_in("opelogtest-b")
+        self.keep_waiting(his)
+        pid, status = self.end_daemon(signal.SIGKILL)
+        self.assertEqual(status, -signal.SIGKILL)
+        self.host.start_daemon(None, self.daemon)
+        others.send("echo still-$((40 + 2))\r")
+        others.expect(r"\nstill-42\r\n")
+        self.assert_others_are_served()
+        self.let_go()
+        self.wait_until_gone(pid)
+        self.assertEqual(self.log_out(others, "exit 4"), 4)
+        self.assertEqual(self.log_out(his, "exit 5"), 5)
 
 
 class UnreadLogins(OwnFileSystem):

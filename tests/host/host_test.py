@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -21,6 +22,7 @@ import image  # noqa: E402
 import machine  # noqa: E402
 import sandbox  # noqa: E402
 import scene  # noqa: E402
+import threats_escape_test  # noqa: E402
 from sandbox import LOG_DIR, PROMPT, wait_until  # noqa: E402
 
 UNITS = ["opelog-index.timer", "opelog-retain.timer", "opelogd-control.socket", "opelogd.service", "opelogd.socket"]
@@ -546,6 +548,29 @@ class Service(Installed):
         self.host.write("/etc/opelog/opelog.yaml", whole)
         wait_until(lambda: not json.loads(self.host.opelog("status", "--json").out)["policy"]["error"], "it is mended")
         self.assertEqual(self.log_out(term), 0)
+        self.assertEqual(self.ended(name, "exit")[0], ("intact", "complete", []))
+
+    def test_bc_restart_while_a_user_keeps_a_call_waiting(self):
+        term, name = self.live("opc")
+        his = self.log_in("alice")
+        self.host.sh("mknod -m 666 /var/fuse c 10 229 && ln -s /var/fuse /tmp/fuse", check=True)  # /tmp has no devices
+        self.host.write("/tmp/slow.py", threats_escape_test.SLOW_MEMORY)
+        his.send("setsid " + " ".join(threats_escape_test.SLOWLY) + " size /tmp/slow.pid &\r")
+        wait_until(lambda: self.host.exists("/tmp/slow.pid"), "the call waits")
+        his.resize(33, 99)
+        wait_until(lambda: "user-work" in self.host.opelog("dump", check=True).text, "and the daemon waits for it")
+        before, begin = self.host.show("opelogd.service", "MainPID"), time.monotonic()
+        self.host.run("systemctl", "restart", "opelogd", check=True)
+        print(f"restarted in {time.monotonic() - begin:.1f} s")
+        self.assertNotEqual(self.host.show("opelogd.service", "MainPID"), before)
+        self.lines(term, "echo goes on $((40+2))")
+        self.assertEqual(self.host.ssh("opc", "exit 3").rc, 3)
+        left = self.host.sh("ps -o stat=,comm= -C opelogd").text
+        self.assertRegex(left, "(?m)^Zl")
+        self.assertEqual(self.log_out(term, "exit 4"), 4)
+        self.host.sh("kill -9 $(cat /tmp/slow.pid)", check=True)
+        wait_until(lambda: "Zl" not in self.host.sh("ps -o stat=,comm= -C opelogd").text, "what was left is gone")
+        self.assertEqual(self.log_out(his, "exit 5"), 5)
         self.assertEqual(self.ended(name, "exit")[0], ("intact", "complete", []))
 
     def test_c_a_login_starts_a_stopped_daemon(self):

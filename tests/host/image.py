@@ -17,7 +17,7 @@ SOURCE = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__))
 STORE = os.environ.get("OPELOG_HOST_STORE") or os.path.join(SOURCE, "build", "host")
 RELEASE = "12"  # of Debian; what the package is built on is what it runs on
 DISK_MB = 3072
-PACKAGES = """systemd systemd-sysv dbus libpam-systemd openssh-server sudo rsync git logrotate procps e2fsprogs less
+PACKAGES = """python3 systemd systemd-sysv dbus libpam-systemd openssh-server sudo rsync git logrotate procps e2fsprogs less
   util-linux bsdutils passwd man-db""".split()
 # carol administers and is nobody's target, opc and alice are the shipped policy's targets, bob is none, dora reads as an
 # auditor, gina comes by ForceCommand and hugo by the profile.d hook.

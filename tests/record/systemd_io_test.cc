@@ -3,6 +3,7 @@
 #include <sys/un.h>
 
 #include <cstddef>
+#include <cstring>
 
 #include "probe.h"
 
@@ -36,6 +37,54 @@ TEST(ServiceManager, IsToldInItsOwnWords) {
   EXPECT_EQ(told([] { notify_status("x"); }), "[STATUS=x]");
   EXPECT_EQ(told([] { notify_reloading(1234567); }), "[RELOADING=1\nMONOTONIC_USEC=1234567]");
   EXPECT_EQ(told([] { notify_stopping(), notify_watchdog(); }), "[STOPPING=1][WATCHDOG=1]");
+}
+
+// In a child: for good. Whom a message is from, and how many descriptors it has.
+TEST(ServiceManager, HearsAChildOfItsMainProcessAsThatOne) {
+  int pair[2];
+  ASSERT_EQ(::pipe2(pair, O_CLOEXEC), 0);
+  const Fd reading(pair[0]);
+  Fd writing(pair[1]);
+  const ScratchDirectory scratch;
+  const auto path = scratch / "notify";
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  path.copy(name.sun_path, sizeof name.sun_path - 1);
+  const Fd manager(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(manager.get(), reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+  const int yes = 1;
+  ASSERT_EQ(::setsockopt(manager.get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
+    speak_for_parent();
+    std::vector<Fd> fds;
+    fds.push_back(std::move(writing));
+    ::_exit(tell_manager("FDSTORE=1", fds) && tell_manager("X=1", {}) ? 0 : 1);
+  }
+  const Child ends(child);
+  for (const int expected : {1, 0}) {
+    char text[64];
+    iovec bytes{text, sizeof text};
+    alignas(cmsghdr) char control[256];
+    msghdr message{};
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    ASSERT_GT(::recvmsg(manager.get(), &message, MSG_CMSG_CLOEXEC), 0);
+    ucred sender{};
+    std::vector<Fd> got;
+    for (cmsghdr* one = CMSG_FIRSTHDR(&message); one != nullptr; one = CMSG_NXTHDR(&message, one)) {
+      if (one->cmsg_type == SCM_CREDENTIALS) std::memcpy(&sender, CMSG_DATA(one), sizeof sender);
+      if (one->cmsg_type != SCM_RIGHTS) continue;
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(one), sizeof fd);
+      got.emplace_back(fd);
+    }
+    EXPECT_EQ(sender.pid, ::getpid());
+    EXPECT_EQ(static_cast<int>(got.size()), expected);
+  }
 }
 
 TEST(ServiceManager, AStatusCannotSmuggleInAnotherAssignment) {

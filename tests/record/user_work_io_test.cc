@@ -97,6 +97,36 @@ TEST(UserWork, TheLoopsEndWaitsForNone) {
   EXPECT_FALSE(done);
 }
 
+// What waits is not begun, and nothing that belongs to a call dies on the loop's thread.
+TEST(UserWork, WhatIsAbandonedIsLeftAsItIs) {
+  auto kept = std::make_shared<Kept>();
+  int pair[2];
+  ASSERT_EQ(::pipe2(pair, O_CLOEXEC), 0);
+  const Fd other(pair[0]);
+  std::weak_ptr<int> of_a_call;
+  bool done = false;
+  {
+    BusyLoop loop;
+    {
+      UserWork work(loop);
+      auto held = std::make_shared<int>(1);
+      of_a_call = held;
+      for (int i = 0; i < UserWork::kThreads; ++i)
+        work.run(kHis, kept->call(), [&done, held] { done = true; });
+      held.reset();
+      while (kept->running < UserWork::kThreads) std::this_thread::yield();
+      work.close(kHis, Fd(pair[1]));  // its turn never comes
+      EXPECT_EQ(work.users(), "5000");
+      work.abandon();
+      EXPECT_TRUE(work.idle());
+    }
+    kept->leave.set_value();
+    while (!done) loop.run_once(true);
+  }
+  EXPECT_FALSE(of_a_call.expired());
+  EXPECT_GE(::fcntl(pair[1], F_GETFD), 0);
+}
+
 // As nobody, who may start no thread; then he may.
 int close_without_a_thread() {
   if (::setgroups(0, nullptr) != 0 || ::setresgid(65534, 65534, 65534) != 0) return 2;
