@@ -46,6 +46,11 @@ class Retaining {
     if (!recordings) return complain(recordings.error());
     auto free = format::free_bytes_of(directory_);
     if (!free) return complain(free.error());
+    idle_holds_ = format::idle_holds(policy_, *recordings);
+    for (const std::string& sentence : idle_holds_) {
+      clear_progress();
+      remark(sentence);
+    }
     carry_out(*recordings,
               format::decide_retention(policy_, *recordings, *free, wall_now(), RetainStep::kAgeAndSpace));
     if (arguments_.dry_run) {
@@ -188,20 +193,25 @@ class Retaining {
     return text + "\n";
   }
 
+  static std::string array_of(const std::vector<std::string>& sentences) {
+    std::string all;
+    for (const std::string& sentence : sentences) {
+      all += all.empty() ? "" : ",";
+      format::append_json_string(all, sentence);
+    }
+    return "[" + all + "]";
+  }
+
   std::string json() const {
     format::JsonObject json;
-    std::string unmet;
-    for (const std::string& sentence : unmet_) {
-      unmet += unmet.empty() ? "" : ",";
-      format::append_json_string(unmet, sentence);
-    }
     json.boolean("dry_run", arguments_.dry_run)
         .number_u("pruned", pruned_.size())
         .number_u("pruned_bytes", pruned_bytes_)
         .number_u("compressed", compressed_)
         .number_u("compressed_from", compressed_from_)
         .number_u("compressed_to", compressed_to_)
-        .raw("unmet", "[" + unmet + "]")
+        .raw("unmet", array_of(unmet_))
+        .raw("idle_holds", array_of(idle_holds_))
         .raw("recordings", "[" + lines_ + "]");
     return std::move(json).take() + "\n";
   }
@@ -226,7 +236,7 @@ class Retaining {
   MonoUs told_ = 0;
   std::unique_ptr<ControlClient> client_;
   ExitCode worst_ = kOk;
-  std::vector<std::string> pruned_, unmet_;
+  std::vector<std::string> pruned_, unmet_, idle_holds_;
   std::uint64_t pruned_bytes_ = 0, compressed_ = 0, compressed_from_ = 0, compressed_to_ = 0;
   std::string lines_;  ///< of the JSON
 };

@@ -5,8 +5,15 @@
 #include <map>
 #include <numeric>
 
+#include "core/fact.h"
+
 namespace opelog::format {
 namespace {
+
+bool holds(const Hold& hold, const RetainedRecording& recording) {
+  if (!hold.user.empty()) return hold.user == recording.user;
+  return !hold.session.empty() && (hold.session == recording.id || hold.session == recording.name);
+}
 
 using Action = RetainDecision::Action;
 
@@ -197,10 +204,28 @@ const char* prune_word(PruneReason reason) noexcept {
 }
 
 bool is_held(const Retention& policy, const RetainedRecording& recording) {
-  return std::any_of(policy.hold.begin(), policy.hold.end(), [&](const Hold& hold) {
-    if (!hold.user.empty()) return hold.user == recording.user;
-    return !hold.session.empty() && (hold.session == recording.id || hold.session == recording.name);
-  });
+  return std::any_of(policy.hold.begin(), policy.hold.end(),
+                     [&](const Hold& hold) { return holds(hold, recording); });
+}
+
+std::vector<std::string> idle_holds(const Retention& policy,
+                                    const std::vector<RetainedRecording>& recordings) {
+  std::vector<std::string> idle;
+  for (const Hold& hold : policy.hold) {
+    if (std::any_of(recordings.begin(), recordings.end(),
+                    [&](const RetainedRecording& r) { return holds(hold, r); }))
+      continue;
+    if (!hold.user.empty()) {
+      idle.push_back("hold of user " + printable(hold.user) + ": there is no recording of his");
+      continue;
+    }
+    const auto begins = std::find_if(recordings.begin(), recordings.end(), [&](const RetainedRecording& r) {
+      return !hold.session.empty() && (r.id.starts_with(hold.session) || r.name.starts_with(hold.session));
+    });
+    idle.push_back("hold of session " + printable(hold.session) + ": there is no such recording" +
+                   (begins == recordings.end() ? "" : "; an id is given in full, as " + begins->id));
+  }
+  return idle;
 }
 
 std::string not_to_prune(const Retention& policy, const RetainedRecording& recording, WallUs now) {

@@ -41,6 +41,10 @@ const char* prune_word(PruneReason reason) noexcept;
 /// Whether the policy holds it: by its user, its id or its name.
 bool is_held(const Retention& policy, const RetainedRecording& recording);
 
+/// Of each hold that holds nothing of `recordings`: one sentence. It may be misspelt.
+std::vector<std::string> idle_holds(const Retention& policy,
+                                    const std::vector<RetainedRecording>& recordings);
+
 /// Why it must not be pruned now: one sentence; "" if it may be.
 std::string not_to_prune(const Retention& policy, const RetainedRecording& recording, WallUs now);
 

@@ -291,6 +291,26 @@ TEST(Retention, NothingIsPrunedForAReasonThatThePolicyDoesNotGive) {
     EXPECT_EQ(not_asked_for(policy, old, reason, kRetainedAt), "") << prune_word(reason);
 }
 
+TEST(Retention, AHoldThatHoldsNothingIsTold) {
+  Retention policy;
+  Hold user, other, id, name, begun, none;
+  user.user = "alice";
+  other.user = "alcie";
+  id.session = "id-a";
+  name.session = "b";
+  begun.session = "id-";
+  none.session = "zz";
+  policy.hold = {user, id, name};
+  const std::vector<RetainedRecording> all = {retained("a", "alice", 30, 5), retained("b", "bob", 30, 5)};
+  EXPECT_EQ(idle_holds(policy, all), std::vector<std::string>{});
+  policy.hold = {other, begun, none};
+  EXPECT_EQ(idle_holds(policy, all),
+            (std::vector<std::string>{
+                "hold of user alcie: there is no recording of his",
+                "hold of session id-: there is no such recording; an id is given in full, as id-a",
+                "hold of session zz: there is no such recording"}));
+}
+
 TEST(RetentionPlan, SaysWhyInWordsWithNumbers) {
   Retention policy;
   policy.keep_for_s = 20 * kDay;
