@@ -309,7 +309,10 @@ struct Screen::State final : TerminalHandler {
     }
     if (!is_other) untouched = false;
     if (in_text && wraps_from != kNone) shown().by_identity(wraps_from).wrapped = true;
-    if (down > 0 && rect.start_row == 0 && !is_other) leave(std::min(down, rect.end_row));
+    if (down > 0 && rect.start_row == 0) {
+      const int n = std::min(down, rect.end_row);
+      is_other ? leave_alternate(n) : leave(n);
+    }
     shown().scroll(rect.start_row, rect.end_row, down);
     if (in_text) wraps_from = kNone;
     return 1;
@@ -322,12 +325,15 @@ struct Screen::State final : TerminalHandler {
       ++top;
     }
   }
+  // The first n rows of the alternate screen scroll off, or all are cleared.
+  void leave_alternate(int n) {
+    for (int r = 0; r < std::min(n, other.rows()); ++r)
+      for (ScreenWatcher* watcher : watchers) watcher->alternate_row_left(other.row(r));
+  }
   // The main screen is cleared as a whole: what it showed was seen and leaves as if scrolled off. Of its
   // empty rows no more than there were line feeds, or a few bytes would make a screenful of lines.
   void cleared() {
-    int used = 0;
-    for (int r = 0; r < main.rows(); ++r)
-      if (!main.row(r).cells.empty()) used = r + 1;
+    const int used = main.used();
     std::uint64_t blanks = line_feeds - feeds_at_clear;
     feeds_at_clear = line_feeds;
     for (int r = 0; r < used; ++r) {
@@ -430,6 +436,11 @@ struct Screen::State final : TerminalHandler {
   }
   // The sequence written anew.
   void plain(const Csi& sequence) {
+    if (sequence.final == 'J' && is_other) {
+      const Position at = cursor();
+      const int what = sequence.param(0, 0);
+      if (what == 2 || (what == 0 && at.row == 0 && at.col == 0)) leave_alternate(other.used());
+    }
     if (sequence.final == 'J' && !is_other) {
       const Position at = cursor();
       const int what = sequence.param(0, 0);

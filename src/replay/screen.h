@@ -40,6 +40,8 @@ class ScreenWatcher {
   virtual ~ScreenWatcher() = default;
   /// Row `number` (counted from the recording's first) has left the main screen and changes no more.
   virtual void row_left(std::uint64_t number, const Row& row) { (void)number, (void)row; }
+  /// A row is about to leave the alternate screen at its top, or with the screen when that is cleared.
+  virtual void alternate_row_left(const Row& row) { (void)row; }
   virtual void marked(Mark mark, int status) { (void)mark, (void)status; }  ///< status: -1 unknown
   /// A line feed is about to be carried out on the main screen.
   virtual void line_feed() {}

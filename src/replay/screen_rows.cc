@@ -83,6 +83,12 @@ ScreenRows::ScreenRows(int rows, int cols) : cols_(cols) {
   for (std::size_t i = 0; i < order_.size(); ++i) order_[i] = i;
 }
 
+int ScreenRows::used() const noexcept {
+  int used = rows();
+  while (used > 0 && row(used - 1).cells.empty()) --used;
+  return used;
+}
+
 // Half a wide character cannot stay.
 void ScreenRows::blank(Row& row, std::size_t c) {
   if (c >= row.cells.size()) return;

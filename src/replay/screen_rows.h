@@ -55,6 +55,8 @@ class ScreenRows {
   [[nodiscard]] const Row& row(int r) const { return store_[order_[static_cast<std::size_t>(r)]]; }
   Row& row(int r) { return store_[order_[static_cast<std::size_t>(r)]]; }
   [[nodiscard]] bool has(int r) const noexcept { return r >= 0 && r < rows(); }
+  /// Rows up to the last that is not empty.
+  [[nodiscard]] int used() const noexcept;
   /// Which row it is, however it scrolls; reused when a row leaves.
   [[nodiscard]] std::size_t identity(int r) const { return order_[static_cast<std::size_t>(r)]; }
   Row& by_identity(std::size_t identity) { return store_[identity]; }

@@ -60,8 +60,17 @@ void Transcript::give_waiting(std::size_t keep) {
   waiting_.erase(waiting_.begin(), end);
 }
 
+// Before it leaves, vim sends a line feed on the bottom row, and tmux clears the screen: what leaves then is
+// of the last screen. What left before other text was drawn (a pager scrolls) is not.
+void Transcript::alternate_row_left(const Row& row) {
+  if (std::exchange(left_glyphs_, screen_.glyphs()) != left_glyphs_) left_.clear();
+  // Behind as many rows as the screen has come only empty ones.
+  if (left_.size() < static_cast<std::size_t>(screen_.rows())) left_.push_back(row_text(row));
+}
+
 void Transcript::alternate(bool entered) {
   if (entered) {
+    left_.clear();
     entered_row_ = screen_.number(screen_.main_row());
     entered_ = screen_.now();
     return;
@@ -75,10 +84,15 @@ void Transcript::alternate(bool entered) {
   entry.end_us = now.at_us;
   entry.end_offset = now.offset;
   std::size_t size = 0;
-  for (int r = 0; r < screen_.rows() && size < kMaxLine; ++r) {
-    entry.screen.push_back(row_text(screen_.row(r)));
-    size += entry.screen.back().size();
-  }
+  const auto add = [&entry, &size](std::string row) {
+    if (size >= kMaxLine) return;
+    size += row.size();
+    entry.screen.push_back(std::move(row));
+  };
+  if (screen_.glyphs() == left_glyphs_)
+    for (std::string& row : left_) add(std::move(row));
+  left_.clear();
+  for (int r = 0; r < screen_.rows(); ++r) add(row_text(screen_.row(r)));
   while (!entry.screen.empty() && entry.screen.back().empty()) entry.screen.pop_back();
   waiting_.push_back(std::move(waiting));
   if (waiting_.size() > kMaxWaiting) give_waiting(kMaxWaiting);

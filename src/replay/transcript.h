@@ -27,7 +27,7 @@ struct TranscriptEntry {
   std::uint64_t begin_offset = 0, end_offset = 0;  ///< of the output, first and last byte that wrote
   std::string text;                                ///< the line
   bool continues = false;                          ///< the line before was cut at kMaxLine
-  std::vector<std::string> screen;                 ///< kFullScreen: as it stood before it was left
+  std::vector<std::string> screen;                 ///< kFullScreen: as it stood when it was last drawn on
 };
 
 class Transcript final : public ScreenWatcher {
@@ -42,6 +42,7 @@ class Transcript final : public ScreenWatcher {
   void finish();
 
   void row_left(std::uint64_t number, const Row& row) override;
+  void alternate_row_left(const Row& row) override;
   void alternate(bool entered) override;
 
  private:
@@ -59,6 +60,9 @@ class Transcript final : public ScreenWatcher {
   std::vector<Waiting> waiting_;
   std::uint64_t entered_row_ = 0;
   Moment entered_;
+  /// What left the alternate screen since a character was last drawn on it; no more rows than it has.
+  std::vector<std::string> left_;
+  std::uint64_t left_glyphs_ = 0;  ///< Screen::glyphs() of then
 };
 
 }  // namespace opelog::replay

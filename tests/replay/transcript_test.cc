@@ -75,6 +75,33 @@ TEST(Transcript, KeepsTheLastScreenOfAFullScreenProgram) {
   EXPECT_LT(entries[1].begin_us, entries[1].end_us);
 }
 
+TEST(Transcript, TheLastScreenHasWhatScrolledOffJustBeforeItWasLeft) {
+  const struct {
+    const char* what;
+    std::string bytes;
+    Lines screen;
+  } cases[] = {
+      {"vim: a line feed on the bottom row", "top\r\n~\r\n~\r\nwritten\r\r\n", {"top", "~", "~", "written"}},
+      {"all of it", "\r\n1\r\n2\r\n3\r\n\n\n\n\n\n", {"", "1", "2", "3"}},
+      {"a pager has drawn its prompt since", "1\r\n2\r\n3\r\n4\r\n:\r\x1b[K", {"2", "3", "4"}},
+      {"scrolled by a sequence, over more than there is", "1\r\n2\x1b[9S", {"1", "2"}},
+      {"tmux: cleared", "# a\r\n\r\nb\x1b[H\x1b[2J", {"# a", "", "b"}},
+      {"cleared from the top on, twice", "a\r\nb\x1b[H\x1b[J\x1b[2J", {"a", "b"}},
+      {"cleared, and drawn anew", "a\r\nb\x1b[H\x1b[2Jc", {"c"}},
+      {"within the lower rows: it has left no screen", "1\r\n2\r\n3\x1b[2;4r\x1b[4;1H\n", {"1", "3"}},
+  };
+  for (const auto& c : cases) {
+    const std::string bytes = "\x1b[?1049h\x1b[H" + c.bytes + "\x1b[?1049l";
+    for (const std::size_t step : {std::size_t{0}, std::size_t{1}}) {
+      // Before it, a program that leaves rows of its own behind.
+      const auto entries =
+          transcript_of("\x1b[?1049h\x1b[Hother\r\n\n\n\n\n\x1b[?1049l" + bytes, 4, 10, step);
+      ASSERT_EQ(entries.size(), 2U) << c.what;
+      EXPECT_EQ(entries[1].screen, c.screen) << c.what;
+    }
+  }
+}
+
 TEST(Transcript, AFullScreenProgramThatNeverLeavesIsThere) {
   const auto entries = transcript_of("a\r\n\x1b[?1049hlast");
   ASSERT_EQ(entries.size(), 2U);
