@@ -84,7 +84,19 @@ std::string kept_text(const format::SessionInfo& info) {
   return text;
 }
 
-std::string summary_json(const format::RecordingSummary& summary) {
+std::string gaps_text(const format::GapSums& gaps) {
+  if (gaps.gaps == 0) return "";
+  std::string text = std::to_string(gaps.gaps) + " (";
+  for (const format::GapSum& kind : gaps.kinds) {
+    if (&kind != &gaps.kinds.front()) text += "; ";
+    text += kind.what;
+    if (kind.count > 0) text += ", " + std::to_string(kind.count) + " events";
+    if (kind.bytes > 0) text += ", " + std::to_string(kind.bytes) + " bytes";
+  }
+  return text + "), the first at " + format_length(gaps.first_us);
+}
+
+std::string summary_json(const format::RecordingSummary& summary, const format::GapSums* gaps) {
   const auto& info = summary.info;
   format::JsonObject json;
   json.text("id", info.id)
@@ -138,6 +150,21 @@ std::string summary_json(const format::RecordingSummary& summary) {
         .number_u("bytes_in", end.bytes_in);
   } else {
     json.raw("end_reason", "null").raw("exit_code", "null").raw("signal", "null");
+  }
+  if (gaps != nullptr) {
+    format::JsonObject all;
+    all.number_u("count", gaps->gaps);
+    gaps->gaps > 0 ? all.number("first_us", gaps->first_us) : all.raw("first_us", "null");
+    std::string kinds = "[";
+    for (const format::GapSum& kind : gaps->kinds) {
+      if (kinds.size() > 1) kinds += ',';
+      format::JsonObject one;
+      one.text("what", kind.what).number_u("count", kind.gaps);
+      one.number_u("bytes", kind.bytes).number_u("events", kind.count);
+      kinds += std::move(one).take();
+    }
+    all.raw("kinds", kinds + "]");
+    json.raw("gaps", std::move(all).take());
   }
   if (!summary.problem.empty()) json.text("problem", summary.problem);
   return std::move(json).take();

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "format/recording_directory_io.h"
+#include "format/recording_gaps_io.h"
 
 namespace opelog::cli {
 
@@ -27,7 +28,11 @@ std::string streams_text(const format::SessionInfo& info, const std::optional<fo
 /// "stdout (terminal), stderr (file)": what was left to the shell and is in no record; "" for nothing.
 std::string kept_text(const format::SessionInfo& info);
 
-/// One JSON object on one line, without LF; pure ASCII.
-std::string summary_json(const format::RecordingSummary& summary);
+/// "3 (output, 623051 bytes; exec, 12 events), the first at 0:03": what the recording says it lacks; "" for
+/// nothing.
+std::string gaps_text(const format::GapSums& gaps);
+
+/// One JSON object on one line, without LF; pure ASCII. `gaps`, if they were read, are in it.
+std::string summary_json(const format::RecordingSummary& summary, const format::GapSums* gaps = nullptr);
 
 }  // namespace opelog::cli

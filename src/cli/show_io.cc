@@ -18,7 +18,7 @@ struct ShowArguments {
   bool json = false, text = false, times = false;
 };
 
-std::string lines_of(const format::RecordingSummary& s) {
+std::string lines_of(const format::RecordingSummary& s, const format::GapSums& gaps) {
   const auto& info = s.info;
   std::string out;
   const auto line = [&out](const std::string& name, const std::string& value) {
@@ -43,6 +43,7 @@ std::string lines_of(const format::RecordingSummary& s) {
     line("output", std::to_string(s.log_bytes) + " bytes");
   else
     line("output", "counted, not recorded");
+  line("gaps", gaps_text(gaps));
   line("how", info.how + (info.left_by.empty() ? "" : " behind by session " + info.left_by));
   line("command", info.command.value_or(""));
   line("original", info.original.value_or(""));
@@ -114,8 +115,11 @@ ExitCode run_show(const ShowArguments& arguments, const Context& context) {
   if (!found) return complain(found.error());
   const auto summary = format::summarise(found->directory, found->name);
   if (!summary) return complain(summary.error());
+  const auto gaps = format::sum_gaps(summary->path);
+  if (!gaps) return complain(gaps.error());
   tell_viewed(context, found->directory, found->name, format::View::kShow);
-  const ExitCode printed = print(arguments.json ? summary_json(*summary) + "\n" : lines_of(*summary));
+  const ExitCode printed =
+      print(arguments.json ? summary_json(*summary, &*gaps) + "\n" : lines_of(*summary, *gaps));
   if (printed != kOk) return printed;
   if (summary->state == format::RecordingState::kCorrupt) return kInvalid;
   return summary->state == format::RecordingState::kTorn ? kNo : kOk;

@@ -60,6 +60,26 @@ TEST_F(Show, SaysWhatWasLeftToTheShellWhereSomethingWas) {
             std::string::npos);
 }
 
+TEST_F(Show, TellsTheGapsOfTheRecord) {
+  EXPECT_EQ(show("alice").out.find("gaps"), std::string::npos);
+  EXPECT_NE(show("alice", {"--json"}).out.find(R"("gaps":{"count":0,"first_us":null,"kinds":[]})"),
+            std::string::npos);
+  auto writer = testing::begin_recording(dir, "bob_20261122140509_192.0.2.7", info, {{0, "a"}});
+  ASSERT_TRUE(writer->gap({"output", "the rate", 0}, 3 * kUsPerS));
+  ASSERT_TRUE(writer->gap({"output", std::string(100000, 'w'), 623051}, 4 * kUsPerS));
+  ASSERT_TRUE(writer->gap({"exec", "lost \x1b[2J", 0, 12}, 5 * kUsPerS));
+  EXPECT_NE(
+      show("bob").out.find("\ngaps        3 (output, 623051 bytes; exec, 12 events), the first at 0:03\n"),
+      std::string::npos)
+      << show("bob").out;
+  EXPECT_NE(show("bob", {"--json"})
+                .out.find(R"("gaps":{"count":3,"first_us":3000000,"kinds":[)"
+                          R"({"what":"output","count":2,"bytes":623051,"events":0},)"
+                          R"({"what":"exec","count":1,"bytes":0,"events":12}]})"),
+            std::string::npos)
+      << show("bob", {"--json"}).out;
+}
+
 TEST_F(Show, NoneAndSeveralAreDifferentAnswers) {
   EXPECT_EQ(show("bob").status, 3);
   testing::make_recording(dir, "alice_20261122150000_192.0.2.7", info, {{0, "x"}});
