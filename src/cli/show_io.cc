@@ -95,6 +95,8 @@ ExitCode print_transcript(const ShowArguments& arguments, const Context& context
     std::string out;
     if (entry.kind == replay::TranscriptEntry::Kind::kLine) {
       out = stamp(entry.end_us) + entry.text + "\n";
+    } else if (entry.kind == replay::TranscriptEntry::Kind::kGap) {
+      out = stamp(entry.begin_us) + "[" + printable(entry.text) + "]\n";
     } else {
       out =
           stamp(entry.begin_us) + "[full screen for " + format_length(entry.end_us - entry.begin_us) + "]\n";

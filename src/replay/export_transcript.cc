@@ -25,8 +25,11 @@ void ExportReadable::event(const ExportEvent& event, ExportBytes& out) {
       screen_->resize(event.rows, event.cols);
       give(transcript_->take(), out);
       break;
-    case ExportEvent::Kind::kCommand:
     case ExportEvent::Kind::kGap:
+      transcript_->gap(event.bytes, event.at_us, event.of_output);
+      give(transcript_->take(), out);
+      break;
+    case ExportEvent::Kind::kCommand:
       held_.push_back(event);
       if (held_.size() > kMaxHeldPieces) {
         between(held_.front(), out);
@@ -50,7 +53,15 @@ void ExportReadable::give(const std::vector<TranscriptEntry>& entries, ExportByt
       between(held_.front(), out);
       held_.pop_front();
     }
-    entry(e, out);
+    if (e.kind != TranscriptEntry::Kind::kGap) {
+      entry(e, out);
+      continue;
+    }
+    ExportEvent gap;
+    gap.kind = ExportEvent::Kind::kGap;
+    gap.at_us = e.begin_us;
+    gap.bytes = e.text;
+    between(gap, out);
   }
 }
 

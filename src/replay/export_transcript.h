@@ -18,7 +18,7 @@
 
 namespace opelog::replay {
 
-/// Commands and gaps that wait for the line before which they stand; when there are more, the oldest go out.
+/// Commands that wait for the line before which they stand; when there are more, the oldest go out.
 constexpr std::size_t kMaxHeldPieces = 4096;
 
 /// A writer that gets lines instead of bytes.

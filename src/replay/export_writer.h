@@ -30,6 +30,7 @@ struct ExportEvent {
   std::int64_t at_us = 0;
   std::string bytes;  ///< kOutput, kInput: as recorded; kCommand, kGap, kEnd: text for people, outside bytes
   int rows = 0, cols = 0;          ///< kResize
+  bool of_output = false;          ///< kGap: output is missing
   std::optional<int> exit_status;  ///< kEnd: as a shell would tell it, 128 + signal
 };
 

@@ -7,7 +7,6 @@
 #include "core/fact.h"
 
 namespace opelog::replay {
-namespace {
 
 std::string gap_text(const format::GapInfo& gap) {
   std::string text = "not recorded: " + gap.what;
@@ -15,6 +14,8 @@ std::string gap_text(const format::GapInfo& gap) {
   if (gap.bytes > 0) text += ", " + std::to_string(gap.bytes) + " bytes";
   return text + (gap.why.empty() ? "" : ": " + gap.why);
 }
+
+namespace {
 
 std::string end_text(const format::EndInfo& end) {
   std::string text = std::string("ended: ") + format::end_reason_word(end.reason);
@@ -68,6 +69,7 @@ bool Exporter::take(const format::Event& event, ExportBytes& out) {
       if (!event.gap) return true;
       mine.kind = ExportEvent::Kind::kGap;
       mine.bytes = gap_text(*event.gap);
+      mine.of_output = event.gap->what == kOutputGap;
       break;
     case format::Event::Kind::kEnd:
       mine.kind = ExportEvent::Kind::kEnd;
@@ -109,7 +111,9 @@ void Exporter::give(ExportEvent event, ExportBytes& out) {
     }
     return;
   }
-  if (before && !resize && event.kind != ExportEvent::Kind::kOutput) return;
+  const bool drawn =
+      resize || event.kind == ExportEvent::Kind::kOutput || event.kind == ExportEvent::Kind::kGap;
+  if (before && !drawn) return;
   begin(out);
   writer_->event(event, out);
 }

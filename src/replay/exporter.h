@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "format/recording_reader_io.h"
@@ -19,6 +20,11 @@ namespace opelog::replay {
 
 /// Bytes of a marker's text; of longer commands the rest is "...".
 constexpr std::size_t kMaxMarker = 400;
+
+/// GapInfo::what where output is missing at its place.
+constexpr std::string_view kOutputGap = "output";
+/// "not recorded: output, 12 bytes: why".
+std::string gap_text(const format::GapInfo& gap);
 
 struct ExportOptions {
   ExportFormat format = ExportFormat::kAsciicast2;

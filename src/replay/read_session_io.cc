@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "replay/exporter.h"
+
 namespace opelog::replay {
 namespace {
 
@@ -89,7 +91,8 @@ TranscriptEnd read_transcript(format::RecordingReader& reader,
   format::Event event;
   while ((end.outcome = reader.next(event)) == format::Outcome::kEvent) {
     show(screen, event);
-    if (event.kind == format::Event::Kind::kOutput && !hand_on()) return end;
+    if (event.gap) transcript.gap(gap_text(*event.gap), event.at_us, event.gap->what == kOutputGap);
+    if ((event.kind == format::Event::Kind::kOutput || event.gap) && !hand_on()) return end;
   }
   end.problem = reader.problem();
   screen.finish();

@@ -700,6 +700,21 @@ void Screen::resize(int rows, int cols) {
   for (Position& saved : s.saved) saved = {std::min(saved.row, rows - 1), std::min(saved.col, cols - 1)};
 }
 
+void Screen::break_off() {
+  State& s = *state_;
+  const std::uint64_t offset = now().offset;
+  const auto pass = [&s, offset](std::string_view bytes) {
+    s.offset = offset;
+    s.fed = s.parser.position();
+    s.parser.feed(bytes, s);
+    s.fed = s.parser.position();
+  };
+  pass("\x18");  // CAN
+  if (s.is_other) return;
+  // At most so often: below a scroll region a line feed on the last row does nothing.
+  for (int n = s.main.rows(); n > 0 && !s.main.row(s.cursor().row).cells.empty(); --n) pass("\r\n");
+}
+
 void Screen::finish() {
   if (state_->is_other) state_->alternate(false);
   state_->cleared();

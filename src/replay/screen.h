@@ -66,6 +66,9 @@ class Screen {
   /// `bytes` were shown at `at_us` and begin at `offset` of the output.
   void feed(std::string_view bytes, std::int64_t at_us, std::uint64_t offset);
   void resize(int rows, int cols);
+  /// Output is missing here: a sequence it cut off is none, and what the main screen shows up to the cursor's
+  /// row is not drawn over by what comes; that begins on an empty row.
+  void break_off();
   /// The recording is over: the rows still on the main screen leave.
   void finish();
 

@@ -23,7 +23,8 @@ Transcript::Transcript(Screen& screen) : screen_(screen) {
 
 void Transcript::row_left(std::uint64_t number, const Row& row) {
   std::size_t due = 0;
-  while (due < waiting_.size() && waiting_[due].before <= number) ++due;
+  while (due < waiting_.size() && waiting_[due].before <= number && (!open_ || waiting_[due].ends_line))
+    ++due;
   if (due > 0) {
     end_line();
     give_waiting(waiting_.size() - due);
@@ -75,7 +76,7 @@ void Transcript::alternate(bool entered) {
     entered_ = screen_.now();
     return;
   }
-  Waiting waiting{entered_row_, {}};
+  Waiting waiting{entered_row_, {}, true};
   TranscriptEntry& entry = waiting.entry;
   entry.kind = TranscriptEntry::Kind::kFullScreen;
   const Moment now = screen_.now();
@@ -94,6 +95,20 @@ void Transcript::alternate(bool entered) {
   left_.clear();
   for (int r = 0; r < screen_.rows(); ++r) add(row_text(screen_.row(r)));
   while (!entry.screen.empty() && entry.screen.back().empty()) entry.screen.pop_back();
+  waiting_.push_back(std::move(waiting));
+  if (waiting_.size() > kMaxWaiting) give_waiting(kMaxWaiting);
+}
+
+void Transcript::gap(std::string text, std::int64_t at_us, bool output) {
+  if (output) screen_.break_off();
+  const int row = screen_.main_row();
+  const bool behind = !screen_.alternate() && !screen_.row(row).cells.empty();
+  Waiting waiting{screen_.number(row) + (behind ? 1 : 0), {}, output};
+  TranscriptEntry& entry = waiting.entry;
+  entry.kind = TranscriptEntry::Kind::kGap;
+  entry.text = std::move(text);
+  entry.begin_us = entry.end_us = at_us;
+  entry.begin_offset = entry.end_offset = screen_.now().offset;
   waiting_.push_back(std::move(waiting));
   if (waiting_.size() > kMaxWaiting) give_waiting(kMaxWaiting);
 }

@@ -21,11 +21,11 @@ constexpr std::size_t kMaxLine = 64 * 1024;
 constexpr std::size_t kMaxWaiting = 64;
 
 struct TranscriptEntry {
-  enum class Kind { kLine, kFullScreen };
+  enum class Kind { kLine, kFullScreen, kGap };
   Kind kind = Kind::kLine;
   std::int64_t begin_us = -1, end_us = -1;         ///< first and last written; -1: an empty line
   std::uint64_t begin_offset = 0, end_offset = 0;  ///< of the output, first and last byte that wrote
-  std::string text;                                ///< the line
+  std::string text;                                ///< the line; kGap: what is missing, as it was given
   bool continues = false;                          ///< the line before was cut at kMaxLine
   std::vector<std::string> screen;                 ///< kFullScreen: as it stood when it was last drawn on
 };
@@ -41,6 +41,11 @@ class Transcript final : public ScreenWatcher {
   std::vector<TranscriptEntry> take();
   void finish();
 
+  /// Something is missing here, as `text` says: an entry behind what has been shown. If it is `output`, the
+  /// line that was being written ends, and is not drawn over; in a full-screen program, it stands before
+  /// that.
+  void gap(std::string text, std::int64_t at_us, bool output);
+
   void row_left(std::uint64_t number, const Row& row) override;
   void alternate_row_left(const Row& row) override;
   void alternate(bool entered) override;
@@ -49,6 +54,7 @@ class Transcript final : public ScreenWatcher {
   struct Waiting {
     std::uint64_t before;  ///< the row in front of which it stands
     TranscriptEntry entry;
+    bool ends_line = true;  ///< one that wrapped is cut there
   };
   void end_line();
   void give_waiting(std::size_t keep);

@@ -80,6 +80,15 @@ TEST_F(Show, TellsTheGapsOfTheRecord) {
       << show("bob", {"--json"}).out;
 }
 
+TEST_F(Show, TextHasAGapAtItsPlace) {
+  auto writer = testing::begin_recording(dir, "bob_20261122140509_192.0.2.7", info, {{0, "1\r\n16"}});
+  ASSERT_TRUE(writer->gap({"output", "the rate\x1b", 12}, 3 * kUsPerS));
+  const std::string after = "\r38\r\n";
+  ASSERT_TRUE(writer->output(after, 4 * kUsPerS));
+  ASSERT_TRUE(writer->flush(4 * kUsPerS));
+  EXPECT_EQ(show("bob", {"--text"}).out, "1\n16\n[not recorded: output, 12 bytes: the rate\\x1b]\n38\n");
+}
+
 TEST_F(Show, NoneAndSeveralAreDifferentAnswers) {
   EXPECT_EQ(show("bob").status, 3);
   testing::make_recording(dir, "alice_20261122150000_192.0.2.7", info, {{0, "x"}});

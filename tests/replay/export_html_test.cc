@@ -22,6 +22,18 @@ std::set<std::string> html_tags(const std::string& page) {
   return tags;
 }
 
+TEST(ExportHtml, AGapOfOutputEndsTheLineAndStandsAtItsPlace) {
+  ExportEvent gap = of_kind(ExportEvent::Kind::kGap, 2000000, "missing");
+  gap.of_output = true;
+  const std::string page =
+      export_all(ExportFormat::kHtml, {shown(1000000, "16"), gap, shown(3000000, "38\r\n")}).main;
+  EXPECT_NE(page.find("<p><time>0:00:01</time><span>16</span></p>\n"
+                      "<p class=\"gap\"><time>0:00:02</time><span>missing</span></p>\n"
+                      "<p><time>0:00:03</time><span>38</span></p>\n"),
+            std::string::npos)
+      << page;
+}
+
 TEST(Html, TimesLinesAndCommandsInOrder) {
   ExportEvent end = of_kind(Kind::kEnd, 9000000, "ended: exit, exit status 0");
   const std::string page =

@@ -23,6 +23,50 @@ TEST(ExportTranscript, LinesAsTheyStoodWithFullScreensAndGaps) {
       "[not recorded: output\\x0a]\n$ end\n");
 }
 
+ExportEvent output_gap(std::int64_t at_us, std::string text) {
+  ExportEvent event = of_kind(Kind::kGap, at_us, std::move(text));
+  event.of_output = true;
+  return event;
+}
+
+TEST(ExportTranscript, AGapOfOutputEndsTheLineAndStandsAtItsPlace) {
+  const struct {
+    const char* what;
+    std::string before, after, text;
+  } cases[] = {
+      {"in a line", "1\r\n2\r\n16", "38\r\n1639\r\n", "1\n2\n16\n[gap]\n38\n1639\n"},
+      {"what was drawn is not drawn over", "10 %\r", "90 %\r\n$ ", "10 %\n[gap]\n90 %\n$\n"},
+      {"between lines", "1\r\n", "9\r\n", "1\n[gap]\n9\n"},
+      {"in a line that wraps", std::string(100, 'a'), "b\r\n", std::string(100, 'a') + "\n[gap]\nb\n"},
+      {"above other rows", "menu\r\nmenu\r\nlast\x1b[H", "x", "menu\nmenu\nlast\n[gap]\nx\n"},
+      {"on the last row", "\x1b[24;1Hlast", "x", "\n\nlast\n[gap]\nx\n"},
+      {"below a scroll region", "\x1b[1;5r\x1b[24;1Hlast", "\rx", ""},
+      {"in a sequence, and in a title", "a\x1b[3", "1m\r\nb\x1b]0;", "a\n[gap]\n1m\nb\n"},
+      {"in a title", "a\x1b]0;", "b\r\n", "a\n[gap]\nb\n"},
+      {"in a full-screen program", "$ vi\r\n\x1b[?1049h\x1b[Hx", "y\x1b[?1049l$ ",
+       "$ vi\n[gap]\n[full screen, 0:00:01 to 0:00:03, as it stood last]\n| xy\n$\n"},
+      {"at the end", "1", "", "1\n[gap]\n"},
+  };
+  for (const auto& c : cases) {
+    const std::string text =
+        export_all(ExportFormat::kText,
+                   {shown(1000000, c.before), output_gap(2000000, "gap"), shown(3000000, c.after)})
+            .main;
+    if (!c.text.empty())
+      EXPECT_EQ(text, c.text) << c.what;
+    else
+      EXPECT_NE(text.find("[gap]\n"), std::string::npos) << c.what;
+  }
+}
+
+TEST(ExportTranscript, AGapOfSomethingElseLeavesTheLineWhole) {
+  const std::string line(100, 'a');
+  EXPECT_EQ(export_all(ExportFormat::kText,
+                       {shown(0, line), of_kind(Kind::kGap, 1, "12 events"), shown(2, line + "\r\nnext\r\n")})
+                .main,
+            line + line + "\n[12 events]\nnext\n");
+}
+
 TEST(ExportTranscript, APartHasItsLinesAndTheScreenIsDrawnFromTheBeginning) {
   ExportHeader header = testing::export_header();
   header.from_us = 10000000;

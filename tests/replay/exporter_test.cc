@@ -123,5 +123,20 @@ TEST(Exporter, AGapIsStated) {
       (std::vector<std::string>{R"([0.000000,"m","not recorded: output, 12 bytes: disk \\x1b full"])"}));
 }
 
+TEST(Exporter, APartHasWhatAGapBeforeItEnded) {
+  Event gap;
+  gap.kind = Event::Kind::kGap;
+  gap.at_us = 1;
+  gap.gap = format::GapInfo{"output", "full", 12, 0};
+  ExportOptions options;
+  options.format = ExportFormat::kText;
+  options.from_us = 2;
+  // The first line is left out by exported().
+  EXPECT_EQ(exported(options, {read_output(0, "16"), gap, read_output(3, "38\r\nnext\r\n")}),
+            (std::vector<std::string>{"next"}));
+  gap.gap->what = "input";
+  EXPECT_TRUE(exported(options, {read_output(0, "16"), gap, read_output(3, "38\r\nnext\r\n")}).empty());
+}
+
 }  // namespace
 }  // namespace opelog::replay
