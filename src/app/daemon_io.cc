@@ -338,10 +338,7 @@ int Daemon::run() {
   // Sessions that are handed over wait for the next daemon, not for a disk.
   const bool on_disk = !handing_over_ && recorder_->sync_all().ok();
   recorder_.reset();
-  if (store_) {
-    store_->remove(record::kKeptLedgerName);
-    (void)store_->flush();
-  }
+  if (store_) (void)store_->flush();
   const bool leaves_calls = !logins_work_->idle() || !sessions_work_->idle();
   if (leaves_calls) leave_calls();
   logins_work_.reset();
@@ -580,7 +577,8 @@ void Daemon::own_closed(const format::RecordingWriter& writer) {
 // ---- stop
 
 void Daemon::asked_to_stop() {
-  if (const MonoUs now = mono_now(); now < std::exchange(same_until_, now + kSameSignalUs)) return;
+  if (mono_now() < same_until_) return;
+  same_until_ = mono_now() + kSameSignalUs;
   if (!store_ || stopping_) return stop();
   if (std::exchange(asking_, true)) return stop();
   auto restarts = std::make_shared<bool>(false);

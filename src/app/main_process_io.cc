@@ -153,6 +153,7 @@ std::optional<int> split_from_main() {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(EXIT_FAILURE);
     readdress("LISTEN_PID", parent);
+    ::unsetenv("LISTEN_PIDFDID");  // the same once more, and it cannot be ours
     readdress("WATCHDOG_PID", parent);
     record::speak_for_parent();
   }

@@ -59,7 +59,8 @@ Result<GapSums> sum_gaps(const std::string& path) {
     at += *got;
     scanner.feed({buffer.data(), *got});
     TimingRecord record;
-    while (scanner.next(record) == TimingScanner::Outcome::kRecord) {
+    auto outcome = scanner.next(record);
+    for (; outcome == TimingScanner::Outcome::kRecord; outcome = scanner.next(record)) {
       const std::int64_t delay = delay_of(record);
       if (at_us > kMaxTimeUs - delay) return sums;
       at_us += delay;
@@ -69,6 +70,7 @@ Result<GapSums> sum_gaps(const std::string& path) {
       // A note that another one tears is given first, and the other is offered again.
       while (!taken) take(joiner.add(*header, taken));
     }
+    if (outcome == TimingScanner::Outcome::kCorrupt) break;
   }
   take(joiner.drain());
   return sums;

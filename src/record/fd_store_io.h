@@ -21,6 +21,9 @@ namespace opelog::record {
 /// What the unit's store takes (FileDescriptorStoreMax=) where the manager does not say it: it does from
 /// systemd 254 on. What is above that it closes without a word.
 constexpr std::size_t kStoreMost = 32768;
+/// All names together, each with a colon and as often as it has descriptors: the next daemon is told them in
+/// one string of its environment, and a longer one than 128 KiB is no program given.
+constexpr std::size_t kStoreNameBytes = 126000;
 
 class FdStore {
  public:
@@ -34,6 +37,8 @@ class FdStore {
 
   /// Duplicates of all of them, beside what is there already. False: there is no room, and none is stored.
   bool put(const Named& named);
+  /// Up to three letters, of names that are not in use: each of `prefixes` followed by them.
+  std::string free_slot(const std::vector<std::string>& prefixes);
   /// All of that name.
   void remove(const std::string& name);
   /// Waits for the manager, for a moment at most: at the end. False: not all was sent.
@@ -56,7 +61,8 @@ class FdStore {
   std::unique_ptr<Timer> retry_;
   std::deque<Message> waiting_;
   Counts there_;
-  std::size_t count_ = 0;  ///< in all
+  std::size_t count_ = 0, name_bytes_ = 0;  ///< in all
+  unsigned last_slot_ = 0;
   std::size_t most_;
 };
 

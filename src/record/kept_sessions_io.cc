@@ -21,7 +21,7 @@ namespace opelog::record {
 namespace {
 
 constexpr std::size_t kHeaderRead = 65536;
-constexpr std::string_view kKeptPrefix = "opelog-";  // of every name in the store
+constexpr std::string_view kKeptPrefix = "opelog-";  // of what is no session's
 
 Error none_of_ours(const std::string& id, const std::string& why) {
   return Error{Code::kInvalid, "session " + id + " cannot go on: " + why, 0};
@@ -95,7 +95,17 @@ Result<SessionParts> resume(const std::string& id, std::vector<Fd>& fds, const R
 
 bool are_sessions_passed() {
   const char* names = std::getenv("LISTEN_FDNAMES");
-  return names != nullptr && std::string_view(names).find(kept_name("")) != std::string_view::npos;
+  return names != nullptr && (":" + std::string(names)).find(":" + kept_name("")) != std::string::npos;
+}
+
+std::string kept_id(const std::vector<Fd>& fds) {
+  std::uint64_t number = 0;
+  for (const Fd& fd : fds) {
+    if (SharedMemory::is_one(fd.get()) &&
+        ::pread(fd.get(), &number, sizeof number, offsetof(SessionMemory, number)) == sizeof number)
+      return session_id(number);
+  }
+  return "";
 }
 
 KeptSessions take_kept(std::vector<PassedFd>& passed) {
@@ -103,7 +113,9 @@ KeptSessions take_kept(std::vector<PassedFd>& passed) {
   KeptSessions kept;
   std::vector<PassedFd> others;
   for (PassedFd& one : passed) {
-    if (one.name.starts_with(kKeptPrefix)) ++kept.there[one.name];
+    if (one.name.starts_with(kKeptPrefix) || one.name.starts_with(kPrefixes[0]) ||
+        one.name.starts_with(kPrefixes[1]))
+      ++kept.there[one.name];
     if (one.name == kKeptBufferName) {
       auto buffer = SharedMemory::adopt(std::move(one.fd), sizeof(RelayBuffer));
       if (buffer) kept.buffer = std::move(*buffer);

@@ -27,7 +27,7 @@ constexpr const char* kKeptLedgerName = "opelog-ledger";
 constexpr std::uint32_t kMostAttempts = 5;
 
 struct KeptSessions {
-  std::map<std::string, std::vector<Fd>> sessions;  ///< by id
+  std::map<std::string, std::vector<Fd>> sessions;  ///< by slot
   SharedMemory buffer;                              ///< of a RelayBuffer; empty: a new one is to be made
   std::vector<Fd> exec;                             ///< of ExecSource::keep()
   std::vector<Fd> ledger;                           ///< its locked files
@@ -39,6 +39,9 @@ bool are_sessions_passed();
 
 /// Takes what is a session's, or the buffer, out of `passed`.
 KeptSessions take_kept(std::vector<PassedFd>& passed);
+
+/// Whose they are; "" if their memory does not say it.
+std::string kept_id(const std::vector<Fd>& fds);
 
 /// What another daemon's session goes on with, out of `fds`. On an error those that must be ended are in
 /// `fds` still.

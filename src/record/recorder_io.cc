@@ -164,10 +164,7 @@ void Recorder::follow(const StartedSession& session, int shim_pidfd) {
 }
 
 Session* Recorder::find(std::uint64_t number) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string id(16, '0');
-  for (std::size_t i = 16; i-- > 0; number >>= 4) id[i] = kHex[number & 15];
-  const auto it = sessions_.find(id);
+  const auto it = sessions_.find(session_id(number));
   return it != sessions_.end() ? it->second.get() : nullptr;
 }
 
@@ -240,12 +237,14 @@ Status Recorder::run(SessionParts parts) {
 
 void Recorder::no_room(const Session& session) {
   if (std::exchange(told_no_room_, true)) return;
-  facts_({Level::kWarning,
-          "store-full",
-          "the service manager keeps " + std::to_string(store_->count()) + " of at most " +
-              std::to_string(store_->most()) +
-              " descriptors: this session and others that find no room end when opelogd does",
-          {{"session", session.info().id}, {"user", session.info().user}}});
+  facts_(
+      {Level::kWarning,
+       "store-full",
+       "the service manager keeps " + std::to_string(store_->count()) + " of at most " +
+           std::to_string(store_->most()) +
+           " descriptors, under names of bounded length: this session and others that find no room end when "
+           "opelogd does",
+       {{"session", session.info().id}, {"user", session.info().user}}});
 }
 
 std::size_t Recorder::without_room() const {
@@ -278,12 +277,14 @@ void Recorder::take_over(std::map<std::string, std::vector<Fd>> kept) {
   RecordingPlace place = place_;
   place.store = store_;
   std::vector<Session*> resumed;
-  for (auto& [id, fds] : kept) {
+  for (auto& [slot, fds] : kept) {
+    const std::string id = kept_id(fds);
     auto parts = resume_session(id, fds, place);
     if (!parts) {
-      give_up(id, std::move(fds), parts.error().message);
+      give_up(slot, id, std::move(fds), parts.error().message);
       continue;
     }
+    parts->slot = slot;
     Session& session = add(std::move(*parts));
     if (hooks_.taken_over) hooks_.taken_over(session.writer());
     if (auto recovered = session.recover(); !recovered) {
@@ -299,16 +300,17 @@ void Recorder::take_over(std::map<std::string, std::vector<Fd>> kept) {
   settle_.start(kSettledMs);
 }
 
-void Recorder::give_up(const std::string& id, std::vector<Fd> fds, const std::string& why) {
+void Recorder::give_up(const std::string& slot, const std::string& id, std::vector<Fd> fds,
+                       const std::string& why) {
   facts_({Level::kError, "session-lost", why, {{"session", id}}});
   shut_kept_sockets(fds);
   const std::uint32_t uid = user_of(fds);
   auto ending = std::make_shared<std::vector<Fd>>(std::move(fds));
   work_.run(
       uid, [ending] { end_kept(*ending); },
-      [store = store_, id] {
-        store->remove(kept_outer_name(id));
-        store->remove(kept_name(id));
+      [store = store_, slot] {
+        store->remove(kept_outer_name(slot));
+        store->remove(kept_name(slot));
       });
 }
 

@@ -125,7 +125,7 @@ class Recorder {
 
  private:
   Session& add(SessionParts parts);
-  void give_up(const std::string& id, std::vector<Fd> fds, const std::string& why);
+  void give_up(const std::string& slot, const std::string& id, std::vector<Fd> fds, const std::string& why);
   void no_room(const Session& session);
   Status may_begin(std::uint32_t uid);
   std::shared_ptr<TokenBucket> output_of(std::uint32_t uid);

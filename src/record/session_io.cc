@@ -49,6 +49,7 @@ Session::Session(Loop& loop, UserWork& work, RelayBuffer& buffer, FactSink facts
       shared_(std::move(parts.memory)),
       memory_(static_cast<SessionMemory*>(shared_.data())),
       store_(parts.store),
+      slot_(std::move(parts.slot)),
       buffer_(buffer),
       info_(std::move(parts.info)),
       writer_(std::move(parts.writer)),
@@ -415,7 +416,7 @@ void Session::put_away(Fd master) {
         inner->revoke();
         *inner = InnerTerminal{};
       },
-      [store = store_, name = kept_name(info_.id)] { store->remove(name); });
+      [store = store_, name = kept_name(slot_)] { store->remove(name); });
 }
 
 // ---- the shim's side

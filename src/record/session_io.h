@@ -41,6 +41,7 @@ struct SessionParts {
   /// Where it is kept for a daemon to come; empty: it ends with this one. Outlives the writer.
   SharedMemory memory;
   FdStore* store = nullptr;
+  std::string slot;  ///< the store's names of it; given by the store if it is new
   /// It was another daemon's, and `memory` says how far that came.
   bool resumed = false;
 
@@ -83,8 +84,9 @@ struct SessionParts {
 };
 
 /// Names in the store: of a session's descriptors, and of its outer terminal's, which leaves it first.
-std::string kept_name(const std::string& id);
-std::string kept_outer_name(const std::string& id);
+/// Short, as the next daemon gets one for each descriptor (kStoreNameBytes); whose they are the memory says.
+std::string kept_name(const std::string& slot);
+std::string kept_outer_name(const std::string& slot);
 
 /// What is to be known of a session's limits beside its machine and what is recorded.
 struct SessionQuota {
@@ -210,6 +212,7 @@ class Session final : private RelayOwner {
   SharedMemory shared_;  ///< outlives writer and relay
   SessionMemory* memory_;
   FdStore* store_;
+  std::string slot_;  ///< of its names there
   RelayBuffer& buffer_;
   format::SessionInfo info_;
   std::unique_ptr<format::RecordingWriter> writer_;

@@ -25,11 +25,11 @@ DescriptorMark mark_of(int fd) {
 
 }  // namespace
 
-std::string kept_name(const std::string& id) {
-  return "opelog-session-" + id;
+std::string kept_name(const std::string& slot) {
+  return "oi" + slot;
 }
-std::string kept_outer_name(const std::string& id) {
-  return "opelog-outer-" + id;
+std::string kept_outer_name(const std::string& slot) {
+  return "oo" + slot;
 }
 
 std::vector<std::pair<KeptDescriptor, int>> Session::descriptors() const {
@@ -76,7 +76,8 @@ bool Session::keep() {
   memory_->mark.set(mark);
   save();
   inside.push_back(shared_.fd());
-  stored_ = store_->put({{kept_name(info_.id), inside}, {kept_outer_name(info_.id), outside}});
+  slot_ = store_->free_slot({kept_name(""), kept_outer_name("")});
+  stored_ = store_->put({{kept_name(slot_), inside}, {kept_outer_name(slot_), outside}});
   found_no_room_ = !stored_;
   shared_.close_descriptor();
   return stored_;
@@ -127,8 +128,8 @@ void Session::save() {
 // The store keeps nothing of it any more, but what put_away() still takes out.
 void Session::let_go() {
   if (!std::exchange(stored_, false)) return;
-  store_->remove(kept_outer_name(info_.id));
-  if (!revoking_) store_->remove(kept_name(info_.id));
+  store_->remove(kept_outer_name(slot_));
+  if (!revoking_) store_->remove(kept_name(slot_));
 }
 
 Status Session::recover() {

@@ -28,6 +28,13 @@ Result<std::string> new_session_id() {
   return id;
 }
 
+std::string session_id(std::uint64_t number) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string id(16, '0');
+  for (std::size_t i = 16; i-- > 0; number >>= 4) id[i] = kHex[number & 15];
+  return id;
+}
+
 std::uint64_t session_number(const std::string& id) {
   std::uint64_t number = 0;
   std::from_chars(id.data(), id.data() + id.size(), number, 16);

@@ -37,6 +37,7 @@ struct RecordingPlace {
 Result<std::string> new_session_id();
 /// An id as exec events and kept sessions have it.
 std::uint64_t session_number(const std::string& id);
+std::string session_id(std::uint64_t number);
 
 /// Makes the recording's files for a complete `info`; `begun` is the zero of its delays.
 Result<std::unique_ptr<format::RecordingWriter>> open_recording(const Policy& policy,

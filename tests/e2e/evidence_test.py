@@ -94,7 +94,7 @@ class Evidence(WithAnAuditor):
         path = f"/var/log/ope_log/{recording.name}"
         # Without a word to the daemon: whatever it is called, the bytes are the same, and it is stated.
         # The guard may be quicker with the flag.
-        by_hand = "for i in $(seq 100); do chattr -a {0} && mv {0} {1} 2>/dev/null && break; done && test -e {1}"
+        by_hand = "for i in $(seq 3000); do chattr -a {0} && mv {0} {1} 2>/dev/null && break; done && test -e {1}"
         self.host.sh(by_hand.format(f"{path}.time", f"{path}.time.1"), check=True)
         rc, verdict = self.verify(recording.name)
         self.assertEqual((rc, self.verdict_of(verdict, recording.name)), (0, ("intact", "complete", ["rotated"])))

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "kept_scene.h"
@@ -52,6 +53,31 @@ TEST_F(StoreTest, HoldsWhatTheManagerSays) {
   }
 }
 
+// The next daemon is given one name for each descriptor, all in one string of its environment.
+TEST_F(StoreTest, NamesAreShortEnoughForThousandsOfSessions) {
+  auto one = store("100000");
+  const std::vector<int> inside(7, 0), outside(1, 0);
+  std::set<std::string> slots;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string slot = one->free_slot({kept_name(""), kept_outer_name("")});
+    ASSERT_TRUE(slots.insert(slot).second) << slot;
+    ASSERT_TRUE(one->put({{kept_name(slot), inside}, {kept_outer_name(slot), outside}})) << i;
+  }
+  const std::string first = *slots.begin();
+  one->remove(kept_outer_name(first));
+  EXPECT_NE(one->free_slot({kept_name(""), kept_outer_name("")}), first) << "half of it is in use";
+}
+
+TEST_F(StoreTest, NoMoreNamesThanAProgramCanBeGiven) {
+  auto one = store("100000");
+  const std::string name(kStoreNameBytes / 3 - 1, 'n');
+  EXPECT_TRUE(one->put({{name, {0, 0, 0}}}));
+  EXPECT_FALSE(one->put({{"x", {0}}}));
+  EXPECT_EQ(one->count(), 3U);
+  one->remove(name);
+  EXPECT_TRUE(one->put({{"x", {0}}}));
+}
+
 TEST_F(StoreTest, TheUnitSaysTheSameNumber) {
   std::ifstream unit(std::string(OPELOG_SOURCE_DIR) + "/units/opelogd.service");
   std::optional<std::string> most;
@@ -65,12 +91,11 @@ TEST_F(StoreTest, TheUnitSaysTheSameNumber) {
 
 TEST_F(StoreTest, WhatWasLeftInItCounts) {
   std::vector<PassedFd> passed;
-  for (const char* name : {"opelog-session-1", "opelog-session-1", "opelog-outer-1", "login", "opelog-exec"})
+  for (const char* name : {"oi1", "oi1", "oo1", "login", "opelog-exec"})
     passed.push_back({name, testing::copy_of(0)});
   const KeptSessions kept = take_kept(passed);
   EXPECT_EQ(passed.size(), 1U);
-  EXPECT_EQ(kept.there,
-            (FdStore::Counts{{"opelog-session-1", 2}, {"opelog-outer-1", 1}, {"opelog-exec", 1}}));
+  EXPECT_EQ(kept.there, (FdStore::Counts{{"oi1", 2}, {"oo1", 1}, {"opelog-exec", 1}}));
   auto one = store("4", kept.there);
   EXPECT_FALSE(one->put({{"x", {0}}}));
 }
