@@ -42,7 +42,8 @@ class SessionHits {
       const std::size_t end = std::min(text.find('\n', begin), text.size());
       const std::string_view line = std::string_view(text).substr(begin, end - begin);
       if (const auto match = pattern_.find(line)) {
-        return command_hit(std::move(command), std::string(line), *match);
+        std::string found(line);  // before its command is moved
+        return command_hit(std::move(command), std::move(found), *match);
       }
       begin = end + 1;
     }
