@@ -60,11 +60,12 @@ record::StatusAnswer Daemon::status() {
          "see to the disk of " + config_.policy.policy.seal_ledger + "; it goes on by itself once it can"});
   if (const std::size_t unkept = recorder_->without_room(); unkept > 0)
     answer.degraded.push_back(
-        {"sessions that end when opelogd does, because the service manager keeps no more "
-         "descriptors than " +
-             std::to_string(store_->most()) + ": " + std::to_string(unkept),
-         "raise FileDescriptorStoreMax= of opelogd.service, and start opelogd again when "
-         "they have ended"});
+        {"sessions that end when opelogd does, because the service manager has no room for their "
+         "descriptors: " +
+             std::to_string(unkept),
+         "if FileDescriptorStoreMax= of opelogd.service was lowered, raise it to " +
+             std::to_string(record::kStoreMost) +
+             " and start opelogd again when they have ended; else there are more than can be kept"});
   if (answer.log_failures > 0)
     answer.degraded.push_back({"facts that the log did not take: " + std::to_string(answer.log_failures),
                                "see to the log's target (journald, disk), then restart the daemon"});

@@ -22,8 +22,9 @@ namespace opelog::app {
 /// process can be had the daemon is its own main process.
 std::optional<int> split_from_main();
 
-/// Held by the one daemon that runs. A former one that was killed has a moment to be gone; after that nothing
-/// of it runs but threads that somebody keeps in the kernel, and an invalid Fd is returned.
+/// To be held as long as the daemon runs. A former one that was killed has a moment to be gone; after that
+/// there should be nothing of it but threads that somebody keeps in the kernel (docs/threats.md has what else
+/// there may be), and an invalid Fd is returned.
 Fd wait_for_the_former(const std::string& run_directory);
 
 /// The end of a daemon some of whose threads do not return: closes whatever no such call is about, and is

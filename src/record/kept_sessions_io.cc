@@ -24,7 +24,9 @@ constexpr std::size_t kHeaderRead = 65536;
 constexpr std::string_view kKeptPrefix = "opelog-";  // of what is no session's
 
 Error none_of_ours(const std::string& id, const std::string& why) {
-  return Error{Code::kInvalid, "session " + id + " cannot go on: " + why, 0};
+  return Error{
+      Code::kInvalid,
+      (id.empty() ? "a session of which nothing is known" : "session " + id) + " cannot go on: " + why, 0};
 }
 
 // Takes the memory out of `fds`.
@@ -35,8 +37,7 @@ Result<SharedMemory> memory_of(const std::string& id, std::vector<Fd>& fds) {
     fds.erase(it);
     if (!memory) return none_of_ours(id, "its memory is of another version");
     const auto* kept = static_cast<const SessionMemory*>(memory->data());
-    if (kept->magic != kSessionMemoryMagic || kept->layout != kSessionMemoryLayout ||
-        kept->number != session_number(id))
+    if (kept->magic != kSessionMemoryMagic || kept->layout != kSessionMemoryLayout)
       return none_of_ours(id, "its memory is of another version");
     return memory;
   }

@@ -605,6 +605,10 @@ class LeftBehind(OwnFileSystem):
             held |= {os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder) if int(fd) > 2}
         return held
 
+    def goes_on(self, term):
+        term.send("echo still-$((40 + 2))\r")
+        term.expect(r"\nstill-42\r\n")
+
     def wait_until_gone(self, pid):
         sandbox.wait_until(lambda: self.state_of(pid) is None, f"the daemon that was left is gone, not {self.state_of(pid)}")
 
@@ -620,8 +624,7 @@ class LeftBehind(OwnFileSystem):
         self.assertLess(len(held), 3, held)
         self.host.start_daemon(None, self.daemon)
         self.assertEqual(len(re.findall("session-resumed", self.host.daemon.log())), 2)
-        others.send("echo still-$((40 + 2))\r")
-        others.expect(r"\nstill-42\r\n")
+        self.goes_on(others)
         self.assert_others_are_served()
         his.send("echo his-$((40 + 2))\r")
         his.expect(r"\nhis-42\r\n")
@@ -646,8 +649,7 @@ class LeftBehind(OwnFileSystem):
         pid, status = self.end_daemon(signal.SIGUSR2)
         self.assertEqual(status, 0)
         self.host.start_daemon(None, self.daemon)
-        others.send("echo still-$((40 + 2))\r")
-        others.expect(r"\nstill-42\r\n")
+        self.goes_on(others)
         self.assert_others_are_served()
         self.let_go()
         self.wait_until_gone(pid)
@@ -682,8 +684,7 @@ class LeftBehind(OwnFileSystem):
         self.assertEqual(status, 0)
         self.host.start_daemon(None, self.daemon)
         sandbox.wait_until(recording.ended, "the next daemon completes it")
-        others.send("echo still-$((40 + 2))\r")
-        others.expect(r"\nstill-42\r\n")
+        self.goes_on(others)
         login.popen.stdin.close()
         self.wait_until_gone(pid)
         login.wait()
@@ -695,8 +696,7 @@ class LeftBehind(OwnFileSystem):
         pid, status = self.end_daemon(signal.SIGKILL)
         self.assertEqual(status, -signal.SIGKILL)
         self.host.start_daemon(None, self.daemon)
-        others.send("echo still-$((40 + 2))\r")
-        others.expect(r"\nstill-42\r\n")
+        self.goes_on(others)
         self.assert_others_are_served()
         self.let_go()
         self.wait_until_gone(pid)
