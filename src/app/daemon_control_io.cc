@@ -65,7 +65,7 @@ record::StatusAnswer Daemon::status() {
              std::to_string(unkept),
          "if FileDescriptorStoreMax= of opelogd.service was lowered, raise it to " +
              std::to_string(record::kStoreMost) +
-             " and start opelogd again when they have ended; else there are more than can be kept"});
+             " and start opelogd again when they have ended; else they are kept as soon as others end"});
   if (answer.log_failures > 0)
     answer.degraded.push_back({"facts that the log did not take: " + std::to_string(answer.log_failures),
                                "see to the log's target (journald, disk), then restart the daemon"});

@@ -145,7 +145,7 @@ void repair_elsewhere(const std::string& path, const std::map<std::uint64_t, sea
 
 }  // namespace
 
-Daemon::Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to_stderr, std::string rejected)
+Daemon::Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to_stderr, Before before)
     : paths_(std::move(paths)),
       config_(std::move(config)),
       log_(std::move(log)),
@@ -159,7 +159,8 @@ Daemon::Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to
       started_(wall_now()),
       started_mono_(mono_now()),
       loaded_(started_),
-      policy_error_(std::move(rejected)) {}
+      former_left_(std::move(before.left)),
+      policy_error_(std::move(before.rejected)) {}
 
 Daemon::~Daemon() = default;
 
@@ -315,6 +316,7 @@ Status Daemon::start() {
   state(Level::kInfo, "daemon-start",
         std::string("opelogd ") + OPELOG_VERSION + " records to " + config_.policy.policy.directory,
         {{"policy", config_.policy.digest}});
+  if (!former_left_.empty()) state(Level::kWarning, "calls-left", former_left_);
   if (!policy_error_.empty())
     state(Level::kError, "policy-rejected",
           policy_error_ + "; sessions go on under the policy that was in force before");

@@ -36,11 +36,16 @@
 
 namespace opelog::app {
 
+/// What a daemon is to say of the time before its log was open; "" for nothing.
+struct Before {
+  std::string left;      ///< of a former daemon (only_daemon_io.h)
+  std::string rejected;  ///< why the policy file is not the one in force
+};
+
 class Daemon final : private record::ControlHandler {
  public:
   /// `config` is the first one; `log_to_stderr` overrides the policy's log target.
-  /// `rejected`: why the policy file is not the one in force; "" if it is.
-  Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to_stderr, std::string rejected = {});
+  Daemon(Paths paths, Config config, std::unique_ptr<Log> log, bool log_to_stderr, Before before);
   ~Daemon() override;
 
   /// Sets everything up. An error means the daemon must not run.
@@ -93,7 +98,7 @@ class Daemon final : private record::ControlHandler {
   MonoUs started_mono_ = 0;
   WallUs loaded_ = 0;
   std::uint32_t shim_group_ = 0;  ///< `opelog`, looked up at the start
-  std::string policy_error_, fallback_error_;
+  std::string former_left_, policy_error_, fallback_error_;
   Status append_only_;  ///< whether the recordings' directory keeps the flag
   bool reloading_ = false, reload_again_ = false, stopping_ = false, guard_ready_ = false;
   std::vector<Reply<std::string>> reload_replies_;

@@ -1,7 +1,6 @@
 #include "app/main_process_io.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,7 +29,7 @@ namespace {
 // sooner. Only what has been so for a while is so: the first thread of an ordinary end is gone early, too.
 constexpr long kLookMs = 500, kLookAtEndMs = 10;
 constexpr MonoUs kGoneUs = 50 * kUsPerMs;
-constexpr MonoUs kFormerUs = 2 * kUsPerS;
+constexpr int kUnknownStatus = EXIT_FAILURE << 8;  // as of wait(2)
 constexpr auto kSweep = std::chrono::seconds(1);
 constexpr unsigned kMemoryDevices = 1;  // /dev/null and the like: no terminal
 
@@ -55,7 +54,9 @@ class Child {
   /// As of wait(2), once nothing of it runs.
   std::optional<int> ended() {
     int status = 0;
-    if (::waitpid(pid_, &status, WNOHANG) == pid_) return status;
+    const pid_t reaped = ::waitpid(pid_, &status, WNOHANG);
+    if (reaped == pid_) return status;
+    if (reaped < 0 && errno == ECHILD) return kUnknownStatus;  // our starter has SIGCHLD ignored
     const auto text = read_file("/proc/" + std::to_string(pid_) + "/stat", 4096);
     if (!text) return std::nullopt;
     const auto stat = record::parse_proc_stat(*text);
@@ -159,21 +160,6 @@ std::optional<int> split_from_main() {
   }
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   return std::nullopt;
-}
-
-Fd wait_for_the_former(const std::string& run_directory) {
-  auto file = open_at(AT_FDCWD, run_directory + "/daemon.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-  if (!file) return {};
-  struct flock whole {};
-  whole.l_type = F_WRLCK;
-  whole.l_whence = SEEK_SET;
-  for (const MonoUs end = mono_now() + kFormerUs; ::fcntl(file->get(), F_OFD_SETLK, &whole) != 0;) {
-    if (errno != EAGAIN && errno != EACCES) return {};
-    if (mono_now() >= end) return {};
-    const timespec pause{0, 5'000'000};
-    (void)::nanosleep(&pause, nullptr);
-  }
-  return std::move(*file);
 }
 
 void leave_threads(int status) {

@@ -4,16 +4,12 @@
 // kernel (record/user_work_io.h). The service manager would wait for him before it starts the next daemon,
 // and every session with it. So its main process makes no such call: the daemon is a child of it. Invariants:
 //  - it ends as soon as no line of the daemon's runs any more, as the daemon did, whatever threads are still
-//  in
-//    the kernel; should it end first, the kernel ends the daemon;
+//    in the kernel; should it end first, the kernel ends the daemon;
 //  - what it is told by signals the daemon is told;
 //  - what a daemon leaves behind in such calls holds nothing but what these calls are about.
 #pragma once
 
 #include <optional>
-#include <string>
-
-#include "core/fd_io.h"
 
 namespace opelog::app {
 
@@ -21,11 +17,6 @@ namespace opelog::app {
 /// daemon has ended; a signal that ended it ends the main process, too. Before there are threads. Where no
 /// process can be had the daemon is its own main process.
 std::optional<int> split_from_main();
-
-/// To be held as long as the daemon runs. A former one that was killed has a moment to be gone; after that
-/// there should be nothing of it but threads that somebody keeps in the kernel (docs/threats.md has what else
-/// there may be), and an invalid Fd is returned.
-Fd wait_for_the_former(const std::string& run_directory);
 
 /// The end of a daemon some of whose threads do not return: closes whatever no such call is about, and is
 /// gone.

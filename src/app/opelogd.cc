@@ -12,6 +12,7 @@
 #include "app/config_io.h"
 #include "app/daemon_io.h"
 #include "app/main_process_io.h"
+#include "app/only_daemon_io.h"
 #include "core/fact.h"
 #include "core/log_io.h"
 #include "record/kept_sessions_io.h"
@@ -63,7 +64,7 @@ int run(int argc, char** argv) {
       "Signals: SIGHUP reads the policy again and opens the log file anew, SIGUSR1 logs the state, SIGTERM "
       "ends all\n"
       "sessions and stops (a restart by systemd, or SIGUSR2, leaves them to the next daemon). Exit codes: 0 "
-      "stopped, 64 usage, 69 sockets or guard unavailable, 77 not root, 78 "
+      "stopped, 64 usage, 69 sockets or guard unavailable, or another opelogd runs, 77 not root, 78 "
       "policy.");
   try {
     cli.parse(argc, argv);
@@ -79,17 +80,23 @@ int run(int argc, char** argv) {
   if (!check && opelog::record::has_manager()) {
     if (const auto ended = opelog::app::split_from_main()) return *ended;
   }
-  opelog::Fd only_one;
-  if (!check) only_one = opelog::app::wait_for_the_former(paths.run);
+  opelog::app::OnlyDaemon only;
+  if (!check) {
+    using opelog::app::Another;
+    auto become = opelog::app::become_the_only_daemon(
+        paths.run, opelog::record::has_manager() ? Another::kWait : Another::kRefuse);
+    if (!become) return fail(become.error(), kExitUnavailable);
+    only = std::move(*become);
+  }
 
   auto config = opelog::app::load_config(paths);
-  std::string rejected;
+  opelog::app::Before before{std::move(only.left), {}};
   if (!config && !check && opelog::record::are_sessions_passed()) {
     // Sessions wait for us: they go on under the policy that was in force, and the broken one is reported.
-    opelog::app::Paths before = paths;
-    before.policy = paths.run + opelog::app::kGoodPolicy;
-    if (auto good = opelog::app::load_config(before)) {
-      rejected = config.error().message;
+    opelog::app::Paths good_paths = paths;
+    good_paths.policy = paths.run + opelog::app::kGoodPolicy;
+    if (auto good = opelog::app::load_config(good_paths)) {
+      before.rejected = config.error().message;
       config = std::move(good);
     }
   }
@@ -106,7 +113,7 @@ int run(int argc, char** argv) {
   auto log = opelog::Log::open(log_config, "opelogd", {}, config->file_group);
   if (!log) return fail(log.error(), kExitConfig);
 
-  opelog::app::Daemon daemon(paths, std::move(*config), std::move(*log), log_to_stderr, std::move(rejected));
+  opelog::app::Daemon daemon(paths, std::move(*config), std::move(*log), log_to_stderr, std::move(before));
   if (auto started = daemon.start(); !started) return fail(started.error(), kExitUnavailable);
   return daemon.run();
 }

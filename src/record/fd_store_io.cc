@@ -35,26 +35,30 @@ FdStore::FdStore(Loop& loop, Counts there)
 }
 
 // Not polled (FDPOLL=0): a terminal that is hung up must not vanish from the store before we say so.
-bool FdStore::put(const Named& named) {
+Status FdStore::put(const Named& named) {
   std::vector<Message> messages;
   std::size_t more = 0, more_bytes = 0;
   for (const auto& [name, fds] : named) {
     Message message{"FDSTORE=1\nFDPOLL=0\nFDNAME=" + name, {}};
     for (const int fd : fds) {
       auto copy = duplicate(fd);
-      if (!copy) return false;
+      if (!copy) return std::move(copy).error();
       message.fds.push_back(std::move(*copy));
     }
     more += fds.size();
     more_bytes += fds.size() * (name.size() + 1);
     if (!fds.empty()) messages.push_back(std::move(message));
   }
-  if (count_ + more > most_ || name_bytes_ + more_bytes > kStoreNameBytes) return false;
+  if (count_ + more > most_ || name_bytes_ + more_bytes > kStoreNameBytes)
+    return Error{Code::kLimit,
+                 "the service manager keeps " + std::to_string(count_) + " of at most " +
+                     std::to_string(most_) + " descriptors, under names of bounded length",
+                 0};
   count_ += more;
   name_bytes_ += more_bytes;
   for (const auto& [name, fds] : named) there_[name] += fds.size();
   for (Message& message : messages) send(std::move(message));
-  return true;
+  return {};
 }
 
 std::string FdStore::free_slot(const std::vector<std::string>& prefixes) {

@@ -18,8 +18,8 @@
 
 namespace opelog::record {
 
-/// What the unit's store takes (FileDescriptorStoreMax=) where the manager does not say it: it does from
-/// systemd 254 on. What is above that it closes without a word.
+/// What the unit's store takes (FileDescriptorStoreMax=) where the manager does not say it. What is above
+/// that it closes without a word.
 constexpr std::size_t kStoreMost = 32768;
 /// All names together, each with a colon and as often as it has descriptors: the next daemon is told them in
 /// one string of its environment, and a longer one than 128 KiB is no program given.
@@ -35,8 +35,9 @@ class FdStore {
   /// nullptr where there is no manager to tell. `there`: what the former daemon left in it.
   static std::unique_ptr<FdStore> open(Loop& loop, Counts there = {});
 
-  /// Duplicates of all of them, beside what is there already. False: there is no room, and none is stored.
-  bool put(const Named& named);
+  /// Duplicates of all of them, beside what is there already, or none of them. Code::kLimit: there is no
+  /// room; otherwise why this process cannot duplicate them.
+  Status put(const Named& named);
   /// Up to three letters, of names that are not in use: each of `prefixes` followed by them.
   std::string free_slot(const std::vector<std::string>& prefixes);
   /// All of that name.

@@ -445,6 +445,7 @@ void LoginServer::malformed(std::uint64_t id, const std::string& what) {
 void LoginServer::expire() {
   const MonoUs now = mono_now();
   (void)poll_->watch(Poll::kReadable);
+  if (accepting_fails_) accept_some();  // none may be waiting any more, and then no readiness says so
   for (auto it = pending_.begin(); it != pending_.end();) {
     const std::uint64_t id = it->first;
     const bool late = it->second->deadline <= now;

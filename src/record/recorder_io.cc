@@ -16,7 +16,8 @@ namespace {
 // Of an ambiguous prefix: what a person reads.
 constexpr std::size_t kCandidatesNamed = 5;
 constexpr std::uint64_t kSettledMs =
-    20;  // a daemon that lives so long does not die of a session it took over
+    20;                                  // a daemon that lives so long does not die of a session it took over
+constexpr std::uint64_t kRoomMs = 1000;  // between looks whether the store has room again
 constexpr std::uint64_t kSealTickMs = 500;  // a seal is due a second after what it covers
 
 }  // namespace
@@ -52,6 +53,7 @@ Recorder::Recorder(Loop& loop, UserWork& work, FactSink facts, RecordingHooks ho
                 for (auto& [id, session] : sessions_) session->settled();
               }),
       seals_(loop, [this] { seal_exec_only(); }),
+      room_(loop, [this] { keep_more(); }),
       sync_(
           loop, facts_,
           [this](const RecordingSync::Visit& visit) {
@@ -230,21 +232,27 @@ Status Recorder::run(SessionParts parts) {
   auto started = s.start();
   if (!started)
     s.shutdown();
-  else if (!s.keep())
-    no_room(s);
+  else if (const Status kept = s.keep(); !kept)
+    no_room(s, kept.error().message);
   return started;
 }
 
-void Recorder::no_room(const Session& session) {
+void Recorder::no_room(const Session& session, const std::string& why) {
+  if (!room_.active()) room_.start(kRoomMs, kRoomMs);
   if (std::exchange(told_no_room_, true)) return;
   facts_(
       {Level::kWarning,
        "store-full",
-       "the service manager keeps " + std::to_string(store_->count()) + " of at most " +
-           std::to_string(store_->most()) +
-           " descriptors, under names of bounded length: this session and others that find no room end when "
-           "opelogd does",
+       why + ": this session and others that find no room end when opelogd does, unless room is found before",
        {{"session", session.info().id}, {"user", session.info().user}}});
+}
+
+// Those that began when there was no room.
+void Recorder::keep_more() {
+  for (auto& [id, session] : sessions_) {
+    if (session->found_no_room() && !session->keep()) return;
+  }
+  if (without_room() == 0) room_.stop();
 }
 
 std::size_t Recorder::without_room() const {

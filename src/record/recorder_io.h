@@ -126,7 +126,8 @@ class Recorder {
  private:
   Session& add(SessionParts parts);
   void give_up(const std::string& slot, const std::string& id, std::vector<Fd> fds, const std::string& why);
-  void no_room(const Session& session);
+  void no_room(const Session& session, const std::string& why);
+  void keep_more();
   Status may_begin(std::uint32_t uid);
   std::shared_ptr<TokenBucket> output_of(std::uint32_t uid);
   void gone(const std::string& id);
@@ -155,6 +156,7 @@ class Recorder {
   Timer sweep_;
   Timer settle_;  ///< after take_over()
   Timer seals_;   ///< of recordings without a session, which have no timer of their own
+  Timer room_;    ///< while sessions are not kept for want of room
   RecordingSync sync_;
 };
 

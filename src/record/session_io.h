@@ -113,10 +113,11 @@ class Session final : private RelayOwner {
 
   // Over the daemon's end (session_keep_io.cc). Only keep() and settled() are for any session: they do
   // nothing for one that cannot be kept.
-  /// Puts it into the store; once, after start(). False: that has no room for it.
-  bool keep();
+  /// Puts it into the store, after start(); where that failed it may be tried again. Errors as
+  /// FdStore::put().
+  Status keep();
   [[nodiscard]] bool kept() const noexcept { return stored_ && !revoking_; }
-  /// The store had no room for it.
+  /// It could not be put into the store.
   [[nodiscard]] bool found_no_room() const noexcept { return found_no_room_; }
   /// For a session that was kept, in place of start(): first recover() of all of them, which looks for its
   /// chunk in the buffer, then go_on() of each.
@@ -262,7 +263,8 @@ class Session final : private RelayOwner {
   bool left_ = false;
   bool stored_ = false;  ///< descriptors are in the store
   bool found_no_room_ = false;
-  bool revoking_ = false;  ///< put_away() takes the inner ones out of it
+  std::size_t offered_ = 0;  ///< descriptors that keep() has tried to store
+  bool revoking_ = false;    ///< put_away() takes the inner ones out of it
   // What the recording does not say yet of the daemons before.
   ResumedFlow torn_;  ///< what nobody can know of the chunks on their way
   std::uint64_t torn_turn_ = 0;

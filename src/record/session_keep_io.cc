@@ -56,8 +56,12 @@ std::vector<std::pair<KeptDescriptor, int>> Session::descriptors() const {
   return all;
 }
 
-bool Session::keep() {
-  if (memory_ == nullptr || machine_.closed()) return true;
+Status Session::keep() {
+  if (memory_ == nullptr || stored_ || machine_.closed()) return {};
+  const auto all = descriptors();
+  // What begins to end has given some of them away: half a session is none.
+  if (found_no_room_ && all.size() != offered_) return {};
+  offered_ = all.size();
   SessionMark mark{};
   mark.begun = writer_->begun();
   mark.append_only = writer_->append_only() ? 1 : 0;
@@ -69,7 +73,7 @@ bool Session::keep() {
   mark.utmp_moved = utmp_.moved() ? 1 : 0;
   for (std::size_t i = 0; i < streams_.size(); ++i) mark.same_as[i] = streams_[i].same_as;
   std::vector<int> inside, outside;
-  for (const auto& [which, fd] : descriptors()) {
+  for (const auto& [which, fd] : all) {
     mark.descriptors[which] = mark_of(fd);
     (which == kKeptOuter || which == kKeptOuterSocket ? outside : inside).push_back(fd);
   }
@@ -77,10 +81,11 @@ bool Session::keep() {
   save();
   inside.push_back(shared_.fd());
   slot_ = store_->free_slot({kept_name(""), kept_outer_name("")});
-  stored_ = store_->put({{kept_name(slot_), inside}, {kept_outer_name(slot_), outside}});
+  auto stored = store_->put({{kept_name(slot_), inside}, {kept_outer_name(slot_), outside}});
+  stored_ = static_cast<bool>(stored);
   found_no_room_ = !stored_;
-  shared_.close_descriptor();
-  return stored_;
+  if (stored_) shared_.close_descriptor();
+  return stored;
 }
 
 // Cheap, and called whenever something changes that the files and the flows' memory do not say themselves.

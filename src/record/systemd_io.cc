@@ -93,6 +93,55 @@ std::string status_line(std::string_view status) {
   return "STATUS=" + printable(status);
 }
 
+// The manager's own socket, which needs no bus daemon: as systemctl(1) does it as root. False where there is
+// none, or this process belongs to no unit.
+class ManagerBus {
+ public:
+  ManagerBus() {
+    if (sd_bus_new(&bus_) < 0 || sd_bus_set_address(bus_, "unix:path=/run/systemd/private") < 0 ||
+        sd_bus_start(bus_) < 0)
+      return;
+    (void)sd_bus_set_method_call_timeout(bus_, 2 * static_cast<std::uint64_t>(kUsPerS));
+    char* name = nullptr;
+    if (sd_pid_get_unit(0, &name) < 0) return;
+    const std::unique_ptr<char, void (*)(void*)> owned(name, std::free);
+    if (sd_bus_path_encode("/org/freedesktop/systemd1/unit", name, &unit_) < 0) unit_ = nullptr;
+  }
+  ManagerBus(const ManagerBus&) = delete;
+  ManagerBus& operator=(const ManagerBus&) = delete;
+  ~ManagerBus() {
+    std::free(unit_);
+    sd_bus_close_unref(bus_);
+  }
+  explicit operator bool() const noexcept { return unit_ != nullptr; }
+  [[nodiscard]] sd_bus* bus() const noexcept { return bus_; }
+  [[nodiscard]] const char* unit() const noexcept { return unit_; }  ///< object path of our unit
+
+ private:
+  sd_bus* bus_ = nullptr;
+  char* unit_ = nullptr;
+};
+
+struct BusAnswer {
+  sd_bus_message* message = nullptr;
+  ~BusAnswer() { sd_bus_message_unref(message); }
+};
+
+constexpr const char* kManager = "org.freedesktop.systemd1";
+
+// Only of the manager that listens to us: a store may be somebody else's (tests, another service manager).
+std::optional<std::size_t> asked_store_limit() {
+  const char* listens = std::getenv("NOTIFY_SOCKET");
+  if (listens == nullptr || std::string_view(listens) != "/run/systemd/notify") return std::nullopt;
+  const ManagerBus manager;
+  if (!manager) return std::nullopt;
+  std::uint32_t most = 0;
+  if (sd_bus_get_property_trivial(manager.bus(), kManager, manager.unit(), "org.freedesktop.systemd1.Service",
+                                  "FileDescriptorStoreMax", nullptr, 'u', &most) < 0)
+    return std::nullopt;
+  return most;
+}
+
 }  // namespace
 
 Result<std::vector<PassedFd>> take_passed_fds() {
@@ -146,7 +195,7 @@ bool tell_manager(const std::string& text, const std::vector<Fd>& fds) {
 
 std::optional<std::size_t> store_limit() {
   const char* text = std::getenv("FDSTORE");
-  if (text == nullptr || *text == '\0') return std::nullopt;
+  if (text == nullptr || *text == '\0') return asked_store_limit();
   char* end = nullptr;
   errno = 0;
   const unsigned long long most = std::strtoull(text, &end, 10);
@@ -155,38 +204,19 @@ std::optional<std::size_t> store_limit() {
 }
 
 bool restarts_us() {
-  struct Bus {
-    sd_bus* bus = nullptr;
-    ~Bus() { sd_bus_close_unref(bus); }
-  } private_bus;
-  // The manager's own socket, which needs no bus daemon: as systemctl(1) does it as root.
-  if (sd_bus_new(&private_bus.bus) < 0 ||
-      sd_bus_set_address(private_bus.bus, "unix:path=/run/systemd/private") < 0 ||
-      sd_bus_start(private_bus.bus) < 0)
-    return false;
-  sd_bus* bus = private_bus.bus;
-  (void)sd_bus_set_method_call_timeout(bus, 2 * static_cast<std::uint64_t>(kUsPerS));
-  constexpr const char* kManager = "org.freedesktop.systemd1";
-  char* unit_name = nullptr;
-  if (sd_pid_get_unit(0, &unit_name) < 0) return false;
-  const std::unique_ptr<char, void (*)(void*)> unit(unit_name, std::free);
-  char* path_text = nullptr;
-  if (sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit.get(), &path_text) < 0) return false;
-  const std::unique_ptr<char, void (*)(void*)> path(path_text, std::free);
-  struct Answer {
-    sd_bus_message* message = nullptr;
-    ~Answer() { sd_bus_message_unref(message); }
-  } answer;
+  const ManagerBus manager;
+  if (!manager) return false;
+  BusAnswer answer;
   std::uint32_t job = 0;
   const char* job_path = nullptr;
-  if (sd_bus_get_property(bus, kManager, path.get(), "org.freedesktop.systemd1.Unit", "Job", nullptr,
-                          &answer.message, "(uo)") < 0 ||
+  if (sd_bus_get_property(manager.bus(), kManager, manager.unit(), "org.freedesktop.systemd1.Unit", "Job",
+                          nullptr, &answer.message, "(uo)") < 0 ||
       sd_bus_message_read(answer.message, "(uo)", &job, &job_path) < 0)
     return false;
   if (job == 0) return true;  // a signal by hand: Restart= will start us again
   char* type_text = nullptr;
-  if (sd_bus_get_property_string(bus, kManager, job_path, "org.freedesktop.systemd1.Job", "JobType", nullptr,
-                                 &type_text) < 0)
+  if (sd_bus_get_property_string(manager.bus(), kManager, job_path, "org.freedesktop.systemd1.Job", "JobType",
+                                 nullptr, &type_text) < 0)
     return false;
   const std::unique_ptr<char, void (*)(void*)> type(type_text, std::free);
   return std::string_view(type.get()) == "restart" || std::string_view(type.get()) == "try-restart";

@@ -548,7 +548,7 @@ class Round:
             self.event("retain")
 
             def run():
-                done = self.host.opelog("retain", timeout=120)
+                done = self.host.opelog("retain", timeout=sandbox.DEADLINE * 3)
                 self.event("retained", f"{done.rc} {done.err.decode('utf-8', 'replace').strip()[-300:]}")
             self.retaining = threading.Thread(target=run, daemon=True)
             self.retaining.start()
@@ -720,7 +720,7 @@ class Round:
         also = [word for folder in self.moved for word in ("--also", folder)]
 
         def verify():
-            done = self.host.opelog("verify", "--json", *also, timeout=120)
+            done = self.host.opelog("verify", "--json", *also, timeout=sandbox.DEADLINE * 3)
             return json.loads(done.out) if done.rc in (0, 1, 8, 9) else {"done": repr(done)}
 
         def settled():

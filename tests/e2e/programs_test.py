@@ -369,7 +369,7 @@ class ManyBytes(Scene):
 
     def test_256_mib_of_output(self):
         source = f"seq 1 40000000 | head -c {self.SIZE}"
-        expected = self.host.sh(source + " | sha256sum", timeout=120).text.split()[0]
+        expected = self.host.sh(source + " | sha256sum", timeout=sandbox.DEADLINE * 3).text.split()[0]
         term = self.host.ssh_pty(RECORDED, "stty raw -echo; echo ready; read go; " + source)
         term.expect(r"ready\n")
         start = len(term.output)

@@ -86,7 +86,7 @@ class PlainScript(Recipe):
 
     def test_a_hundred_sessions_of_the_recipes_own_command(self):
         done = self.host.sh(f"seq {self.SESSIONS} | xargs -P 4 -I N bash -c '{{ {self.ONE.replace(chr(39), chr(39) + chr(92) + chr(39) + chr(39))}; }}' one N",
-                            user=USER, env={"PS1": "$ "}, timeout=120)
+                            user=USER, env={"PS1": "$ "}, timeout=sandbox.DEADLINE * 3)
         self.assertNotIn(b"failed", done.out, done)
         self.assertEqual(done.rc, 0, done)
         bases = sorted(n[:-5] for n in os.listdir(self.host.log_dir) if n.startswith(USER) and n.endswith(".time"))
@@ -173,7 +173,7 @@ class WhatElseLiesThere(Recipe):
         self.host.daemon.process.signal(signal.SIGSTOP)
         try:
             self.host.run("python3", "-c", f"for i in range({count}): open(f'{DIRECTORY}/burst{{i}}', 'w').write('x')", user=USER, check=True,
-                          timeout=120)
+                          timeout=sandbox.DEADLINE * 3)
         finally:
             self.host.daemon.process.signal(signal.SIGCONT)
         self.wait_stated("guard-overflow")

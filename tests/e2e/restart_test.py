@@ -82,6 +82,46 @@ class Restarts(Kept):
         self.each(signal.SIGKILL, b"crash")
 
 
+HOLDER = r'''
+import fcntl, os, struct, sys
+fd = os.open("/run/opelog/daemon.lock", os.O_RDWR | os.O_CREAT)
+F_OFD_SETLK, whole = 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+fcntl.fcntl(fd, F_OFD_SETLK, whole)
+started = open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19]
+os.ftruncate(fd, 0)
+os.pwrite(fd, f"{os.getpid()} {started}\n".encode(), 0)
+print("holds", flush=True)
+sys.stdin.read()
+'''
+
+
+class OneAtATime(Kept):
+    """No daemon begins while another one of the host may write."""
+
+    def test_a_second_one_by_hand_is_refused(self):
+        done = self.host.run("/usr/sbin/opelogd", "--log-stderr", env={"NOTIFY_SOCKET": ""})
+        self.assertEqual(done.rc, 69, done)
+        self.assertRegex(done.err, rb"\Aopelogd: another opelogd runs \(process [0-9]+\); stop it first\n\Z")
+        self.assertEqual(self.host.ssh("opelogtest-a", "echo served").out, b"served\n")
+
+    def test_the_next_one_waits_for_one_that_is_not_gone(self):
+        term = self.log_in()
+        self.host.daemon.process.signal(signal.SIGKILL)
+        self.host.daemon.process.wait()
+        self.host.write("/tmp/holder.py", HOLDER.encode())
+        former = self.host.popen("python3", "/tmp/holder.py", stdin=-1, stdout=-1)
+        self.assertEqual(former.popen.stdout.readline(), b"holds\n")
+        waits = self.host.start_daemon(None, self.daemon, ready=False)
+        waits.wait_log("another opelogd .process [0-9]+. has not ended yet: waiting for it")
+        self.assertNotIn("daemon-start", waits.log())
+        former.popen.stdin.close()
+        former.wait()
+        waits.wait_ready()
+        term.send("echo still-$((40 + 2))\r")
+        term.expect(r"\nstill-42\r\n.*" + sandbox.PROMPT)
+        self.assertEqual(self.log_out(term), 0)
+
+
 class Away(Kept):
     """What happens while no daemon runs is seen by the next one."""
 
@@ -319,6 +359,11 @@ class FullStore(Kept):
         self.assertEqual(self.unkept(), (0, []))
         late = self.log_in()
         self.assertEqual(self.unkept()[0], 1, "what the daemon before had stored counts")
+        self.log_out(kept.pop())
+        sandbox.wait_until(lambda: self.unkept()[0] == 0, "there is room, and it is taken")
+        self.next_daemon(signal.SIGKILL)
+        late.send("echo late-$((40 + 2))\r")
+        late.expect(r"\nlate-42\r\n.*" + sandbox.PROMPT)
         for term in (*kept, late):
             self.log_out(term)
         self.new_recordings(len(terms) + 1)

@@ -22,7 +22,7 @@ class Commands(Scene):
         self.assertEqual(recording.payload(), b"", "payload is recorded only where the policy says so")
 
     def test_bytes_pass_both_ways_unchanged(self):
-        done = self.host.ssh("opelogtest-a", "tee >(cat >&2); wait", input=BLOB, timeout=120)
+        done = self.host.ssh("opelogtest-a", "tee >(cat >&2); wait", input=BLOB, timeout=sandbox.DEADLINE * 3)
         self.assertEqual((done.rc, hashlib.sha256(done.out).digest(), hashlib.sha256(done.err).digest()),
                          (0, hashlib.sha256(BLOB).digest(), hashlib.sha256(BLOB).digest()))
         [recording] = self.new_recordings()
@@ -208,7 +208,7 @@ class Copies(Scene):
             git -c user.name=t -c user.email=t@localhost commit -q -m one
             git push -q opelogtest-a@127.0.0.1:got.git main
             git clone -q opelogtest-a@127.0.0.1:got.git /root/back-clone
-        """, env={"GIT_SSH_COMMAND": ssh}, check=True, timeout=60)
+        """, env={"GIT_SSH_COMMAND": ssh}, check=True)
         self.assert_arrived("/root/back-clone/blob")
         self.new_recordings(2)
 

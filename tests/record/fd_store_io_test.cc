@@ -31,7 +31,9 @@ TEST_F(StoreTest, TakesAllOfASessionOrNothing) {
   auto one = store("5", {{"opelog-exec", 1}});
   EXPECT_TRUE(one->put({{"a", {0, 1}}, {"b", {2}}}));
   EXPECT_EQ(one->count(), 4U);
-  EXPECT_FALSE(one->put({{"c", {0}}, {"d", {1}}}));
+  const Status full = one->put({{"c", {0}}, {"d", {1}}});
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, Code::kLimit);
   EXPECT_EQ(one->count(), 4U);
   EXPECT_TRUE(one->put({{"c", {0}}, {"d", {}}}));
   one->remove("a");
@@ -40,7 +42,9 @@ TEST_F(StoreTest, TakesAllOfASessionOrNothing) {
   EXPECT_TRUE(one->put({{"c", {0, 1}}}));
   one->remove("c");
   EXPECT_EQ(one->count(), 2U);
-  EXPECT_FALSE(one->put({{"bad", {-1}}})) << "what cannot be duplicated is not half a session";
+  const Status bad = one->put({{"c", {0}}, {"bad", {-1}}});
+  ASSERT_FALSE(bad) << "what cannot be duplicated is not half a session";
+  EXPECT_EQ(bad.error().err, EBADF);
   EXPECT_EQ(one->count(), 2U);
   one->quiesce();
 }

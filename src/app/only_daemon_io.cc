@@ -1,0 +1,105 @@
+#include "app/only_daemon_io.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+#include "core/clock_io.h"
+#include "record/proc_text.h"
+
+namespace opelog::app {
+namespace {
+
+// One that was killed is gone within milliseconds.
+constexpr MonoUs kMomentUs = 2 * kUsPerS;
+
+struct Holder {
+  std::int64_t pid = 0;
+  std::uint64_t started = 0;  ///< clock ticks after boot
+};
+
+std::optional<record::ProcStat> stat_of(const std::string& process) {
+  const auto text = read_file("/proc/" + process + "/stat", 4096);
+  if (!text) return std::nullopt;
+  auto stat = record::parse_proc_stat(*text);
+  if (!stat) return std::nullopt;
+  return std::move(*stat);
+}
+
+// nullopt: it has not named itself yet.
+std::optional<Holder> holder_of(const std::string& path) {
+  const auto text = read_file(path, 4096);
+  if (!text) return std::nullopt;
+  Holder holder;
+  std::istringstream words(*text);
+  if (!(words >> holder.pid >> holder.started)) return std::nullopt;
+  return holder;
+}
+
+bool runs(const Holder& holder) {
+  const auto stat = stat_of(std::to_string(holder.pid));
+  return stat && stat->started == holder.started && stat->state != 'Z' && stat->state != 'X';
+}
+
+bool lock(int fd) {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  return ::fcntl(fd, F_OFD_SETLK, &whole) == 0;
+}
+
+void name_us(int fd) {
+  const auto self = stat_of("self");
+  if (!self) return;
+  const std::string line = std::to_string(self->pid) + " " + std::to_string(self->started) + "\n";
+  if (::ftruncate(fd, 0) == 0) (void)!::pwrite(fd, line.data(), line.size(), 0);
+}
+
+}  // namespace
+
+Result<OnlyDaemon> become_the_only_daemon(const std::string& run_directory, Another another) {
+  const std::string path = run_directory + "/daemon.lock";
+  constexpr int kFlags = O_RDWR | O_CREAT | O_NOFOLLOW;
+  OnlyDaemon only;
+  MonoUs moment_over = mono_now() + kMomentUs;
+  bool said = false;
+  for (;;) {
+    // Opened each time: it may have been made anew.
+    auto file = open_at(AT_FDCWD, path, kFlags, 0600);
+    if (!file) return only;  // where nothing can be made there are no sockets of another daemon either
+    if (lock(file->get())) {
+      name_us(file->get());
+      only.lock = std::move(*file);
+      return only;
+    }
+    if (errno != EAGAIN && errno != EACCES) return only;
+    const auto holder = holder_of(path);
+    const bool writes = holder && runs(*holder);
+    if (mono_now() >= moment_over) {
+      const std::string who = holder ? "process " + std::to_string(holder->pid) : std::string("a process");
+      if (!writes) {
+        only.left = "what is left of a former opelogd, " + who +
+                    ", is in calls that do not come back; it is not waited for any more";
+        if (::unlink(path.c_str()) != 0) return only;
+        moment_over = mono_now() + kMomentUs;
+        continue;
+      }
+      if (another == Another::kRefuse)
+        return Error{Code::kExists, "another opelogd runs (" + who + "); stop it first", 0};
+      if (!std::exchange(said, true))
+        std::fprintf(stderr, "opelogd: another opelogd (%s) has not ended yet: waiting for it\n",
+                     who.c_str());
+    }
+    const timespec pause{0, 5'000'000};
+    (void)::nanosleep(&pause, nullptr);
+  }
+}
+
+}  // namespace opelog::app
