@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "app/main_process_io.h"
+#include "app/recording_repairs_io.h"
 #include "core/append_only_io.h"
 #include "core/clock_io.h"
 #include "core/fd_io.h"
@@ -27,20 +28,7 @@
 namespace opelog::app {
 namespace {
 
-// How long a stop waits for waiters to leave after their sessions have been ended.
-constexpr std::int64_t kStopUs = 3 * kUsPerS;
-// How long the next daemon waits for calls that a user keeps waiting.
-constexpr std::int64_t kCallsUs = kUsPerS;
-// Who signals every process of the unit (systemctl kill) means the daemon once, and it hears of it twice.
-constexpr std::int64_t kSameSignalUs = 500 * kUsPerMs;
 constexpr const char* kFileSuffix[] = {".log", ".time", ".in"};
-
-// What repairing all recordings came to; made on a worker thread.
-struct Repairs {
-  std::vector<Fact> facts;
-  Interrupted interrupted;
-  int repaired = 0;
-};
 
 // Where the recording is: in `today`, where new ones are, or where the policy put it when it began.
 std::string directory_of(const format::RecordingWriter& writer, const std::string& today) {
@@ -69,78 +57,6 @@ seal::FileSizes sizes_of(const record::RecordingRemoval& removal) {
                                              : sizes.in) += file.bytes;
   }
   return sizes;
-}
-
-// Of recordings whose files hold nothing, those of which the ledger knows nothing either: they were being
-// made.
-std::set<std::string> unbegun(int directory, const std::vector<std::string>& names,
-                              const std::string& ledger) {
-  std::set<std::string> empty;
-  for (const std::string& name : names) {
-    const auto holds = [&](std::string_view suffix) {
-      struct stat st {};
-      return ::fstatat(directory, (name + std::string(suffix)).c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-             st.st_size > 0;
-    };
-    if (!holds(format::kTimeSuffix) && !holds(format::kLogSuffix)) empty.insert(name);
-  }
-  for (const std::string& known : HostLedger::ever_opened(ledger, empty)) empty.erase(known);
-  return empty;
-}
-
-void repair_recording(int directory, const std::string& name, Repairs& repairs) {
-  if (!format::needs_repair(directory, name)) return;
-  auto done = format::repair_tail(directory, name, wall_now(), seal::seal_knowledge());
-  if (!done) {
-    if (done.error().code == Code::kExists) return;  // live meanwhile
-    repairs.facts.push_back({Level::kError, "repair-failed", done.error().message, {{"recording", name}}});
-  } else if (!done->empty()) {
-    ++repairs.repaired;
-    repairs.facts.push_back({Level::kWarning,
-                             "recording-repaired",
-                             "an interrupted recording was completed: " + *done,
-                             {{"recording", name}}});
-  }
-}
-
-// Only what lay there when the daemon began: a recording that a login makes meanwhile is not to be touched.
-// The ledger knows of `interrupted` that they did, whatever the clock says.
-void repair_directory(const std::string& path, WallUs began, const std::set<std::string>& interrupted,
-                      const std::string& ledger, Repairs& repairs) {
-  auto names = format::list_names(path);
-  if (!names) {
-    if (names.error().code != Code::kNotFound)
-      repairs.facts.push_back({Level::kError, "repair-failed", names.error().message, {}});
-    return;
-  }
-  auto directory = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
-  if (!directory) return;
-  const std::set<std::string> unknown = unbegun(directory->get(), *names, ledger);
-  for (const std::string& name : *names) {
-    struct stat st {};
-    if (interrupted.count(name) == 0 &&
-        ::fstatat(directory->get(), (name + ".time").c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-        st.st_mtim.tv_sec * kUsPerS + st.st_mtim.tv_nsec / 1000 >= began)
-      continue;
-    if (unknown.count(name) > 0 && format::remove_unbegun(directory->get(), name)) {
-      repairs.facts.push_back({Level::kWarning,
-                               "recording-unbegun",
-                               "the empty files of a recording that was being made were removed",
-                               {{"recording", name}}});
-      continue;
-    }
-    repair_recording(directory->get(), name, repairs);
-  }
-}
-
-// Those that the ledger knows to be in another directory, where the policy named that one then.
-void repair_elsewhere(const std::string& path, const std::map<std::uint64_t, seal::OpenSession>& interrupted,
-                      Repairs& repairs) {
-  for (const auto& [no, session] : interrupted) {
-    if (session.directory.empty() || session.directory == path) continue;
-    auto directory = open_at(AT_FDCWD, session.directory, O_RDONLY | O_DIRECTORY);
-    if (directory) repair_recording(directory->get(), session.recording, repairs);
-  }
 }
 
 }  // namespace
@@ -325,53 +241,6 @@ Status Daemon::start() {
   return {};
 }
 
-int Daemon::run() {
-  loop_.run();
-  // Handles end before the loop; the loop then proves that it is empty.
-  control_.reset();
-  views_->finish();
-  views_.reset();
-  retention_.reset();
-  connections_.reset();
-  logins_.reset();
-  unrecorded_.reset();
-  unrecorded_desk_->finish();
-  unrecorded_desk_.reset();
-  // Sessions that are handed over wait for the next daemon, not for a disk.
-  const bool on_disk = !handing_over_ && recorder_->sync_all().ok();
-  recorder_.reset();
-  if (store_) (void)store_->flush();
-  const bool leaves_calls = !logins_work_->idle() || !sessions_work_->idle();
-  if (leaves_calls) leave_calls();
-  logins_work_.reset();
-  sessions_work_.reset();
-  exec_.reset();
-  ledger_->quiesce();
-  guard_.reset();
-  policy_watcher_.reset();
-  enrolled_watcher_.reset();
-  signals_.clear();
-  watchdog_.reset();
-  stop_poll_.reset();
-  if (store_) store_->quiesce();
-  loop_.run();  // close callbacks, and work still under way
-  store_.reset();
-  ledger_->finish(on_disk, !handing_over_);
-  hooks_.reset();
-  state(Level::kInfo, "daemon-stop", "opelogd has stopped");
-  if (leaves_calls) leave_threads(exit_code_);
-  return exit_code_;
-}
-
-void Daemon::leave_calls() {
-  state(Level::kWarning, "calls-left",
-        std::to_string(logins_work_->count() + sessions_work_->count()) +
-            " calls on users' terminals do not come back; the process is gone once they do",
-        {{"uids_of_logins", logins_work_->users()}, {"uids_of_sessions", sessions_work_->users()}});
-  logins_work_->abandon();
-  sessions_work_->abandon();
-}
-
 // What sessions execute; without it they are recorded all the same. `kept` is what ExecSource::keep() gave to
 // an earlier daemon.
 void Daemon::open_exec(std::vector<Fd> kept) {
@@ -523,11 +392,7 @@ void Daemon::repair_then_guard() {
       [repairs, directory = config_.policy.policy.directory, began = started_,
        ledger = ledger_->opened() ? config_.policy.policy.seal_ledger : std::string(),
        interrupted = ledger_->interrupted()] {
-        std::set<std::string> names;
-        for (const auto& [no, session] : interrupted) names.insert(session.recording);
-        repair_directory(directory, began, names, ledger, *repairs);
-        repair_elsewhere(directory, interrupted, *repairs);
-        repairs->interrupted = HostLedger::read_interrupted(directory, interrupted);
+        *repairs = repair_recordings(directory, began, ledger, interrupted);
       },
       [this, repairs] {
         if (stopping_) return;
@@ -574,75 +439,6 @@ void Daemon::own_closed(const format::RecordingWriter& writer) {
     live_.erase(inode);
     guard_->own_closed(inode, writer.bytes(i));
   }
-}
-
-// ---- stop
-
-void Daemon::asked_to_stop() {
-  if (mono_now() < same_until_) return;
-  same_until_ = mono_now() + kSameSignalUs;
-  if (!store_ || stopping_) return stop();
-  if (std::exchange(asking_, true)) return stop();
-  auto restarts = std::make_shared<bool>(false);
-  auto queued = run_work(
-      loop_, [restarts] { *restarts = record::restarts_us(); },
-      [this, restarts] {
-        if (stopping_) return;
-        if (*restarts)
-          hand_over();
-        else
-          stop();
-      });
-  if (!queued) stop();
-}
-
-// What runs goes on under the next daemon; what cannot be kept ends as in a stop. First all that takes time:
-// until the very end the sessions go on here.
-void Daemon::hand_over() {
-  if (!store_ || std::exchange(stopping_, true)) return;
-  handing_over_ = true;
-  record::notify_stopping();
-  state(Level::kInfo, "daemon-handover",
-        "leaving " + std::to_string(recorder_->count()) + " sessions to the next daemon");
-  logins_->stop();
-  if (unrecorded_) unrecorded_->shutdown();
-  recorder_->end_unkept();
-  wait_for_the_end();
-}
-
-void Daemon::stop() {
-  if (std::exchange(stopping_, true)) {
-    if (handing_over_) recorder_->hand_over();
-    loop_.stop();  // asked twice: now
-    return;
-  }
-  record::notify_stopping();
-  state(Level::kInfo, "daemon-stopping", "ending " + std::to_string(recorder_->count()) + " sessions");
-  logins_->stop();
-  if (unrecorded_) unrecorded_->shutdown();
-  recorder_->shutdown();
-  wait_for_the_end();
-}
-
-void Daemon::wait_for_the_end() {
-  const MonoUs calls_deadline = mono_now() + kCallsUs;
-  stop_deadline_ = mono_now() + kStopUs;
-  stop_poll_ = std::make_unique<Timer>(loop_, [this, calls_deadline] {
-    // A login that was given up meanwhile gives its terminal back, and its recording has an end. Sessions go
-    // on.
-    bool idle = logins_work_->idle() && sessions_work_->idle();
-    if (handing_over_) {
-      if (!idle && mono_now() < calls_deadline) return;
-      idle = recorder_->only_kept() && ledger_->all_entered();
-      if (!ledger_->all_entered()) recorder_->sync();
-    } else {
-      idle = idle && recorder_->idle();
-    }
-    if (!idle && mono_now() < stop_deadline_) return;
-    if (handing_over_) recorder_->hand_over();
-    loop_.stop();
-  });
-  stop_poll_->start(0, 10);
 }
 
 void Daemon::state(Level level, const char* event, std::string text,

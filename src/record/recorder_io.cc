@@ -338,7 +338,8 @@ bool Recorder::only_kept() const {
 
 void Recorder::hand_over() {
   for (auto& [id, session] : sessions_) {
-    if (session->kept()) session->hand_over();
+    // Also one whose end is written and whose terminal somebody keeps waiting.
+    if (session->kept() || session->finished()) session->hand_over();
   }
 }
 

@@ -2,8 +2,9 @@
 //
 // Carries out what SessionMachine decides: owns the recording's writer, the relay, both terminals (or the
 // streams' inner ends) and the connection to the shim. Lives on the loop's thread; its Recorder owns it and
-// is told by `on_gone` when nothing of it is left. What happens inside a relay's callback is only noted and
-// acted on in the next turn, so the relay never disappears under itself.
+// is told by `on_gone` when nothing of it is left. In three files: session_record_io.cc is what the record
+// takes, session_keep_io.cc how it outlives the daemon, session_io.cc all else. What happens inside a relay's
+// callback is only noted and acted on in the next turn, so the relay never disappears under itself.
 #pragma once
 
 #include <array>
@@ -164,6 +165,7 @@ class Session final : private RelayOwner {
 
   void save();
   void let_go();
+  void left_in_order(MonoUs now);
   void torn();
   void tell_resumed(MonoUs now);
   [[nodiscard]] std::vector<std::pair<KeptDescriptor, int>> descriptors() const;

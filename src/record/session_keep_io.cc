@@ -1,5 +1,5 @@
-// How a session outlives its daemon: what is kept where, and how another daemon goes on with it. The rest of
-// Session is in session_io.cc. docs/formats/kept-session.md has the whole of it.
+// How a session outlives its daemon: what is kept where, and how another daemon goes on with it.
+// docs/formats/kept-session.md has the whole of it.
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -90,7 +90,7 @@ Status Session::keep() {
 
 // Cheap, and called whenever something changes that the files and the flows' memory do not say themselves.
 void Session::save() {
-  if (memory_ == nullptr) return;
+  if (memory_ == nullptr || left_) return;
   SessionMark mark = memory_->mark.get();
   mark.machine = machine_.mark();
   mark.shell_pid = shell_pid_;
@@ -264,14 +264,15 @@ void Session::torn() {
 }
 
 void Session::hand_over() {
+  if (memory_ == nullptr) return;
   const MonoUs now = mono_now();
-  if (exec_ != nullptr) exec_->drain();
-  exec_log_.end(now);
-  if (auto paused = writer_->pause(now); !paused) failure_ = paused.error().message;
+  if (!ended_) {
+    if (exec_ != nullptr) exec_->drain();
+    exec_log_.end(now);
+    if (auto paused = writer_->pause(now); !paused) failure_ = paused.error().message;
+  }
   save();
-  SessionMark mark = memory_->mark.get();
-  mark.paused_at = now;
-  memory_->mark.set(mark);
+  left_in_order(now);
   settled();
   if (outer_) outer_->leave();
   utmp_.leave();
@@ -280,6 +281,14 @@ void Session::hand_over() {
   shell_poll_.reset();
   timer_.stop();
   turn_.stop();
+}
+
+// Whoever finds it kept after this knows that all that was to be said of it has been said.
+void Session::left_in_order(MonoUs now) {
+  if (memory_ == nullptr) return;
+  SessionMark mark = memory_->mark.get();
+  mark.paused_at = now;
+  memory_->mark.set(mark);
 }
 
 void Session::settled() noexcept {

@@ -655,6 +655,7 @@ class LeftBehind(OwnFileSystem):
         self.wait_until_gone(pid)
         self.assertEqual(self.log_out(others), 0)
         sandbox.wait_until(lambda: not [n for n in self.host.manager.store if n.startswith("oi")], "an empty store")
+        self.assertNotIn("session-end: session of opelogtest-a", self.host.daemon.log(), "the daemon before has said it")
         [killed] = self.new_recordings(1, "opelogtest-a")
         self.assertEqual(re.findall('"reason":"(\\w+)"', " ".join(killed.notes()["OPELOG_END"])), ["killed"])
         self.wait_signed()
