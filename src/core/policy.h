@@ -83,7 +83,7 @@ struct Rule {
 };
 
 struct GuardedDirectory {
-  std::string path;     ///< absolute, no trailing slash
+  std::string path;      ///< absolute, no trailing slash
   int settle_ms = 1000;  ///< a file still empty after this long is flagged too; 0 at creation
   bool operator==(const GuardedDirectory&) const = default;
 };
