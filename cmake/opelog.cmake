@@ -84,7 +84,7 @@ function(opelog_test room)
   target_compile_definitions(${room}_test PRIVATE OPELOG_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
     OPELOG_SAMPLE=${sample})
   gtest_discover_tests(${room}_test TEST_PREFIX "${OPELOG_TEST_PREFIX}"
-    DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST)
+    DISCOVERY_TIMEOUT 300 DISCOVERY_MODE PRE_TEST)
 endfunction()
 
 # opelog_fuzzer(NAME SOURCE DEPENDS...): a libFuzzer program; its corpus lies in fuzz/corpus/NAME.

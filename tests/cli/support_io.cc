@@ -15,7 +15,7 @@
 
 namespace opelog::cli::testing {
 namespace {
-constexpr MonoUs kPatience = 30 * kUsPerS;
+constexpr MonoUs kPatience = 120 * kUsPerS;
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
   std::vector<char*> argv;

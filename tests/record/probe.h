@@ -25,7 +25,7 @@ namespace opelog::record::test {
 
 constexpr uid_t kStranger = 65534;  ///< nobody; needs no account
 constexpr gid_t kStrangerGroup = 65534;
-constexpr int kDeadlineMs = 30000;  ///< nothing waits longer for another process
+constexpr int kDeadlineMs = 120000;  ///< nothing waits longer for another process
 
 class ScratchDirectory {
  public:

@@ -15,7 +15,7 @@
 namespace opelog::replay::testing {
 namespace {
 
-constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kPatience{120};
 
 }  // namespace
 

@@ -25,7 +25,7 @@ constexpr const char* kFallback = "/mnt/opelog/fallback";
 constexpr const char* kProbe = "/mnt/opelog/probe";
 constexpr const char* kHome = "/mnt/opelog/home";  // the user's
 // Nothing here takes this long; a test that waits so long has failed.
-constexpr int kPatienceMs = 20000;
+constexpr int kPatienceMs = 120000;
 
 // A descriptor that closes itself.
 class Hold {
