@@ -3,10 +3,14 @@
 //   bench_exec [ROUNDS [COUNT]]
 //
 // In each round, COUNT times each and in an order that rotates: `none`, without capture; `others`, captured,
-// but the process belongs to no session; `member`, it does, and its events are fetched and decoded meanwhile.
-// Ratios are taken within a round. Fails if an event is missing.
+// but the process belongs to no session; `member`, it does, and its events are fetched and decoded meanwhile;
+// `own pids`, without capture, in a pid namespace of its own; `psacct`, the same with the kernel's process
+// accounting (acct(2), the source of psacct), which is switched on for such a namespace alone. Ratios are
+// taken within a round, that of `psacct` to `own pids`. Fails if an event or the accounting is missing.
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,12 +49,17 @@ double cpu_us(int whose) {
 /// A process that runs so many programs when told, and says what that cost.
 class Worker {
  public:
-  Worker() {
+  enum class Pids { kOurs, kOwn };
+  /// `account`: the file to which its namespace's processes are accounted; nullptr: they are not.
+  explicit Worker(Pids pids = Pids::kOurs, const char* account = nullptr) {
     int to[2], from[2];
     if (::pipe2(to, O_CLOEXEC) != 0 || ::pipe2(from, O_CLOEXEC) != 0) fail("no pipes");
-    pid_ = ::fork();
+    const unsigned long flags = pids == Pids::kOwn ? CLONE_NEWPID : 0;
+    pid_ = static_cast<pid_t>(::syscall(SYS_clone, flags | SIGCHLD, nullptr, nullptr, nullptr, 0));
+    if (pid_ < 0) fail("no process");
     if (pid_ == 0) {
       ::close(to[1]);
+      if (account != nullptr && ::acct(account) != 0) ::_exit(1);
       work(to[0], from[1]);
     }
     ::close(to[0]);
@@ -114,41 +123,57 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: bench_exec [ROUNDS [COUNT]]\n");
     return 2;
   }
-  constexpr std::array<const char*, 3> kPeers = {"none", "others", "member"};
-  std::array<std::vector<double>, 3> wall, cpu, wall_ratio, cpu_ratio;
+  constexpr std::size_t kCount = 5, kOwnPids = 3, kPsacct = 4;
+  constexpr std::array<const char*, kCount> kPeers = {"none", "others", "member", "own pids", "psacct"};
+  std::array<std::vector<double>, kCount> wall, cpu, wall_ratio, cpu_ratio;
   std::vector<double> reader;
-  Worker outside, inside;
+  char accounts[] = "/var/tmp/bench_exec.XXXXXX";
+  Fd file(::mkstemp(accounts));
+  if (!file) fail("no file for process accounting");
   Loop loop;
-  for (int round = 0; round < rounds; ++round) {
-    std::array<Cost, 3> now{};
-    const auto without = [&] { now[0] = outside.run(loop, count); };
-    const auto with = [&] {
-      auto opened = record::ExecCapture::open(loop, {});
-      if (!opened) fail(opened.error().message.c_str());
-      record::ExecCapture& capture = **opened;
-      if (!capture.join(inside.pidfd(), 1, record::Membership::kChildrenOnly)) fail("no member");
-      const auto member = [&] {
-        const double before = cpu_us(RUSAGE_SELF);
-        now[2] = inside.run(loop, count);
-        capture.drain();
-        reader.push_back((cpu_us(RUSAGE_SELF) - before) / count);
+  {
+    Worker outside, inside, own(Worker::Pids::kOwn), accounted(Worker::Pids::kOwn, accounts);
+    for (int round = 0; round < rounds; ++round) {
+      std::array<Cost, kCount> now{};
+      const auto without = [&] {
+        now[0] = outside.run(loop, count);
+        if (round % 2 == 0) now[kOwnPids] = own.run(loop, count);
+        now[kPsacct] = accounted.run(loop, count);
+        if (round % 2 == 1) now[kOwnPids] = own.run(loop, count);
       };
-      if (round % 2 == 0) member();
-      now[1] = outside.run(loop, count);
-      if (round % 2 == 1) member();
-      if (capture.delivered() + capture.lost() != 2 * static_cast<std::uint64_t>(count))
-        fail("events are missing");
-    };
-    if (round / 2 % 2 == 0) without();
-    with();
-    if (round / 2 % 2 == 1) without();
-    for (std::size_t i = 0; i < kPeers.size(); ++i) {
-      wall[i].push_back(now[i].wall);
-      cpu[i].push_back(now[i].cpu);
-      wall_ratio[i].push_back(now[i].wall / now[0].wall);
-      cpu_ratio[i].push_back(now[i].cpu / now[0].cpu);
+      const auto with = [&] {
+        auto opened = record::ExecCapture::open(loop, {});
+        if (!opened) fail(opened.error().message.c_str());
+        record::ExecCapture& capture = **opened;
+        if (!capture.join(inside.pidfd(), 1, record::Membership::kChildrenOnly)) fail("no member");
+        const auto member = [&] {
+          const double before = cpu_us(RUSAGE_SELF);
+          now[2] = inside.run(loop, count);
+          capture.drain();
+          reader.push_back((cpu_us(RUSAGE_SELF) - before) / count);
+        };
+        if (round % 2 == 0) member();
+        now[1] = outside.run(loop, count);
+        if (round % 2 == 1) member();
+        if (capture.delivered() + capture.lost() != 2 * static_cast<std::uint64_t>(count))
+          fail("events are missing");
+      };
+      if (round / 2 % 2 == 0) without();
+      with();
+      if (round / 2 % 2 == 1) without();
+      for (std::size_t i = 0; i < kPeers.size(); ++i) {
+        wall[i].push_back(now[i].wall);
+        cpu[i].push_back(now[i].cpu);
+        const Cost& base = now[i == kPsacct ? kOwnPids : 0];
+        wall_ratio[i].push_back(now[i].wall / base.wall);
+        cpu_ratio[i].push_back(now[i].cpu / base.cpu);
+      }
     }
   }
+  struct stat accounted {};
+  const bool kept = ::fstat(file.get(), &accounted) == 0 && accounted.st_size > 0;
+  ::unlink(accounts);
+  if (!kept) fail("nothing was accounted");
   std::printf("  %-10s%12s%16s%12s%16s\n", "", "wall us", "ratio to none", "CPU us", "ratio to none");
   for (std::size_t i = 0; i < kPeers.size(); ++i) {
     std::printf("  %-10s%12.1f%16.3f%12.1f%16.3f\n", kPeers[i], median(wall[i]), median(wall_ratio[i]),
