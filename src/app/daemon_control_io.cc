@@ -45,6 +45,7 @@ record::StatusAnswer Daemon::status() {
                                    " bytes are free where recordings are: each user may write " +
                                    std::to_string(disk.part()) + " more, then his sessions meet a full disk",
                                "make room, or see retention.reserve and opelog retain"});
+  answer.kept_layout = record::kSessionMemoryLayout;
   answer.bytes_recorded = recorder_->bytes_out();
   answer.calls_waiting = logins_work_->count() + sessions_work_->count();
   answer.log_failures = log_->failures();

@@ -16,6 +16,7 @@
 #include "core/fact.h"
 #include "core/log_io.h"
 #include "record/kept_sessions_io.h"
+#include "record/session_memory.h"
 #include "record/systemd_io.h"
 
 namespace {
@@ -35,7 +36,7 @@ int fail(const opelog::Error& error, int code) {
 
 int run(int argc, char** argv) {
   opelog::app::Paths paths;
-  bool check = false, log_to_stderr = false;
+  bool check = false, log_to_stderr = false, kept_layout = false;
   CLI::App cli{"Records the sessions that the policy wants recorded, and guards the recordings.", "opelogd"};
   cli.set_version_flag("--version", std::string("opelogd ") + OPELOG_VERSION);
   cli.add_option("--config", paths.policy, "policy file")->type_name("FILE")->capture_default_str();
@@ -56,6 +57,10 @@ int run(int argc, char** argv) {
       ->type_name("FILE")
       ->capture_default_str();
   cli.add_flag("--check", check, "read the configuration, say whether it is good, and leave (0 or 78)");
+  cli.add_flag(
+      "--kept-layout", kept_layout,
+      "print the layout of the memory that sessions outlive a daemon in, and leave: they end under a daemon "
+      "of another one (kept_layout of `opelog status --json`)");
   cli.add_flag("--log-stderr", log_to_stderr, "log to standard error whatever the policy says");
   cli.footer(
       "Examples:\n"
@@ -74,6 +79,10 @@ int run(int argc, char** argv) {
     return fail(
         {opelog::Code::kInvalid, std::string(e.what()) + "; `opelogd --help` tells what is possible", 0},
         kExitUsage);
+  }
+  if (kept_layout) {
+    std::printf("%u\n", opelog::record::kSessionMemoryLayout);
+    return 0;
   }
   if (::geteuid() != 0) return fail({opelog::Code::kDenied, "must run as root", 0}, kExitNoPermission);
   ::umask(0077);

@@ -225,6 +225,7 @@ Packets encode_status(const StatusAnswer& status) {
                   .number_u("failed_total", status.failed_total)
                   .number_u("unrecorded_total", status.unrecorded_total)
                   .number_u("unkept", status.unkept)
+                  .number_u("kept_layout", status.kept_layout)
                   .number_u("held", status.held)
                   .number_u("limited", status.limited)
                   .raw("disk", std::move(disk).take())

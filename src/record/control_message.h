@@ -80,9 +80,10 @@ struct StatusAnswer {
     std::vector<std::string> directories;
     std::uint64_t flagged = 0, findings = 0, overflows = 0;
   } guard;
-  std::uint64_t unkept = 0;   ///< sessions that a restart of the daemon ends
-  std::uint64_t held = 0;     ///< sessions whose output waits for the record
-  std::uint64_t limited = 0;  ///< sessions whose output is faster than its rate now
+  std::uint64_t unkept = 0;       ///< sessions that a restart of the daemon ends
+  std::uint32_t kept_layout = 0;  ///< of the others' memory: a daemon of another one ends them, too
+  std::uint64_t held = 0;         ///< sessions whose output waits for the record
+  std::uint64_t limited = 0;      ///< sessions whose output is faster than its rate now
   struct {
     std::uint64_t free = 0, reserve = 0;
     bool low = false;

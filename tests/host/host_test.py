@@ -212,6 +212,21 @@ class Package(OnAMachine):
         self.assert_replays(live, term.output)
         self.assertEqual(self.host.ssh("alice", "exit 10").rc, 10)
 
+    def test_4a_an_upgrade_that_would_end_sessions_waits(self):
+        # What a version whose sessions lie otherwise in memory would tell the package.
+        self.host.write("/usr/local/bin/opelog", "#!/bin/sh\n/usr/bin/opelog \"$@\" | sed 's/\"kept_layout\": *[0-9]*/\"kept_layout\":99/'\n", 0o755)
+        term = self.log_in("alice")
+        before = self.host.show("opelogd.service", "MainPID")
+        done = self.install(None, "--reinstall")
+        self.assertIn("live recorded sessions that would end: 1; the new version runs after", done.text)
+        self.assertEqual(self.host.show("opelogd.service", "MainPID"), before)
+        self.lines(term, "echo still $((40+2))")
+        self.assertEqual(self.log_out(term), 0)
+        wait_until(lambda: json.loads(self.host.opelog("status", "--json").out)["sessions"] == 0, "the end of the session")
+        self.install(None, "--reinstall")
+        self.assertNotEqual(self.host.show("opelogd.service", "MainPID"), before)
+        self.host.run("rm", "/usr/local/bin/opelog", check=True)
+
     def test_5_removal_refuses_where_it_would_cut_or_lock_out(self):
         def refused(why):
             done = self.host.run("apt-get", "-y", "-q", "remove", "opelog", timeout=120)
@@ -572,6 +587,26 @@ class Service(Installed):
         wait_until(lambda: "Zl" not in self.host.sh("ps -o stat=,comm= -C opelogd").text, "what was left is gone")
         self.assertEqual(self.log_out(his, "exit 5"), 5)
         self.assertEqual(self.ended(name, "exit")[0], ("intact", "complete", []))
+
+    def test_bd_a_store_that_was_made_smaller(self):
+        """systemd 252 tells nobody how many descriptors it keeps: it is asked."""
+        def unkept():
+            return json.loads(self.host.opelog("status", "--json").out)["unkept"]
+        drop_in = "/etc/systemd/system/opelogd.service.d/store.conf"
+        self.host.write(drop_in, "[Service]\nFileDescriptorStoreMax=40\n")
+        self.host.sh("systemctl daemon-reload && systemctl restart opelogd", check=True)
+        terms = []
+        while unkept() == 0:
+            self.assertLess(len(terms), 8)
+            terms.append(self.log_in("alice"))
+        self.assertIn("store-full", self.host.sh("journalctl -u opelogd --no-pager -o cat").text)
+        self.host.run("systemctl", "restart", "opelogd", check=True)
+        terms.pop().expect_eof()
+        self.assertGreater(len(terms), 0)
+        for term in terms:
+            self.lines(term, "echo still $((40+2))")
+            self.assertEqual(self.log_out(term), 0)
+        self.host.sh(f"rm {drop_in} && systemctl daemon-reload && systemctl restart opelogd", check=True)
 
     def test_c_a_login_starts_a_stopped_daemon(self):
         self.host.run("systemctl", "stop", "opelogd.service", check=True)
