@@ -38,7 +38,7 @@ int run(int argc, char** argv) {
   opelog::app::Paths paths;
   bool check = false, log_to_stderr = false, kept_layout = false;
   CLI::App cli{"Records the sessions that the policy wants recorded, and guards the recordings.", "opelogd"};
-  cli.set_version_flag("--version", std::string("opelogd ") + OPELOG_VERSION);
+  cli.set_version_flag("-V,--version", std::string("opelogd ") + OPELOG_VERSION);
   cli.add_option("--config", paths.policy, "policy file")->type_name("FILE")->capture_default_str();
   cli.add_option("--enrolled", paths.enrolled, "list of enrolled users and their real shells")
       ->type_name("FILE")

@@ -111,6 +111,7 @@ struct Told {
   std::optional<format::EndInfo> end;
   std::vector<std::string> gaps;
   std::uint64_t gap_count = 0;
+  std::int64_t last_us = 0;                           ///< of what was read last
   format::Outcome outcome = format::Outcome::kEvent;  // kEvent: the part ended before the recording
 };
 
@@ -133,6 +134,7 @@ Result<Told> carry(format::RecordingReader& reader, replay::Exporter& exporter, 
   format::Event event;
   while ((told.outcome = reader.next(event)) == format::Outcome::kEvent) {
     if (event.kind == format::Event::Kind::kOutput) done = event.offset + event.bytes.size();
+    told.last_us = event.at_us;
     if (!exporter.take(event, bytes)) break;
     if (event.end) told.end = event.end;
     if (event.gap && ++told.gap_count <= kGapsTold)
@@ -215,6 +217,9 @@ ExitCode run_export(const ExportArguments& arguments, const Context& context) {
   progress.reset();
   if (!told) return complain(told.error());
   if (arguments.input && !exporter.saw_input()) remark("this recording holds no input");
+  if (options.from_us > told->last_us)
+    remark("--from " + arguments.from + " lies behind the last of this recording, at " +
+           format_length(told->last_us) + ": nothing of it is in the export");
   return tell(*told, **reader);
 }
 

@@ -122,6 +122,8 @@ ExitCode run_ls(const LsOptions& options, const Context& context) {
   std::stable_sort(list.begin(), list.end(),
                    [](const auto& a, const auto& b) { return a.info.started < b.info.started; });
   if (options.reverse) std::reverse(list.begin(), list.end());
+  if (list.empty() && worst == kOk)
+    remark(recordings->names.empty() ? *directory + " holds no recording" : "no recording meets that");
   const ExitCode printed = options.json ? show_json(list) : show_table(list);
   return printed != kOk ? printed : worst;
 }

@@ -8,6 +8,7 @@
 #include "cli/show_play_io.h"
 #include "cli/time_text.h"
 #include "cli/viewed_io.h"
+#include "format/recording_list_io.h"
 #include "replay/keys.h"
 #include "replay/read_session_io.h"
 
@@ -64,6 +65,12 @@ ExitCode run_play(const PlayArguments& arguments, const Context& context) {
     }
     options.start_us = chosen->begin_us;
     if (auto rewound = (*reader)->rewind(); !rewound) return complain(rewound.error());
+  }
+  if (!arguments.at.empty() && !options.follow) {
+    const auto summary = format::summarise(found->directory, found->name);
+    if (summary && summary->duration_us < options.start_us)
+      remark("--at " + arguments.at + " lies behind the end of this recording, " +
+             format_length(summary->duration_us));
   }
   remark_size(**reader, options);
   return show_play(**reader, options, command_source(found->path));

@@ -57,6 +57,7 @@ class Report {
     helpers_ += report.helpers;
     processes_ += report.processes;
     std::string out;
+    rows_ += report.rows.size();
     for (const CommandRow& row : report.rows) {
       const std::string time =
           info.started == 0 ? "" : format_local(info.started + row.at_us, "%Y-%m-%d %H:%M:%S");
@@ -96,6 +97,7 @@ class Report {
 
   // No list passes for a whole one.
   void remark_what_is_left_out() const {
+    if (rows_ == 0) remark("no command is in this report");
     if (helpers_ + processes_ > 0)
       remark("left out: " + std::to_string(helpers_) + " that shells ran for themselves, " +
              std::to_string(processes_) + " processes of commands; --all lists them");
@@ -145,6 +147,7 @@ class Report {
   Table table_;
   bool begun_ = false;  ///< something was printed
   std::uint64_t helpers_ = 0, processes_ = 0;
+  std::size_t rows_ = 0;
 };
 
 struct Listed {

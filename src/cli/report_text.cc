@@ -23,9 +23,12 @@ ReportRows report_rows(const replay::SessionCommandList& list, const format::Ses
   for (CommandRow& row : command_rows(list, info, {true, false})) {
     if (!report_wants(filter, row, info.started)) continue;
     const bool process = row.depth > 0;
-    if (process && told && told->command == row.command && told->text == row.text && told->code == row.code &&
-        (row.renamed.empty() || told->renamed == row.renamed))
-      continue;
+    const bool same = process && told && told->command == row.command && told->code == row.code &&
+                      (row.renamed.empty() || told->renamed == row.renamed);
+    // Its only process, under another name (an alias), failed as the command did.
+    const bool alias = filter.failed && !filter.all && filter.command.empty() &&
+                       list.commands[row.command].execs.size() == 1;
+    if (same && (told->text == row.text || alias)) continue;
     const bool helper = list.commands[row.command].helper;
     if ((process || helper) && !everything) {
       ++(process ? report.processes : report.helpers);

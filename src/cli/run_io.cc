@@ -1,7 +1,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "cli/commands_io.h"
 #include "core/fd_io.h"
@@ -68,12 +71,23 @@ int usage(const CLI::ParseError& error, const CLI::App& app) {
   return kUsage;
 }
 
+// `opelog help COMMAND` is `opelog COMMAND --help`.
+std::vector<std::string> arguments_of(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words.front() == "help") {
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
+  std::reverse(words.begin(), words.end());  // as CLI11 wants them
+  return words;
+}
+
 int run_parsed(int argc, char** argv) {
   Context context;
   int exit = kOk;
   CLI::App app(kDescription, "opelog");
   app.footer(kFooter);
-  app.set_version_flag("--version", "opelog " OPELOG_VERSION);
+  app.set_version_flag("-V,--version", "opelog " OPELOG_VERSION);
   app.require_subcommand(1);
   app.fallthrough();  // the three below may stand behind the subcommand too; subcommands inherit this
   app.add_option("--config", context.config, "Policy file")
@@ -107,7 +121,7 @@ int run_parsed(int argc, char** argv) {
   add_guard(app, context, exit);
   add_daemon(app, context, exit);
   try {
-    app.parse(argc, argv);
+    app.parse(arguments_of(argc, argv));
   } catch (const CLI::CallForHelp&) {
     return print(app.help());  // of the innermost command that was named
   } catch (const CLI::CallForAllHelp&) {

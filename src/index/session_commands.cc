@@ -40,8 +40,8 @@ std::vector<SessionCommand> SessionCommands::take() {
   return std::exchange(ready_, {});
 }
 
-void SessionCommands::finish() {
-  for (const auto& command : replay::join_commands(lines_, executed_.events())) {
+void SessionCommands::finish(std::int64_t last_prompt_us) {
+  for (const auto& command : replay::join_commands(lines_, executed_.events(), last_prompt_us)) {
     SessionCommand row;
     row.text = cut_command(command.text);
     row.at_us = command.begin_us - command.before_us;

@@ -47,8 +47,8 @@ class SessionCommands {
   void note(const std::string& name, const std::string& value);
   /// What is complete since the last call.
   std::vector<SessionCommand> take();
-  /// The recording is over, or goes no further now.
-  void finish();
+  /// The recording is over, or goes no further now. `last_prompt_us`: as TypedLines has it.
+  void finish(std::int64_t last_prompt_us = replay::kNoPrompt);
 
  private:
   void added(std::size_t bytes);

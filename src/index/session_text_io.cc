@@ -42,7 +42,7 @@ class SessionText {
       screen_->screen.feed(event.bytes, event.at_us, event.offset);
     take();
     if (drawn_ > kMaxDrawn * fed_ + kDrawnFree) {
-      finish_screen();
+      (void)finish_screen();
       plain_from_us_ = event.at_us;
     }
   }
@@ -58,9 +58,9 @@ class SessionText {
   }
 
   void finish() {
-    finish_screen();
+    const std::int64_t last_prompt_us = finish_screen();
     plain_.finish();
-    commands_.finish();
+    commands_.finish(last_prompt_us);
     give_commands();
   }
 
@@ -115,13 +115,16 @@ class SessionText {
     for (const auto& command : commands_.take()) wanted_ = wanted_ && sink_.command(command);
   }
 
-  void finish_screen() {
-    if (!screen_) return;
+  // When the prompt was shown behind which no line is known any more.
+  std::int64_t finish_screen() {
+    if (!screen_) return replay::kNoPrompt;
     screen_->typed.finish();
+    const std::int64_t last_prompt_us = screen_->typed.last_prompt_us();
     screen_->screen.finish();
     screen_->transcript.finish();
     take();
     screen_.reset();
+    return last_prompt_us;
   }
 
   SessionSink& sink_;

@@ -25,8 +25,9 @@ struct Process {
 
 class Joiner {
  public:
-  Joiner(const std::vector<TypedLine>& lines, const std::vector<ExecEvent>& events)
-      : lines_(lines), events_(events) {
+  Joiner(const std::vector<TypedLine>& lines, const std::vector<ExecEvent>& events,
+         std::int64_t last_prompt_us)
+      : lines_(lines), events_(events), last_prompt_us_(last_prompt_us) {
     for (std::size_t i = 0; i < lines.size(); ++i) {
       const TypedLine& line = lines[i];
       Command command;
@@ -73,6 +74,11 @@ class Joiner {
     return std::max(lines_[line].ready_us, lines_[line].entered_us - kClockSlackUs);
   }
 
+  // When the prompt of that line was shown, or of none yet.
+  [[nodiscard]] std::int64_t ready(std::size_t line) const {
+    return line < lines_.size() ? lines_[line].ready_us : last_prompt_us_;
+  }
+
   void place(std::size_t i) {
     const ExecEvent& event = events_[i];
     const auto alive = [&](std::int64_t pid) -> const Process* {
@@ -116,7 +122,7 @@ class Joiner {
       job_words_ = has_job_ ? command_words(lines_[line].text) : std::vector<std::string>{};
     }
     if (!has_job_) return false;
-    if (event.at_us < lines_[line + 1].ready_us + kJobSlackUs) return true;
+    if (event.at_us - kJobSlackUs < ready(line + 1)) return true;
     const auto named = [&](std::string_view name) {
       return std::find(job_words_.begin(), job_words_.end(), name) != job_words_.end();
     };
@@ -131,7 +137,7 @@ class Joiner {
     const ExecEvent& event = events_[i];
     while (event.before_us == 0 && line_ < lines_.size() && began(line_) <= event.at_us) ++line_;
     const bool typed = line_ > 0;
-    const bool at_next_prompt = line_ < lines_.size() && event.at_us >= lines_[line_].ready_us;
+    const bool at_next_prompt = event.at_us >= ready(line_);
     if (typed && (!at_next_prompt || is_job_of(line_ - 1, event))) return line_ - 1;
     Command command;
     command.text = event.argv;
@@ -190,7 +196,7 @@ class Joiner {
     const std::size_t line = *command.line;
     // The shell's mark, or what somebody printed that looks like it: the kernel's word goes first.
     if (lines_[line].status >= 0 && !command.status) command.status = lines_[line].status;
-    if (command.end_us < 0 && !main && line + 1 < lines_.size()) command.end_us = lines_[line + 1].ready_us;
+    if (command.end_us < 0 && !main && ready(line + 1) != kNoPrompt) command.end_us = ready(line + 1);
     // Functions and the builtins of a loaded module start nothing either: no line is left out for that.
     command.uncertain = lines_[line].maybe_abandoned && own.empty();
   }
@@ -210,6 +216,7 @@ class Joiner {
 
   const std::vector<TypedLine>& lines_;
   const std::vector<ExecEvent>& events_;
+  const std::int64_t last_prompt_us_;
   std::vector<Command> commands_;
   std::vector<std::vector<std::size_t>> own_;  ///< by command
   std::map<std::int64_t, Process> processes_;
@@ -252,9 +259,9 @@ std::string command_on_one_line(const std::string& text) {
   return printable(line);
 }
 
-std::vector<Command> join_commands(const std::vector<TypedLine>& lines,
-                                   const std::vector<ExecEvent>& events) {
-  return Joiner(lines, events).join();
+std::vector<Command> join_commands(const std::vector<TypedLine>& lines, const std::vector<ExecEvent>& events,
+                                   std::int64_t last_prompt_us) {
+  return Joiner(lines, events, last_prompt_us).join();
 }
 
 }  // namespace opelog::replay

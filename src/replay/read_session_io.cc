@@ -67,7 +67,7 @@ SessionCommandList CommandReading::take() {
   list_.missing = executed_.missing();
   list_.unreadable = executed_.unreadable();
   list_.left_out += executed_.left_out();
-  list_.commands = join_commands(lines_, list_.events);
+  list_.commands = join_commands(lines_, list_.events, typed_.last_prompt_us());
   return std::move(list_);
 }
 

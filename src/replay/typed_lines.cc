@@ -86,6 +86,10 @@ void TypedLines::begin_edit(TypedBy by) {
   edit_->ready = screen_.now();
 }
 
+void TypedLines::saw_prompt() {
+  last_prompt_us_ = std::min(last_prompt_us_, edit_->ready.at_us);
+}
+
 void TypedLines::marked(Mark mark, int status) {
   switch (mark) {
     case Mark::kPromptStart:
@@ -93,6 +97,7 @@ void TypedLines::marked(Mark mark, int status) {
     case Mark::kPromptEnd:
       settle_pending(false);
       if (!edit_ || edit_->by == TypedBy::kLearnedPrompt) begin_edit(TypedBy::kMarks);
+      saw_prompt();
       edit_->by = TypedBy::kMarks;
       edit_->exact = true;
       edit_->text = {cursor_row(), screen_.cursor().col};
@@ -116,6 +121,7 @@ void TypedLines::marked(Mark mark, int status) {
       const int col = screen_.cursor().col;
       const bool behind = col > 0 && (step == 'K' || step == 'C' || step == 'D');
       if (!edit_ || edit_->by != TypedBy::kMarks || edit_->bracketed) begin_edit(TypedBy::kBracketedPaste);
+      saw_prompt();
       edit_->bracketed = true;
       edit_->prompt_before = behind;
       if (behind) {
@@ -305,6 +311,7 @@ void TypedLines::entered(std::uint64_t last) {
 
 void TypedLines::accept(TypedLine line, std::uint64_t row, std::uint64_t last) {
   const bool directly = open_ && row == open_row_ + 1;
+  if (!line.text.empty()) last_prompt_us_ = kNoPrompt;
   if (directly && is_continuation_prompt(line.prompt) && line.prompt != prompts_.first()) {
     if (open_->text.size() < kMaxTyped) open_->text += '\n' + line.text;
     open_->entered_us = line.entered_us;
@@ -437,13 +444,15 @@ void TypedLines::begin_learned() {
     if (!prompt.empty())
       while (from < at.col && column_behind(row, static_cast<std::size_t>(from), prompt) != at.col) ++from;
   }
-  if (prompt.empty()) {
+  const bool known = !prompt.empty();
+  if (!known) {
     const bool wide = !bracketed_seen_ || (open_ && open_->by == TypedBy::kLearnedPrompt);
     if (!ends_like_prompt(text, wide) && bracketed_seen_) return;
     prompt = text;
     if (ends_like_prompt(text, wide)) learn(prompt);
   }
   begin_edit(TypedBy::kLearnedPrompt);
+  if (known) saw_prompt();  // else it may be a line's output that waits
   edit_->prompt = prompt;
   edit_->exact = true;
   edit_->begin.col = from;

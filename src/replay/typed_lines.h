@@ -36,6 +36,9 @@ constexpr std::size_t kRecurrences = 3;
 /// Such rows that are watched at a time.
 constexpr std::size_t kMaxRecurring = 64;
 
+/// Of TypedLines::last_prompt_us().
+constexpr std::int64_t kNoPrompt = INT64_MAX;
+
 enum class TypedBy { kMarks, kBracketedPaste, kLearnedPrompt };
 
 struct TypedLine {
@@ -65,6 +68,9 @@ class TypedLines final : public ScreenWatcher {
   std::vector<TypedLine> take();
   /// The recording is over: call it before Screen::finish().
   void finish();
+  /// When the first prompt behind the last line was shown, at which nothing was entered; kNoPrompt: there is
+  /// none.
+  [[nodiscard]] std::int64_t last_prompt_us() const noexcept { return last_prompt_us_; }
 
   void row_left(std::uint64_t number, const Row& row) override;
   void marked(Mark mark, int status) override;
@@ -98,6 +104,7 @@ class TypedLines final : public ScreenWatcher {
   };
 
   void begin_edit(TypedBy by);
+  void saw_prompt();
   void end_bracketed();
   void begin_learned();
   [[nodiscard]] bool learned_stands() const;
@@ -133,6 +140,7 @@ class TypedLines final : public ScreenWatcher {
   std::optional<Pending> pending_;  ///< learned: a line feed came, perhaps only of a completion list
   std::map<std::string, std::vector<TypedLine>> recurring_;
   bool bracketed_seen_ = false;
+  std::int64_t last_prompt_us_ = kNoPrompt;
   std::uint64_t learn_from_ = 0;  ///< rows above hold a line that is known already
   std::vector<TypedLine> ready_;
 };

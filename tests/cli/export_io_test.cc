@@ -115,6 +115,10 @@ TEST_F(Export, WrongUseIsRefusedBeforeAnythingIsWritten) {
 
 TEST_F(Export, APartByLengthOrByTime) {
   EXPECT_EQ(run({"--format", "text", "--from", "0:05"}).out, "two\n");
+  EXPECT_EQ(run({"--format", "text", "--from", "0:05"}).err, "");
+  EXPECT_NE(run({"--format", "text", "--from", "1h"})
+                .err.find("--from 1h lies behind the last of this recording, at 0:10"),
+            std::string::npos);
   EXPECT_EQ(run({"--format", "text", "--to", "5"}).out, "$ one\n");
   // The session began at 14:05:09.123456 UTC.
   EXPECT_EQ(run({"--format", "text", "--from", "2026-11-22T14:05:15Z"}).out, "two\n");

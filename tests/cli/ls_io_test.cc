@@ -50,6 +50,16 @@ class Ls : public ::testing::Test {
   TempDir dir;
 };
 
+TEST_F(Ls, SaysThatNothingIsThere) {
+  EXPECT_EQ(ls({"-u", "nobody"}).err, "opelog: no recording meets that\n");
+  EXPECT_EQ(ls({"-u", "nobody"}).status, 0);
+  EXPECT_EQ(ls({"-u", "nobody", "--json"}).out, "[]\n");
+  EXPECT_EQ(ls({}).err, "");
+  TempDir none;
+  EXPECT_EQ(opelog({"ls", "--directory", none.path()}).err,
+            "opelog: " + none.path() + " holds no recording\n");
+}
+
 TEST_F(Ls, ListsTheNewestLastWithWhoWhereHowLongAndHowItEnded) {
   const Ran ran = ls({});
   ASSERT_EQ(ran.status, 0) << ran.err;

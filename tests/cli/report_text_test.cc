@@ -89,6 +89,12 @@ TEST(ReportRows, WhatRanInAScriptOrForTheShellIsLookedAtWhenATextOrAStatusIsAske
   filter.failed = true;
   const ReportRows failed = report_rows(with_processes(), {}, filter);
   EXPECT_EQ(texts_of(failed), "rm -rf /srv;ls x;") << "ls only once";
+  auto alias = with_processes();
+  alias.commands[1].text = "ll x";
+  EXPECT_EQ(texts_of(report_rows(alias, {}, filter)), "rm -rf /srv;ll x;");
+  ReportFilter text;
+  text.command = "ls";
+  EXPECT_EQ(texts_of(report_rows(alias, {}, text)), "ls x;") << "who looks for the program finds it";
   EXPECT_EQ(failed.processes + failed.helpers, 0u);
   filter = {};
   filter.status = 1;

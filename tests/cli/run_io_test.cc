@@ -26,6 +26,12 @@ const std::vector<std::vector<std::string>> kCommands = {{"ls"},
                                                          {"reopen-log"},
                                                          {"dump"}};
 
+TEST(Help, IsACommandToo) {
+  EXPECT_EQ(opelog({"help"}).out, opelog({"--help"}).out);
+  EXPECT_EQ(opelog({"help", "policy", "check"}).out, opelog({"policy", "check", "--help"}).out);
+  EXPECT_EQ(opelog({"-V"}).out, opelog({"--version"}).out);
+}
+
 TEST(Help, EverySubcommandHasExamples) {
   for (auto words : kCommands) {
     words.push_back("--help");

@@ -206,6 +206,21 @@ TEST(CommandList, AJobMayBeginBehindTheNextPrompt) {
   EXPECT_EQ(of_first("echo 'a & b'", exec_at(kSecond + 2000, 11, 10, "git branch")).known, KnownBy::kScreen);
 }
 
+TEST(CommandList, WhatAShellRunsWhenItIsLeftAtItsPromptIsNoLines) {
+  const std::vector<TypedLine> lines{typed_at(1, "ls"), typed_at(2, "echo hi")};
+  const std::vector<ExecEvent> events{kLoginShell, exec_at(kSecond + 1, 11, 10, "ls"),
+                                      exec_at(5 * kSecond, 12, 10, "/usr/bin/clear_console -q", 1)};
+  const auto commands = join_commands(lines, events, 3 * kSecond);
+  ASSERT_EQ(commands.size(), 4U);
+  EXPECT_EQ(commands[2].text, "echo hi");
+  EXPECT_EQ(commands[2].known, KnownBy::kScreen);
+  EXPECT_EQ(commands[2].exe, "");
+  EXPECT_EQ(commands[2].end_us, 3 * kSecond);
+  EXPECT_TRUE(commands[3].helper);
+  EXPECT_EQ(join_commands(lines, events)[2].known, KnownBy::kBoth)
+      << "no prompt behind the last line: `exit`";
+}
+
 TEST(CommandList, ALoopInTheBackgroundIsKnownByItsUnknownParent) {
   const auto commands = join_commands(
       {typed_at(1, "while sleep 1; do date; done &"), typed_at(5, "ls")},

@@ -10,7 +10,8 @@ namespace opelog::replay {
 namespace {
 
 // Each string is one read of the terminal, and a pause behind it.
-std::vector<TypedLine> lines_of(const std::vector<std::string>& reads, int rows = 10, int cols = 40) {
+std::vector<TypedLine> lines_of(const std::vector<std::string>& reads, int rows = 10, int cols = 40,
+                                std::int64_t* last_prompt = nullptr) {
   Screen screen(rows, cols);
   TypedLines typed(screen);
   std::uint64_t offset = 0;
@@ -21,6 +22,7 @@ std::vector<TypedLine> lines_of(const std::vector<std::string>& reads, int rows 
   }
   typed.finish();
   screen.finish();
+  if (last_prompt != nullptr) *last_prompt = typed.last_prompt_us();
   return typed.take();
 }
 
@@ -142,6 +144,22 @@ TEST(TypedLinesTable, TimesAndPlaces) {
   EXPECT_EQ(lines[0].prompt_offset, kReady.size() - 1);
   EXPECT_EQ(lines[0].offset, kReady.size() + 4 + kEnter.size() - 1);
   EXPECT_EQ(lines[0].prompt, "$ ");
+}
+
+TEST(TypedLinesTable, TheLastPromptIsTheFirstBehindTheLastLine) {
+  const auto last_prompt = [](const std::vector<std::string>& reads) {
+    std::int64_t at = 0;
+    (void)lines_of(reads, 10, 40, &at);
+    return at;
+  };
+  const std::string line = kReady + "$ ls", prompt = kReady + "$ ", control_d = "\r\n\x1b[?2004l\rlogout\r\n";
+  EXPECT_EQ(last_prompt({line, kEnter + "out\r\n", prompt, control_d}), 3);
+  EXPECT_EQ(last_prompt({line, kEnter, prompt, kEnter, prompt, control_d}), 3) << "an empty Enter";
+  EXPECT_EQ(last_prompt({line, kEnter, prompt, "exit", kEnter + "logout\r\n"}), kNoPrompt);
+  EXPECT_EQ(last_prompt({line, kEnter + "out"}), kNoPrompt);
+  EXPECT_EQ(last_prompt({"$ ", "ls", "\r\nout\r\n", "$ "}), 4) << "learned";
+  EXPECT_EQ(last_prompt({"$ ", "ls", "\r\nwaits: "}), kNoPrompt) << "output";
+  EXPECT_EQ(last_prompt({"nothing"}), kNoPrompt);
 }
 
 TEST(TypedLinesTable, WhatIsTooLongIsCutAndSaysSo) {
