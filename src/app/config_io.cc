@@ -5,6 +5,7 @@
 #include "core/enrolled.h"
 #include "core/fallback.h"
 #include "core/fd_io.h"
+#include "core/policy_warnings.h"
 #include "core/sha256.h"
 #include "format/recording_name.h"
 #include "record/account_io.h"
@@ -62,6 +63,8 @@ Result<Config> load_config(const Paths& paths) {
         config.warnings.push_back(paths.policy + ": rule " + rule.name + ": " + uid.error().message);
     }
   }
+  for (auto& warning : policy_warnings(p, paths.policy)) config.warnings.push_back(std::move(warning));
+  for (auto& missing : missing_commands(p, paths.policy)) config.warnings.push_back(std::move(missing));
   std::optional<std::uint32_t> glass;
   if (auto gid = record::lookup_group(p.break_glass_group)) glass = *gid;
   auto fallback = encode_fallback(p, uids, glass, rule_users);

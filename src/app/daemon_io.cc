@@ -356,7 +356,8 @@ void Daemon::load_again() {
         replies.swap(reload_replies_);
         if (stopping_) return;
         if (*loaded) {
-          const bool same = loaded->value().policy.digest == config_.policy.digest;
+          // One that was rejected and is what it was again is said, too.
+          const bool same = policy_error_.empty() && loaded->value().policy.digest == config_.policy.digest;
           policy_error_.clear();
           loaded_ = wall_now();
           apply(std::move(*loaded).value());

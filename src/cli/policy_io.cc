@@ -13,6 +13,7 @@
 #include "core/policy_decide.h"
 #include "core/policy_file_io.h"
 #include "core/policy_parse.h"
+#include "core/policy_warnings.h"
 #include "format/json_text.h"
 
 namespace opelog::cli {
@@ -59,13 +60,21 @@ ExitCode run_check(const CheckArguments& arguments, const Context& context) {
   if (parsed.policy && file == kConfigFile) {
     if (const auto loaded = load_policy(file); !loaded) errors.push_back(loaded.error().message);
   }
+  std::vector<std::string> warnings;
+  if (parsed.policy) {
+    warnings = policy_warnings(*parsed.policy, file);
+    for (std::string& missing : missing_commands(*parsed.policy, file))
+      warnings.push_back(std::move(missing));
+  }
   if (arguments.json) {
     format::JsonObject json;
     json.text("file", file).boolean("valid", errors.empty()).raw("errors", json_strings(errors));
+    json.raw("warnings", json_strings(warnings));
     if (const ExitCode printed = print(std::move(json).take() + "\n"); printed != kOk) return printed;
     return errors.empty() ? kOk : kInvalid;
   }
   for (const auto& error : errors) remark(error);
+  for (const auto& warning : warnings) remark("warning: " + warning);
   if (!errors.empty()) return kInvalid;
   const std::size_t rules = parsed.policy->rules.size();
   return print(printable(file) + ": valid, " + std::to_string(rules) + (rules == 1 ? " rule" : " rules") +

@@ -211,4 +211,15 @@ Result<std::unique_ptr<PolicyWatcher>> PolicyWatcher::open(Loop& loop, const std
 PolicyWatcher::PolicyWatcher(std::unique_ptr<State> state) : state_(std::move(state)) {}
 PolicyWatcher::~PolicyWatcher() = default;
 
+std::vector<std::string> missing_commands(const Policy& policy, const std::string& file) {
+  std::vector<std::string> missing;
+  for (std::size_t i = 0; i < policy.on_event.size(); ++i) {
+    const auto& command = policy.on_event[i].command;
+    if (!command.empty() && ::access(command.front().c_str(), X_OK) != 0)
+      missing.push_back(file + ": on_event[" + std::to_string(i) + "].command: " + command.front() + ": " +
+                        error_from_errno(errno, "cannot be executed").message);
+  }
+  return missing;
+}
+
 }  // namespace opelog

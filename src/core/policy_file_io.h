@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/loop_io.h"
@@ -57,5 +58,8 @@ class PolicyWatcher {
   explicit PolicyWatcher(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// A line for each command of `on_event` that cannot be executed here. Looks at the files.
+std::vector<std::string> missing_commands(const Policy& policy, const std::string& file);
 
 }  // namespace opelog

@@ -29,6 +29,22 @@ TEST(PolicyCheck, EveryComplaintHasItsPlace) {
   EXPECT_NE(json.out.find("\"valid\":false"), std::string::npos);
 }
 
+TEST(PolicyCheck, WhatIsHardlyMeantIsAWarning) {
+  TempDir dir;
+  spill(dir.file("p.yaml"),
+        "version: 1\nrules: []\non_event: [{ events: sesion-start, command: [/no/such] }]\n");
+  const auto ran = opelog({"policy", "check", dir.file("p.yaml")});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_NE(ran.err.find("opelog: warning: " + dir.file("p.yaml") +
+                         ": on_event[0].events: there is no event sesion-start"),
+            std::string::npos)
+      << ran.err;
+  EXPECT_NE(ran.err.find("/no/such: cannot be executed"), std::string::npos) << ran.err;
+  const auto json = opelog({"policy", "check", "--json", dir.file("p.yaml")});
+  EXPECT_NE(json.out.find("\"warnings\":[\"" + dir.file("p.yaml") + ": on_event"), std::string::npos)
+      << json.out;
+}
+
 TEST(PolicyCheck, AMissingFileIsNotFound) {
   EXPECT_EQ(opelog({"policy", "check", "/nonexistent.yaml"}).status, 3);
 }

@@ -221,7 +221,7 @@ log:
   e.daemon_absent = OnRefuse::kPass;
   e.break_glass_group = "";
   e.unrecorded_scan_ms = 2000;
-  e.guard = {{"/var/log/scripts", 0}, {"/b", 100}};
+  e.guard = {{"/var/log/scripts", 0}, {"/b", 1000}};
   e.guard_sweep_ms = 300000;
   e.max_sessions = 1;
   e.max_sessions_per_user = 2;
