@@ -1,8 +1,10 @@
 #include "app/only_daemon_io.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -34,11 +36,11 @@ std::optional<record::ProcStat> stat_of(const std::string& process) {
 }
 
 // nullopt: it has not named itself yet.
-std::optional<Holder> holder_of(const std::string& path) {
-  const auto text = read_file(path, 4096);
-  if (!text) return std::nullopt;
+std::optional<Holder> holder_of(int fd) {
+  std::array<char, 64> text{};
+  if (::pread(fd, text.data(), text.size() - 1, 0) <= 0) return std::nullopt;
   Holder holder;
-  std::istringstream words(*text);
+  std::istringstream words(text.data());
   if (!(words >> holder.pid >> holder.started)) return std::nullopt;
   return holder;
 }
@@ -46,6 +48,13 @@ std::optional<Holder> holder_of(const std::string& path) {
 bool runs(const Holder& holder) {
   const auto stat = stat_of(std::to_string(holder.pid));
   return stat && stat->started == holder.started && stat->state != 'Z' && stat->state != 'X';
+}
+
+bool is_at(int fd, const std::string& path) {
+  struct stat open {
+  }, there{};
+  return ::fstat(fd, &open) == 0 && ::lstat(path.c_str(), &there) == 0 && open.st_dev == there.st_dev &&
+         open.st_ino == there.st_ino;
 }
 
 bool lock(int fd) {
@@ -75,19 +84,20 @@ Result<OnlyDaemon> become_the_only_daemon(const std::string& run_directory, Anot
     auto file = open_at(AT_FDCWD, path, kFlags, 0600);
     if (!file) return only;  // where nothing can be made there are no sockets of another daemon either
     if (lock(file->get())) {
+      if (!is_at(file->get(), path)) continue;  // another one has made it anew
       name_us(file->get());
       only.lock = std::move(*file);
       return only;
     }
     if (errno != EAGAIN && errno != EACCES) return only;
-    const auto holder = holder_of(path);
-    const bool writes = holder && runs(*holder);
+    const auto holder = holder_of(file->get());
+    const bool writes = !holder || runs(*holder);
     if (mono_now() >= moment_over) {
       const std::string who = holder ? "process " + std::to_string(holder->pid) : std::string("a process");
       if (!writes) {
         only.left = "what is left of a former opelogd, " + who +
                     ", is in calls that do not come back; it is not waited for any more";
-        if (::unlink(path.c_str()) != 0) return only;
+        if (is_at(file->get(), path) && ::unlink(path.c_str()) != 0) return only;
         moment_over = mono_now() + kMomentUs;
         continue;
       }

@@ -27,16 +27,16 @@ std::string report_text(const index::IndexReport& report, MonoUs took) {
   const double seconds = std::max<double>(static_cast<double>(took), 1.0) / static_cast<double>(kUsPerS);
   std::string out;
   if (!report.rebuilt.empty()) out += "built anew: " + report.rebuilt + "\n";
-  out += "indexed " + std::to_string(report.indexed) + " sessions, " + std::to_string(report.lines) +
-         " lines, " + std::to_string(report.commands) + " commands; " + format_size(report.bytes) +
-         " of output in " + format_length(took) + ", " +
+  out += "indexed " + counted(report.indexed, "session") + ", " + counted(report.lines, "line") + ", " +
+         counted(report.commands, "command") + "; " + format_size(report.bytes) + " of output in " +
+         format_length(took) + ", " +
          format_size(static_cast<std::uint64_t>(static_cast<double>(report.bytes) / seconds)) + "/s\n";
   out += std::to_string(report.unchanged) + " unchanged";
   if (report.waiting > 0)
     out += ", " + std::to_string(report.waiting) + " large live ones wait until they have grown";
   if (report.removed > 0) out += ", " + std::to_string(report.removed) + " gone";
   if (report.failed > 0) out += ", " + std::to_string(report.failed) + " could not be read";
-  return out + "\nthe index holds " + std::to_string(report.sessions) + " sessions in " +
+  return out + "\nthe index holds " + counted(report.sessions, "session") + " in " +
          format_size(report.index_bytes) + "\n";
 }
 

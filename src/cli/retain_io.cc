@@ -186,7 +186,7 @@ class Retaining {
 
   std::string summary() const {
     std::string text = arguments_.dry_run ? "would prune " : "pruned ";
-    text += std::to_string(pruned_.size()) + " recordings, " + format_size(pruned_bytes_) +
+    text += counted(pruned_.size(), "recording") + ", " + format_size(pruned_bytes_) +
             (arguments_.dry_run ? "; would compress " : "; compressed ") + std::to_string(compressed_) +
             ", " + format_size(compressed_from_);
     if (!arguments_.dry_run) text += " to " + format_size(compressed_to_);

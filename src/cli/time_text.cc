@@ -224,6 +224,10 @@ std::string format_length(std::int64_t us) {
   return text;
 }
 
+std::string counted(std::uint64_t count, std::string_view one) {
+  return std::to_string(count) + ' ' + std::string(one) + (count == 1 ? "" : "s");
+}
+
 std::string format_size(std::uint64_t bytes) {
   if (bytes < 1024) return std::to_string(bytes);
   static constexpr char kUnits[] = "KMGTPE";

@@ -30,5 +30,7 @@ std::string format_length(std::int64_t us);
 
 /// "512", "1.2K", "34M": at most five characters below an exabyte.
 std::string format_size(std::uint64_t bytes);
+/// "1 seal", "2 seals": of a word whose plural has an s.
+std::string counted(std::uint64_t count, std::string_view one);
 
 }  // namespace opelog::cli

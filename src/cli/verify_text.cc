@@ -69,8 +69,9 @@ std::string ledger_text(const HostVerdict& host, bool colour) {
   const seal::LedgerVerdict& l = *host.ledger;
   out += " " + printable(l.origin) + ": ";
   if (l.proven) out += std::to_string(*l.proven) + " of ";
-  out += std::to_string(l.entries) + " entries, " + std::to_string(l.checkpoints) + " checkpoints";
-  if (!l.proven) out += ", " + std::to_string(l.sessions.size()) + " sessions";
+  out += std::to_string(l.entries) + (l.entries == 1 ? " entry, " : " entries, ") +
+         counted(l.checkpoints, "checkpoint");
+  if (!l.proven) out += ", " + counted(l.sessions.size(), "session");
   out += "\n";
   for (const Finding& f : l.findings) out += finding_text(f);
   return out;
@@ -90,11 +91,11 @@ std::string verdict_text(const HostVerdict& host, bool all, bool colour) {
              seal::completeness_word(s.completeness())];
     if (!all && s.findings.empty()) continue;
     out += painted(words, colour_of(s.integrity(), s.completeness()), colour) + " " + printable(s.recording);
-    if (s.seals > 0) out += "  " + std::to_string(s.seals) + " seals, " + format_size(s.sealed);
+    if (s.seals > 0) out += "  " + counted(s.seals, "seal") + ", " + format_size(s.sealed);
     out += "\n";
     for (const seal::Finding& f : s.findings) out += finding_text(f);
   }
-  out += std::to_string(host.sessions.size()) + (host.sessions.size() == 1 ? " recording" : " recordings");
+  out += counted(host.sessions.size(), "recording");
   for (const auto& [words, count] : counts)
     out += (words == counts.begin()->first ? ": " : "; ") + std::to_string(count) + " " + words;
   return out + "\n";

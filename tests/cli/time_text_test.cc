@@ -104,5 +104,11 @@ TEST(FormatSize, FitsItsColumn) {
   EXPECT_EQ(format_size(~0ULL), "16E");
 }
 
+TEST(Counted, OneIsNotMany) {
+  EXPECT_EQ(counted(0, "seal"), "0 seals");
+  EXPECT_EQ(counted(1, "seal"), "1 seal");
+  EXPECT_EQ(counted(2, "seal"), "2 seals");
+}
+
 }  // namespace
 }  // namespace opelog::cli
