@@ -58,6 +58,18 @@ class Report {
     processes_ += report.processes;
     std::string out;
     rows_ += report.rows.size();
+    if (const bool over = arguments_.commands.since && info.started != 0 &&
+                          info.started + list.length_us < *arguments_.commands.since;
+        !over) {
+      missing_ += list.missing;
+      gaps_ += list.gaps;
+      if (report.rows.empty() && arguments_.json && by_ == ReportBy::kNone) {
+        if (const std::string lacks = lacking_json(list, info, name); !lacks.empty()) {
+          out += (begun_ ? ",\n" : "[\n") + lacks;
+          begun_ = true;
+        }
+      }
+    }
     for (const CommandRow& row : report.rows) {
       const std::string time =
           info.started == 0 ? "" : format_local(info.started + row.at_us, "%Y-%m-%d %H:%M:%S");
@@ -101,6 +113,11 @@ class Report {
     if (helpers_ + processes_ > 0)
       remark("left out: " + std::to_string(helpers_) + " that shells ran for themselves, " +
              std::to_string(processes_) + " processes of commands; --all lists them");
+    if (missing_ > 0)
+      remark(std::to_string(missing_) + " or more events of processes are missing; the recordings say why");
+    if (gaps_ > 0)
+      remark("output is missing in " + std::to_string(gaps_) +
+             " places, and lines that were typed there; the recordings say why");
   }
 
  private:
@@ -148,6 +165,7 @@ class Report {
   bool begun_ = false;  ///< something was printed
   std::uint64_t helpers_ = 0, processes_ = 0;
   std::size_t rows_ = 0;
+  std::uint64_t missing_ = 0, gaps_ = 0;  ///< of the sessions that reach into the time asked for
 };
 
 struct Listed {
@@ -198,7 +216,6 @@ ExitCode run_report(ReportArguments& arguments, const Context& context) {
   if (!sessions) return complain(sessions.error());
   tell_viewed(context, *directory, "", format::View::kReport);
   Report report(arguments);
-  std::uint64_t missing = 0;
   for (const Listed& session : *sessions) {
     auto reader = format::RecordingReader::open(*directory + "/" + session.name);
     if (!reader) {
@@ -207,7 +224,6 @@ ExitCode run_report(ReportArguments& arguments, const Context& context) {
     }
     (*reader)->leave_out_holes(true);
     const auto list = replay::read_commands(**reader);
-    missing += list.missing;
     if (list.left_out > 0)
       remark(session.name + ": too much for one list: " + std::to_string(list.left_out) +
              " later lines and processes are left out; `opelog search` finds them");
@@ -218,8 +234,6 @@ ExitCode run_report(ReportArguments& arguments, const Context& context) {
   }
   const ExitCode printed = report.end();
   report.remark_what_is_left_out();
-  if (missing > 0)
-    remark(std::to_string(missing) + " or more events of processes are missing; the recordings say why");
   return printed != kOk ? printed : worst;
 }
 

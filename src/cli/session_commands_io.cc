@@ -59,6 +59,12 @@ ExitCode print_json(const replay::SessionCommandList& list, const format::Sessio
     first = false;
     out += command_json(list, row.command, info, filter.all, row.command == rows.back().command);
   }
+  if (first) {
+    if (const std::string lacks = lacking_json(list, info, ""); !lacks.empty()) {
+      out += "\n" + lacks;
+      first = false;
+    }
+  }
   return print(out + (first ? "]\n" : "\n]\n"));
 }
 
@@ -67,6 +73,9 @@ void remark_what_is_missing(const replay::SessionCommandList& list, const format
                             bool all) {
   if (list.missing > 0)
     remark(std::to_string(list.missing) + " or more events of processes are missing; the recording says why");
+  if (list.gaps > 0)
+    remark("output is missing in " + std::to_string(list.gaps) +
+           " places, and lines that were typed there; the recording says why");
   if (list.left_out > 0)
     remark("too much for one list: " + std::to_string(list.left_out) +
            " later lines and processes are left out; `opelog search` finds them");

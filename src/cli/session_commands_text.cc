@@ -98,6 +98,7 @@ void add_command(format::JsonObject& object, const replay::Command& command,
 void add_left_out(format::JsonObject& object, const replay::SessionCommandList& list) {
   if (list.left_out > 0) object.number_u("left_out", list.left_out);
   if (list.missing > 0) object.number_u("missing", list.missing);
+  if (list.gaps > 0) object.number_u("gaps", list.gaps);
 }
 
 std::string event_json(const replay::ExecEvent& event, const format::SessionInfo& info) {
@@ -240,6 +241,16 @@ std::string report_json(const replay::SessionCommandList& list, const CommandRow
   if (event.foreign_mounts) object.boolean("foreign_mounts", true);
   if (command.helper) object.boolean("helper", true);
   if (last) add_left_out(object, list);
+  return std::move(object).take();
+}
+
+std::string lacking_json(const replay::SessionCommandList& list, const format::SessionInfo& info,
+                         const std::string& recording) {
+  if (list.left_out + list.missing + list.gaps == 0) return "";
+  format::JsonObject object;
+  if (!recording.empty()) add_session(object, info, recording, 0);
+  object.text("session", info.id);
+  add_left_out(object, list);
   return std::move(object).take();
 }
 

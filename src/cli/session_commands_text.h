@@ -62,6 +62,11 @@ std::string csv_line(const CommandRow& row, const format::SessionInfo& info);
 /// not known), whose session it was, from where, and in which recording.
 std::string report_json(const replay::SessionCommandList& list, const CommandRow& row,
                         const format::SessionInfo& info, const std::string& recording, bool last = false);
+/// What an array says of a session of which it lists nothing: `left_out`, `missing` and `gaps`, and no
+/// command;
+/// "" if it lacks nothing. `recording` "": not in a report.
+std::string lacking_json(const replay::SessionCommandList& list, const format::SessionInfo& info,
+                         const std::string& recording);
 std::string report_csv_titles();
 std::string report_csv_line(const CommandRow& row, const format::SessionInfo& info,
                             const std::string& recording, const std::string& time);

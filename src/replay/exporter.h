@@ -25,6 +25,9 @@ constexpr std::size_t kMaxMarker = 400;
 constexpr std::string_view kOutputGap = "output";
 /// "not recorded: output, 12 bytes: why".
 std::string gap_text(const format::GapInfo& gap);
+inline bool is_output_gap(const format::Event& event) {
+  return event.gap && event.gap->what == kOutputGap;
+}
 
 struct ExportOptions {
   ExportFormat format = ExportFormat::kAsciicast2;

@@ -47,7 +47,14 @@ bool CommandReading::step(std::size_t events) {
   for (; events > 0; --events) {
     list_.outcome = reader_.next(event);
     if (list_.outcome != format::Outcome::kEvent) return false;
+    list_.length_us = event.at_us;
     if (terminal_) show(screen_, event);
+    if (terminal_ && is_output_gap(event)) {
+      ++list_.gaps;
+      typed_.gap();
+      screen_.break_off();
+      keep_lines();
+    }
     if (event.kind == format::Event::Kind::kNote && executed_.note(event.name, event.value))
       kept(sizeof(ExecEvent) + event.value.size());
     if (event.gap) executed_.gap(*event.gap);
@@ -91,7 +98,7 @@ TranscriptEnd read_transcript(format::RecordingReader& reader,
   format::Event event;
   while ((end.outcome = reader.next(event)) == format::Outcome::kEvent) {
     show(screen, event);
-    if (event.gap) transcript.gap(gap_text(*event.gap), event.at_us, event.gap->what == kOutputGap);
+    if (event.gap) transcript.gap(gap_text(*event.gap), event.at_us, is_output_gap(event));
     if ((event.kind == format::Event::Kind::kOutput || event.gap) && !hand_on()) return end;
   }
   end.problem = reader.problem();

@@ -26,7 +26,9 @@ struct SessionCommandList {
   std::vector<Command> commands;
   std::uint64_t missing = 0;     ///< events that gaps of the recording count; at least
   std::uint64_t unreadable = 0;  ///< notes of events that are none
-  std::uint64_t left_out = 0;    ///< lines and events behind the bound
+  std::uint64_t gaps = 0;      ///< of output, of a session with a terminal: what was typed there is not known
+  std::int64_t length_us = 0;  ///< until the last event
+  std::uint64_t left_out = 0;  ///< lines and events behind the bound
   format::Outcome outcome = format::Outcome::kEnd;
   std::string problem;
 };

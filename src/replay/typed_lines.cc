@@ -112,7 +112,7 @@ void TypedLines::marked(Mark mark, int status) {
       return;
     case Mark::kOutputEnd:
       settle_pending(false);
-      if (open_ && open_->status < 0) open_->status = status;
+      if (open_ && open_->status < 0 && !behind_gap_) open_->status = status;
       return;
     case Mark::kEditBegin: {
       settle_pending(false);
@@ -158,7 +158,8 @@ void TypedLines::end_bracketed() {
     const std::string text = before_cursor(0);
     const bool continues = is_continuation_prompt(std::string_view(text).substr(0, text.find("> ") + 2)) &&
                            (prompts_.first().empty() || text.rfind(prompts_.first(), 0) != 0);
-    if (open_ && continues && ends_with(text, "^C") && edit_->begin.row == open_row_ + 1) open_.reset();
+    if (open_ && continues && !behind_gap_ && ends_with(text, "^C") && edit_->begin.row == open_row_ + 1)
+      open_.reset();
     forget_edit();
   }
 }
@@ -277,8 +278,8 @@ void TypedLines::view_text(std::uint64_t last) {
   edit.whole.replace(at, std::string::npos, view);
 }
 
-// The edit has ended by Enter, in row `last`.
-void TypedLines::entered(std::uint64_t last) {
+// What the edit is, if it ends in row `last`.
+TypedLine TypedLines::line_up_to(std::uint64_t last) {
   place_text(last);
   TypedLine line;
   line.cut = edit_->dropped_rows;
@@ -296,6 +297,12 @@ void TypedLines::entered(std::uint64_t last) {
   const Moment now = screen_.now();
   line.entered_us = now.at_us;
   line.offset = now.offset + 1;
+  return line;
+}
+
+// The edit has ended by Enter, in row `last`.
+void TypedLines::entered(std::uint64_t last) {
+  TypedLine line = line_up_to(last);
   const std::uint64_t row = edit_->text.row;
   const bool zsh = edit_->prompt_before;
   if (zsh || edit_->by == TypedBy::kMarks) prompts_.confirm(line.prompt);
@@ -309,14 +316,42 @@ void TypedLines::entered(std::uint64_t last) {
   open_is_zsh_ = zsh;
 }
 
+// What was typed before the gap is told as a part, for Enter and the rest may be missing. What continues a
+// line behind one is a line of its own, without its beginning.
+void TypedLines::gap() {
+  settle_pending(false);
+  bool known = edit_ && !screen_.alternate();
+  if (known && edit_->by == TypedBy::kLearnedPrompt)
+    known = learned_stands() && (ends_like_prompt(edit_->prompt, true) || learned_.knows(edit_->prompt));
+  else if (known)
+    known = edit_->exact || (edit_->waited && before_cursor(0) != edit_->prompt);
+  const std::uint64_t last = cursor_row();
+  if (known && last >= edit_->text.row) {
+    TypedLine line = line_up_to(last);
+    const std::uint64_t row = edit_->text.row;
+    --line.offset;  // no byte of its own ends it
+    line.cut = line.maybe_abandoned = true;
+    if (!line.text.empty()) accept(std::move(line), row, last);
+  }
+  forget_edit();
+  behind_gap_ = true;
+}
+
 void TypedLines::accept(TypedLine line, std::uint64_t row, std::uint64_t last) {
   const bool directly = open_ && row == open_row_ + 1;
   if (!line.text.empty()) last_prompt_us_ = kNoPrompt;
-  if (directly && is_continuation_prompt(line.prompt) && line.prompt != prompts_.first()) {
+  const bool continues = is_continuation_prompt(line.prompt) && line.prompt != prompts_.first();
+  const bool behind_gap = std::exchange(behind_gap_, false);
+  if (continues && behind_gap) {
+    line.cut = true;
+    if (open_) open_->cut = true;
+  }
+  if (directly && continues && !behind_gap) {
     if (open_->text.size() < kMaxTyped) open_->text += '\n' + line.text;
     open_->entered_us = line.entered_us;
     open_->offset = line.offset;
     open_->cut = open_->cut || line.cut;
+    open_->maybe_abandoned = open_->maybe_abandoned || line.maybe_abandoned;
     open_row_ = last;
     return;
   }
@@ -346,8 +381,8 @@ void TypedLines::settle_pending(bool redrawn) {
   pending_.reset();
   if (redrawn) return;
   if (ends_with(pending.line.text, "^C")) {
-    if (open_ && pending.row == open_row_ + 1 && is_continuation_prompt(pending.line.prompt) &&
-        pending.line.prompt != prompts_.first())
+    if (open_ && !behind_gap_ && pending.row == open_row_ + 1 &&
+        is_continuation_prompt(pending.line.prompt) && pending.line.prompt != prompts_.first())
       open_.reset();
     return;
   }

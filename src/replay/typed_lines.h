@@ -11,6 +11,7 @@
 //   3. a learned prompt (dash; bash with the switches off): a row that ends like a prompt, or one that
 //   recurs,
 //      where the terminal waited, and the line feed after it.
+// Where output is missing (gap()) nothing is read across: a line that was being typed ends there, as a part.
 // Not commands: an empty Enter, a line left by Ctrl-C or Ctrl-D. docs/transcript.md names the limits.
 // Memory: the rows of one edit, at most kMaxEditCells. Pure.
 #pragma once
@@ -50,9 +51,9 @@ struct TypedLine {
   std::uint64_t prompt_offset = 0;  ///< of the output, where the prompt was shown: its beginning or its end
   std::uint64_t offset = 0;         ///< of the output, where the command's own begins
   int status = -1;                  ///< exit status, if OSC 133;D said it
-  bool cut = false;                 ///< longer than kMaxTyped or kMaxEditCells: a part is missing
+  bool cut = false;  ///< a part is missing: longer than kMaxTyped or kMaxEditCells, or output is missing
   /// Nothing was shown between Enter and the next prompt of a zsh: it may have been left by Ctrl-C, which
-  /// looks the same there.
+  /// looks the same there. Or its end is not in the record.
   bool maybe_abandoned = false;
 };
 
@@ -66,6 +67,8 @@ class TypedLines final : public ScreenWatcher {
   /// Lines that are complete, in order of time. A line is when the next one, which might continue it, has
   /// come.
   std::vector<TypedLine> take();
+  /// Output is missing here: call it before Screen::break_off().
+  void gap();
   /// The recording is over: call it before Screen::finish().
   void finish();
   /// When the first prompt behind the last line was shown, at which nothing was entered; kNoPrompt: there is
@@ -115,6 +118,7 @@ class TypedLines final : public ScreenWatcher {
   [[nodiscard]] std::string text_between(Place first, std::uint64_t last, bool& cut) const;
   [[nodiscard]] bool is_scrolled(std::uint64_t last) const;
   void view_text(std::uint64_t last);
+  [[nodiscard]] TypedLine line_up_to(std::uint64_t last);
   void entered(std::uint64_t last);
   void accept(TypedLine line, std::uint64_t row, std::uint64_t last);
   void settle_pending(bool redrawn);
@@ -133,6 +137,7 @@ class TypedLines final : public ScreenWatcher {
   std::optional<TypedLine> open_;  ///< entered; the next prompt may continue it
   std::uint64_t open_row_ = 0;     ///< where it was entered
   bool open_is_zsh_ = false;
+  bool behind_gap_ = false;  ///< output is missing since the last line
   struct Pending {
     TypedLine line;
     std::uint64_t row, last;

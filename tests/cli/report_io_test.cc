@@ -52,6 +52,26 @@ TEST_F(ReportCommand, SaysHowMuchIsLeftOut) {
   EXPECT_THAT(report({"-c", "rm -rf"}).out, HasSubstr("rm -rf /srv"));
 }
 
+TEST_F(ReportCommand, SaysWhatASessionLacksOfWhichNothingIsListed) {
+  auto info = format::testing::sample_info();
+  info.id = "5e";
+  auto writer = testing::begin_recording(dir, "carol_20261124140509_192.0.2.7", info, {{0, "a"}});
+  ASSERT_TRUE(writer->gap({"output", "the rate", 12}, kUsPerS));
+  ASSERT_TRUE(writer->gap({"exec", "full", 0, 3}, kUsPerS));
+  ASSERT_TRUE(writer->end({}, 2 * kUsPerS));
+  const Ran none = report({"--json", "-c", "dd"});
+  EXPECT_EQ(none.status, 0);
+  EXPECT_THAT(none.out, HasSubstr("\"recording\":\"carol_20261124140509_192.0.2.7\""));
+  EXPECT_THAT(none.out, HasSubstr("\"session\":\"5e\",\"missing\":3,\"gaps\":1}\n]\n"));
+  EXPECT_THAT(none.err, HasSubstr("output is missing in 1 places"));
+  const Ran later = report({"--json", "-c", "dd", "--since", "2026-11-30"});
+  EXPECT_EQ(later.out, "[]\n");
+  EXPECT_THAT(later.err, Not(HasSubstr("missing")));
+  const Ran commands = opelog({"commands", "--json", "--directory", dir.path(), "carol"});
+  EXPECT_EQ(commands.out, "[\n{\"session\":\"5e\",\"missing\":3,\"gaps\":1}\n]\n");
+  EXPECT_THAT(commands.err, HasSubstr("output is missing in 1 places"));
+}
+
 TEST_F(ReportCommand, CsvAndJsonAreWholeOverSeveralRecordings) {
   format::testing::spill(dir.file("old.log"),
                          "Script started on 2026-01-01 00:00:00+00:00 [COLUMNS=\"100\" LINES=\"30\"]\n"

@@ -9,6 +9,9 @@
 namespace opelog::replay {
 namespace {
 
+// Instead of a read: output is missing there.
+const std::string kMissing = "missing";
+
 // Each string is one read of the terminal, and a pause behind it.
 std::vector<TypedLine> lines_of(const std::vector<std::string>& reads, int rows = 10, int cols = 40,
                                 std::int64_t* last_prompt = nullptr) {
@@ -17,6 +20,11 @@ std::vector<TypedLine> lines_of(const std::vector<std::string>& reads, int rows 
   std::uint64_t offset = 0;
   std::int64_t at = 0;
   for (const std::string& read : reads) {
+    if (read == kMissing) {
+      typed.gap();
+      screen.break_off();
+      continue;
+    }
     screen.feed(read, ++at, offset);
     offset += read.size();
   }
@@ -72,6 +80,63 @@ TEST(TypedLinesTable, Bash) {
       {"a stray end", {"\x1b[?2004l", "\x1b[?2004l", kReady + "$ ", "ls", kEnter}, {"ls"}},
   };
   for (const auto& c : cases) EXPECT_EQ(texts_of(c.reads), c.texts) << c.what;
+}
+
+TEST(TypedLinesTable, NothingIsReadAcrossMissingOutput) {
+  const std::string zsh = "$ \x1b[K" + kReady;
+  // Behind the text of each: ! a part is missing, ? perhaps it did not run.
+  const struct {
+    const char* what;
+    std::vector<std::string> reads;
+    Texts texts;
+  } cases[] = {
+      {"in the text",
+       {kReady + "$ ", "rm -r", kMissing, "f /x" + kEnter + "out\r\n", kReady + "$ ", "ls", kEnter},
+       {"rm -r!?", "ls"}},
+      {"in the text of zsh", {zsh, "rm -r", kMissing, "f /x" + kEnter, zsh, "ls", kEnter}, {"rm -r!?", "ls"}},
+      {"behind the prompt", {kReady + "$ ", kMissing, "x" + kEnter, kReady + "$ ", "ls", kEnter}, {"ls"}},
+      {"in the prompt", {kReady + "$", kMissing, " ls" + kEnter, kReady + "$ ", "id", kEnter}, {"id"}},
+      {"before a line's continuation",
+       {kReady + "$ ", "cat <<E", kEnter, kMissing, kReady + "> ", "x", kEnter, kReady + "> ", "E", kEnter,
+        kReady + "$ "},
+       {"cat <<E!", "x\nE!"}},
+      {"in a line's continuation",
+       {kReady + "$ ", "a \\", kEnter, kReady + "> ", "b", kMissing, "c" + kEnter, kReady + "$ ", "ls",
+        kEnter},
+       {"a \\\nb!?", "ls"}},
+      {"in the output of a command",
+       {kReady + "$ ", "seq 9", kEnter + "1\r\n2", kMissing, "8\r\n9\r\n", kReady + "$ ", "ls", kEnter},
+       {"seq 9", "ls"}},
+      {"behind it another's Ctrl-C",
+       {kReady + "$ ", "make", kEnter, kMissing, kReady + "> ", "x^C\x1b[?2004l\r\r\n", kReady + "$ "},
+       {"make"}},
+      {"in the text behind a learned prompt",
+       {"$ ", "ls", "\r\nout\r\n$ ", "rm -r", kMissing, "f\r\n$ ", "id", "\r\n"},
+       {"ls", "rm -r!?", "id"}},
+      {"in output that ends like no prompt", {"$ ", "ls", "\r\n12 %", kMissing, "x\r\n$ "}, {"ls"}},
+      {"in a full-screen program",
+       {kReady + "$ ", "vi", kEnter + "\x1b[?1049h", kMissing, "\x1b[?1049l" + kReady + "$ ", "ls", kEnter},
+       {"vi", "ls"}},
+  };
+  for (const auto& c : cases) {
+    Texts texts;
+    for (const TypedLine& line : lines_of(c.reads))
+      texts.push_back(line.text + (line.cut ? "!" : "") + (line.maybe_abandoned ? "?" : ""));
+    EXPECT_EQ(texts, c.texts) << c.what;
+  }
+}
+
+TEST(TypedLines, AStatusBehindMissingOutputIsPerhapsAnothers) {
+  const std::string prompt = "\x1b]133;D;3\x07\x1b]133;A\x07$ \x1b]133;B\x07";
+  const std::vector<std::string> before = {prompt, "ls", "\r\n\x1b]133;C\x07out\r\n"};
+  auto reads = before;
+  reads.push_back(prompt);
+  ASSERT_EQ(lines_of(reads).size(), 1U);
+  EXPECT_EQ(lines_of(reads)[0].status, 3);
+  reads = before;
+  reads.insert(reads.end(), {kMissing, prompt});
+  ASSERT_EQ(lines_of(reads).size(), 1U);
+  EXPECT_EQ(lines_of(reads)[0].status, -1);
 }
 
 TEST(TypedLinesTable, LearnedPrompt) {
