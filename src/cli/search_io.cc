@@ -49,11 +49,21 @@ class HitPrinter {
     pending_.clear();
     return error_ == kOk;
   }
-  // A list is an array, so its last object says how many recordings were not looked through to their ends.
-  ExitCode end(std::size_t left_out) {
-    if (json_ && left_out > 0 && !last_.empty())
-      last_.insert(last_.size() - 1, ",\"left_out\":" + std::to_string(left_out));
-    if (json_) pending_ += printed_ == 0 ? "[]\n" : last_ + "\n]\n";
+  // A list is an array, so its last object says what could not be looked through; without a hit it is alone.
+  ExitCode end(std::size_t left_out, const index::Lacking& lacking) {
+    std::string lacks;
+    const auto add_count = [&lacks](const char* name, std::size_t count) {
+      if (count > 0)
+        lacks += (lacks.empty() ? "\"" : ",\"") + std::string(name) + "\":" + std::to_string(count);
+    };
+    add_count("left_out", left_out);
+    add_count("with_gaps", lacking.with_gaps);
+    add_count("damaged", lacking.damaged);
+    if (json_ && printed_ > 0)
+      pending_ +=
+          lacks.empty() ? last_ + "\n]\n" : last_.substr(0, last_.size() - 1) + "," + lacks + "}\n]\n";
+    else if (json_)
+      pending_ += lacks.empty() ? "[]\n" : "[\n{" + lacks + "}\n]\n";
     flush();
     return error_;
   }
@@ -90,6 +100,16 @@ void state_what_is_missing(const index::Search& search, const std::vector<index:
   if (plain > 0)
     remark("sessions that drew far more than they wrote, searched without a screen: " +
            std::to_string(plain));
+}
+
+// A search that finds nothing does not pass for one that nothing escaped.
+void state_what_was_not_there(const index::Lacking& lacking) {
+  if (lacking.with_gaps > 0)
+    remark("recordings searched that say of themselves that output is missing: " +
+           std::to_string(lacking.with_gaps) + "; what stood there is not found");
+  if (lacking.damaged > 0)
+    remark("damaged recordings, searched only as far as they can be read: " +
+           std::to_string(lacking.damaged));
 }
 
 ExitCode run_search(const SearchArguments& arguments, const Context& context) {
@@ -161,7 +181,9 @@ ExitCode run_search(const SearchArguments& arguments, const Context& context) {
     for (const auto& text : newest)
       if (!printer.add(text)) break;
   }
-  if (const ExitCode printed = printer.end(left_out_of(*plan)); printed != kOk) return printed;
+  if (const ExitCode printed = printer.end(left_out_of(*plan), search.lacking()); printed != kOk)
+    return printed;
+  state_what_was_not_there(search.lacking());
   if (worst != kOk) return worst;
   return printer.printed() > 0 ? kOk : kNo;
 }

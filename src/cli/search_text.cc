@@ -16,6 +16,11 @@ bool inside_character(const std::string& text, std::size_t at) {
   return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U;
 }
 
+const char* gaps_word(unsigned gaps) {
+  if (gaps == (index::kGapBefore | index::kGapBehind)) return "before and behind";
+  return gaps == index::kGapBefore ? "before" : "behind";
+}
+
 std::string quoted(const std::string& word) {
   if (!word.empty() && word.find_first_not_of(kSafeWord) == std::string::npos) return word;
   const bool plain = std::all_of(word.begin(), word.end(),
@@ -72,7 +77,10 @@ std::string hit_text(const index::IndexedSession& session, const index::Hit& hit
   if (hit.is_command && !mark.empty()) out += "  (" + printable(mark) + ")";
   if (hit.is_command && hit.command.status && *hit.command.status != 0)
     out += "  (exit " + std::to_string(*hit.command.status) + ")";
-  if (hit.is_command && hit.command.uncertain) out += "  (? perhaps left by Ctrl-C)";
+  if (hit.is_command && hit.command.cut) out += "  (a part of it is missing)";
+  if (hit.is_command && hit.command.uncertain)
+    out += hit.command.cut ? "  (? perhaps it did not run)" : "  (? perhaps left by Ctrl-C)";
+  if (hit.gaps != index::kNoGap) out += std::string("  (output is missing ") + gaps_word(hit.gaps) + " it)";
   return out + "\n    " + printable(play_line(directory, session.name, hit.at_us)) + "\n";
 }
 
@@ -86,12 +94,14 @@ std::string hit_json(const index::IndexedSession& session, const index::Hit& hit
   json.number("at_us", hit.at_us).number_u("offset", hit.offset);
   json.text("kind", hit.is_command ? "command" : "text").text("line", hit.line);
   json.number_u("match_begin", hit.match.begin).number_u("match_size", hit.match.size);
+  if (hit.gaps != index::kNoGap) json.text("gap", gaps_word(hit.gaps));
   if (hit.is_command) {
     const auto& command = hit.command;
     json.text("command", command.text).text("known", replay::known_by_text(command.known));
     command.status ? json.number("exit", *command.status) : json.raw("exit", "null");
     command.end_us >= 0 ? json.number("end_us", command.end_us) : json.raw("end_us", "null");
     if (command.uncertain) json.boolean("uncertain", true);
+    if (command.cut) json.boolean("cut", true);
     if (!command.exe.empty()) json.text("exe", command.exe);
     if (!command.renamed.empty()) json.text("renamed", command.renamed);
     if (command.foreign_mounts) json.boolean("foreign_mounts", true);

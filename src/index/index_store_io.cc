@@ -21,15 +21,15 @@ CREATE TABLE session(
   user_claimed INTEGER, started INTEGER, length_us INTEGER, plain_from_us INTEGER,
   time_inode INTEGER, time_size INTEGER, time_modified INTEGER,
   log_inode INTEGER, log_size INTEGER, log_modified INTEGER,
-  lines INTEGER NOT NULL, commands INTEGER NOT NULL);
+  lines INTEGER NOT NULL, commands INTEGER NOT NULL, gaps INTEGER NOT NULL);
 CREATE TABLE block(
   row INTEGER PRIMARY KEY, session INTEGER NOT NULL, rest INTEGER NOT NULL, packed BLOB NOT NULL);
 CREATE INDEX block_session ON block(session, rest);
 CREATE TABLE command(
   row INTEGER PRIMARY KEY, session INTEGER NOT NULL, rest INTEGER NOT NULL, at_us INTEGER NOT NULL,
   end_us INTEGER, status INTEGER, known INTEGER NOT NULL, place INTEGER NOT NULL, number INTEGER NOT NULL,
-  owner INTEGER NOT NULL, uncertain INTEGER NOT NULL, foreign_mounts INTEGER NOT NULL, user TEXT, cwd TEXT,
-  exe TEXT, renamed TEXT NOT NULL, text TEXT NOT NULL);
+  owner INTEGER NOT NULL, uncertain INTEGER NOT NULL, cut INTEGER NOT NULL, foreign_mounts INTEGER NOT NULL,
+  user TEXT, cwd TEXT, exe TEXT, renamed TEXT NOT NULL, text TEXT NOT NULL);
 CREATE INDEX command_session ON command(session, rest);
 CREATE VIRTUAL TABLE block_words USING fts5(words, content='', detail=none, columnsize=0, tokenize='ascii');
 CREATE VIRTUAL TABLE command_words USING fts5(words, content='', detail=none, columnsize=0, tokenize='ascii');
@@ -56,7 +56,7 @@ Status move_aside(const std::string& path) {
 // In the order of read_session_row().
 constexpr const char* kSessionColumns =
     "row, name, id, user, client, state, user_claimed, started, length_us, plain_from_us, time_inode, "
-    "time_size, time_modified, log_inode, log_size, log_modified, lines, commands";
+    "time_size, time_modified, log_inode, log_size, log_modified, lines, commands, gaps";
 
 IndexedSession read_session_row(const Statement& row) {
   IndexedSession session;
@@ -78,6 +78,7 @@ IndexedSession read_session_row(const Statement& row) {
   session.stamp.log_modified = row.number(15);
   session.lines = static_cast<std::uint64_t>(row.number(16));
   session.commands = static_cast<std::uint64_t>(row.number(17));
+  session.gaps = static_cast<std::uint64_t>(row.number(18));
   return session;
 }
 
@@ -173,14 +174,14 @@ Status IndexStore::prepare() {
     std::string sql;
   } all[] = {
       {statements_.put, "INSERT OR REPLACE INTO session(" + std::string(kSessionColumns) +
-                            ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+                            ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
       {statements_.add_block, "INSERT INTO block(session, rest, packed) VALUES(?,?,?)"},
       {statements_.add_words, "INSERT INTO block_words(rowid, words) VALUES(?,?)"},
       {statements_.drop_words, "INSERT INTO block_words(block_words, rowid, words) VALUES('delete',?,?)"},
       {statements_.add_command,
        "INSERT INTO command(session, rest, at_us, end_us, status, known, place, number, owner, "
-       "uncertain, user, cwd, text, exe, renamed, foreign_mounts) "
-       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+       "uncertain, user, cwd, text, exe, renamed, foreign_mounts, cut) "
+       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
       {statements_.add_command_words, "INSERT INTO command_words(rowid, words) VALUES(?,?)"},
       {statements_.drop_command_words,
        "INSERT INTO command_words(command_words, rowid, words) VALUES('delete',?,?)"},
@@ -229,6 +230,7 @@ Status IndexStore::put(IndexedSession& session) {
   put.bind(11, number(stamp.time_inode)).bind(12, number(stamp.time_size)).bind(13, stamp.time_modified);
   put.bind(14, number(stamp.log_inode)).bind(15, number(stamp.log_size)).bind(16, stamp.log_modified);
   put.bind(17, number(session.lines)).bind(18, number(session.commands));
+  put.bind(19, number(session.gaps));
   if (auto done = put.run(); !done) return done;
   if (session.row == 0) session.row = database_.last_id();
   return {};
@@ -288,7 +290,8 @@ Status IndexStore::add(std::int64_t session, const SessionCommand& command, bool
   add.bind(8, command.number).bind(9, command.owner);
   add.bind(10, static_cast<std::int64_t>(command.uncertain)).bind(11, command.user).bind(12, command.cwd);
   add.bind(13, command.text).bind(14, command.exe).bind(15, command.renamed);
-  if (auto done = add.bind(16, static_cast<std::int64_t>(command.foreign_mounts)).run(); !done) return done;
+  add.bind(16, static_cast<std::int64_t>(command.foreign_mounts));
+  if (auto done = add.bind(17, static_cast<std::int64_t>(command.cut)).run(); !done) return done;
   return statements_.add_command_words.bind(1, database_.last_id())
       .bind(2, words_.of(searched_text(command)))
       .run();

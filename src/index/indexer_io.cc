@@ -33,7 +33,7 @@ class StoreSink final : public SessionSink {
       --skip_lines_;
       return true;
     }
-    block_.add(line.at_us, line.offset, line.text);
+    block_.add(line);
     ++lines_;
     return !block_.full() || flush();
   }
@@ -220,7 +220,11 @@ class Indexer {
       return read(reader, std::move(session), stamp);
     }
     // A writer may have begun or ended meanwhile: what the reader saw counts.
-    session.state = got.outcome == Outcome::kNeedMore ? "live" : state == "live" ? "torn" : state;
+    session.state = got.outcome == Outcome::kNeedMore  ? "live"
+                    : got.outcome == Outcome::kCorrupt ? "corrupt"
+                    : state == "live"                  ? "torn"
+                                                       : state;
+    session.gaps = got.gaps;
     session.stamp = stamp;
     session.length_us = std::max(session.length_us, got.at_us);
     session.plain_from_us = got.plain_from_us;

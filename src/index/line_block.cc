@@ -36,16 +36,17 @@ bool take_number(std::string_view& from, std::uint64_t& value) {
 
 }  // namespace
 
-void LineBlock::add(std::int64_t at_us, std::uint64_t offset, std::string_view text) {
-  places_.push_back({at_us / kUsPerMs, offset, text_.size(), text.size()});
-  text_ += text;
-  std::replace(text_.end() - static_cast<std::ptrdiff_t>(text.size()), text_.end(), '\n', ' ');
+void LineBlock::add(const TextLine& line) {
+  places_.push_back({line.at_us / kUsPerMs, line.offset, text_.size(), line.text.size(), line.gaps});
+  text_ += line.text;
+  std::replace(text_.end() - static_cast<std::ptrdiff_t>(line.text.size()), text_.end(), '\n', ' ');
   text_ += '\n';
 }
 
 TextLine LineBlock::line(std::size_t i) const {
   const Place& place = places_[i];
-  return {place.at_ms * kUsPerMs, place.offset, std::string_view(text_).substr(place.begin, place.size)};
+  return {place.at_ms * kUsPerMs, place.offset, std::string_view(text_).substr(place.begin, place.size),
+          place.gaps};
 }
 
 void LineBlock::clear() {
@@ -53,10 +54,20 @@ void LineBlock::clear() {
   places_.clear();
 }
 
-// Number of lines, then for each the differences to what one expects after the line before; then the text.
+// Number of lines, and of those beside a gap; then which of them are (four times their index, and the ends);
+// then for each line the differences to what one expects after the line before; then the text.
 std::string LineBlock::pack() const {
   std::string plain;
   append_number(places_.size(), plain);
+  std::string beside;
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i].gaps == kNoGap) continue;
+    append_number(i * 4 + places_[i].gaps, beside);
+    ++count;
+  }
+  append_number(count, plain);
+  plain += beside;
   Place before;
   for (const Place& place : places_) {
     append_number(zigzag(place.at_ms - before.at_ms), plain);
@@ -74,10 +85,16 @@ std::optional<LineBlock> LineBlock::unpack(std::string_view packed) {
 
 std::optional<LineBlock> LineBlock::parse(std::string_view plain) {
   std::string_view left = plain;
-  std::uint64_t lines = 0;
+  std::uint64_t lines = 0, beside = 0;
   if (!take_number(left, lines) || lines > plain.size()) return std::nullopt;
+  if (!take_number(left, beside) || beside > lines) return std::nullopt;
   LineBlock block;
   block.places_.resize(lines);
+  for (; beside > 0; --beside) {
+    std::uint64_t one = 0;
+    if (!take_number(left, one) || one / 4 >= lines) return std::nullopt;
+    block.places_[one / 4].gaps = static_cast<unsigned>(one % 4);
+  }
   for (Place& place : block.places_) {
     std::uint64_t at = 0, offset = 0;
     if (!take_number(left, at) || !take_number(left, offset)) return std::nullopt;
@@ -109,10 +126,11 @@ std::optional<std::string_view> BlockReader::text(std::string_view packed) {
   if (!size) return std::nullopt;
   size_ = *size;
   std::string_view left = std::string_view(plain_).substr(0, size_);
-  std::uint64_t lines = 0;
+  std::uint64_t lines = 0, beside = 0;
   if (!take_number(left, lines) || lines > size_) return std::nullopt;
-  std::size_t at = 0;  // behind two numbers for each line
-  for (std::uint64_t numbers = 2 * lines; numbers > 0 && at < left.size(); ++at)
+  if (!take_number(left, beside) || beside > lines) return std::nullopt;
+  std::size_t at = 0;  // behind one number for each line beside a gap, and two for each line
+  for (std::uint64_t numbers = beside + 2 * lines; numbers > 0 && at < left.size(); ++at)
     if (static_cast<unsigned char>(left[at]) < 128) --numbers;
   return left.substr(at);
 }

@@ -22,17 +22,21 @@ constexpr std::size_t kBlockLines = 4096;
 /// No block is larger: one line (replay::kMaxLine) may come on top, with room for what a line adds.
 constexpr std::size_t kMaxBlockBytes = 1 << 20;
 
+/// Beside which ends of a line output is missing from the record; bits.
+enum Gaps : unsigned { kNoGap = 0, kGapBefore = 1, kGapBehind = 2 };
+
 /// A line of the screen.
 struct TextLine {
   std::int64_t at_us = 0;    ///< since the session's start, when it was written last
   std::uint64_t offset = 0;  ///< of the output, its first byte
   std::string_view text;
+  unsigned gaps = kNoGap;
 };
 
 class LineBlock {
  public:
   /// Line feeds in `text` become blanks; times are kept in milliseconds.
-  void add(std::int64_t at_us, std::uint64_t offset, std::string_view text);
+  void add(const TextLine& line);
   [[nodiscard]] bool full() const noexcept {
     return text_.size() >= kBlockBytes || places_.size() >= kBlockLines;
   }
@@ -53,6 +57,7 @@ class LineBlock {
     std::int64_t at_ms = 0;
     std::uint64_t offset = 0;
     std::size_t begin = 0, size = 0;  ///< in text_
+    unsigned gaps = kNoGap;
   };
   std::string text_;
   std::vector<Place> places_;

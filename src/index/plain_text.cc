@@ -12,6 +12,14 @@ void PlainText::feed(std::string_view bytes, std::int64_t at_us, std::uint64_t o
   parser_.feed(bytes, *this);
 }
 
+void PlainText::gap() {
+  base_ += parser_.position() - fed_;
+  fed_ = parser_.position();
+  parser_.feed("\x18", *this);  // CAN
+  fed_ = parser_.position();
+  end_line();
+}
+
 void PlainText::text(std::string_view utf8) {
   if (line_.empty()) begin_ = base_ + (parser_.position() - fed_);
   // Bidi controls become visible, as on the screen. Only three bytes and more can be one, or U+061C.

@@ -15,6 +15,8 @@ class PlainText final : private replay::TerminalHandler {
  public:
   explicit PlainText(std::function<void(const TextLine&)> to) : to_(std::move(to)) {}
   void feed(std::string_view bytes, std::int64_t at_us, std::uint64_t offset);
+  /// Output is missing here: the line ends, and a sequence that was cut off is none.
+  void gap();
   void finish() { end_line(); }
 
  private:

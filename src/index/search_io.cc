@@ -31,6 +31,7 @@ class SessionHits {
     hit.offset = line.offset;
     hit.line = line.text;
     hit.match = *match;
+    hit.gaps = line.gaps;
     return add(std::move(hit));
   }
 
@@ -208,6 +209,7 @@ struct Search::State {
   using Rows = std::vector<std::pair<std::int64_t, std::int64_t>>;  ///< session, row
   std::optional<Rows> blocks, commands;  ///< that may match, sorted; nullopt: any of the session may
 
+  Lacking lacking;
   PackedBlocks looked;  ///< of the session that is searched now
 
   State(SearchRequest r, Pattern p) : request(std::move(r)), pattern(std::move(p)) {}
@@ -227,7 +229,7 @@ struct Search::State {
     if (auto begun = database->execute("BEGIN"); !begun) return begun;
     static constexpr const char* kCommand =
         "SELECT text, at_us, end_us, status, known, place, number, owner, user, cwd, uncertain, exe, "
-        "renamed, foreign_mounts FROM command WHERE ";
+        "renamed, foreign_mounts, cut FROM command WHERE ";
     const struct {
       Statement& to;
       std::string sql;
@@ -297,6 +299,7 @@ struct Search::State {
     command.exe = row.text(11);
     command.renamed = row.text(12);
     command.foreign_mounts = row.number(13) != 0;
+    command.cut = row.number(14) != 0;
     return command;
   }
 
@@ -339,6 +342,7 @@ struct Search::State {
 
   Result<bool> from_index(const IndexedSession& session, const HitSink& sink) {
     SessionHits hits(request, pattern, session, sink);
+    note_lacking(session.gaps > 0, session.state == "corrupt");
     looked = {};  // of one that was broken off
     if (request.commands) {
       auto more = rows(session.row, commands, command, commands_of,
@@ -356,7 +360,12 @@ struct Search::State {
     return hits.flush();
   }
 
-  Result<bool> from_recording(const IndexedSession& session, const HitSink& sink) const {
+  void note_lacking(bool gaps, bool damaged) {
+    lacking.with_gaps += gaps ? 1U : 0U;
+    lacking.damaged += damaged ? 1U : 0U;
+  }
+
+  Result<bool> from_recording(const IndexedSession& session, const HitSink& sink) {
     auto reader = format::RecordingReader::open(request.directory + "/" + session.name);
     if (!reader) {
       if (reader.error().code == Code::kNotFound) return true;  // removed meanwhile
@@ -364,7 +373,9 @@ struct Search::State {
     }
     SessionHits hits(request, pattern, session, sink);
     ScanSink scan(request, hits);
-    if (read_session(**reader, scan).outcome == format::Outcome::kEvent) return false;
+    const SessionRead read = read_session(**reader, scan);
+    note_lacking(read.gaps > 0, read.outcome == format::Outcome::kCorrupt);
+    if (read.outcome == format::Outcome::kEvent) return false;
     return hits.flush();
   }
 };
@@ -372,6 +383,10 @@ struct Search::State {
 Search::Search(SearchRequest request, Pattern pattern)
     : state_(std::make_unique<State>(std::move(request), std::move(pattern))) {}
 Search::~Search() = default;
+
+const Lacking& Search::lacking() const noexcept {
+  return state_->lacking;
+}
 
 bool Search::indexed() const noexcept {
   return state_->database.has_value();
@@ -452,6 +467,7 @@ Result<bool> Search::session(const PlannedSession& planned, const HitSink& sink)
     return s.from_recording(planned.session, sink);
   }
   if (s.database) {
+    const Lacking before = s.lacking;
     bool told = false;
     const HitSink noting = [&](const IndexedSession& session, const Hit& hit) {
       return told = true, sink(session, hit);
@@ -459,6 +475,7 @@ Result<bool> Search::session(const PlannedSession& planned, const HitSink& sink)
     auto more = s.from_index(planned.session, noting);
     if (more || more.error().code != Code::kInvalid || told) return more;
     s.leave_index(more.error());
+    s.lacking = before;
   }
   return s.from_recording(planned.session, sink);
 }

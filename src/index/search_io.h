@@ -34,6 +34,7 @@ struct Hit {
   SessionCommand command;   ///< if it is one
   std::string line;         ///< of the screen, or of the command; may hold any bytes there
   Match match;              ///< the first one in `line`
+  unsigned gaps = kNoGap;   ///< beside a line of the screen
   bool by_program = false;  ///< it is in what the command's processes really are, at the end of `line`
 };
 /// false: enough.
@@ -54,6 +55,12 @@ struct PlannedSession {
   bool left_out = false;   ///< newer than the index and too large; its row may hold what came before
 };
 
+/// Recordings searched that do not hold, or did not give, all that was shown.
+struct Lacking {
+  std::size_t with_gaps = 0;  ///< output is missing in them, as they say themselves
+  std::size_t damaged = 0;    ///< could be read only up to some place
+};
+
 class Search {
  public:
   Search(SearchRequest request, Pattern pattern);
@@ -66,6 +73,8 @@ class Search {
   /// false: the sink had enough. A recording that cannot be read is an error; others may still be.
   Result<bool> session(const PlannedSession& planned, const HitSink& sink);
 
+  /// Of those that session() has been through.
+  [[nodiscard]] const Lacking& lacking() const noexcept;
   [[nodiscard]] bool indexed() const noexcept;                ///< whether there is an index that serves
   [[nodiscard]] const std::string& problem() const noexcept;  ///< why not; "" if none was asked for
 

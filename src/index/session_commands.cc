@@ -54,6 +54,7 @@ void SessionCommands::finish(std::int64_t last_prompt_us) {
     if (command.uid) row.user = user_of(*command.uid);
     row.known = command.known;
     row.uncertain = command.uncertain;
+    row.cut = command.cut || command.text.size() > kMaxCommandBytes;
     row.offset = command.offset;
     row.number = ++numbered_;
     const std::int64_t owner = row.number;
@@ -64,6 +65,7 @@ void SessionCommands::finish(std::int64_t last_prompt_us) {
       part.renamed = replay::renamed(event.argv, event.exe);
       if (event.argv == command.text && (part.renamed.empty() || part.renamed == command.renamed)) continue;
       part.text = cut_command(event.argv);
+      part.cut = event.argv.size() > kMaxCommandBytes;
       part.at_us = event.at_us - event.before_us;
       part.end_us = event.before_us > 0 ? -1 : event.end_us;
       if (event.signal > 0)

@@ -33,8 +33,9 @@ struct SessionCommand {
   std::uint64_t offset = 0;  ///< of the output, where its own begins
   std::int64_t number = 0;   ///< in the session, from 1
   std::int64_t owner = 0;    ///< number of the command whose process it is; 0: it is one itself
-  bool uncertain = false;    ///< perhaps left by Ctrl-C
+  bool uncertain = false;    ///< perhaps left by Ctrl-C, or its end is not in the record
   bool foreign_mounts = false;
+  bool cut = false;  ///< a part of the text is missing
 };
 
 /// What a search looks through: the text, and what its processes really are.

@@ -1,8 +1,10 @@
 #include "index/session_text_io.h"
 
 #include <memory>
+#include <utility>
 
 #include "index/plain_text.h"
+#include "replay/exporter.h"
 #include "replay/screen.h"
 #include "replay/transcript.h"
 
@@ -52,6 +54,17 @@ class SessionText {
     take();
   }
 
+  void gap(const Event& event) {
+    if (screen_) {
+      screen_->typed.gap();
+      screen_->transcript.gap("", event.at_us, true);
+      take();
+    } else {
+      plain_.gap();
+      mark_gap();
+    }
+  }
+
   void note(const Event& event) {
     commands_.note(event.name, event.value);
     take();
@@ -60,6 +73,7 @@ class SessionText {
   void finish() {
     const std::int64_t last_prompt_us = finish_screen();
     plain_.finish();
+    give_held();
     commands_.finish(last_prompt_us);
     give_commands();
   }
@@ -98,6 +112,7 @@ class SessionText {
 
   void give(const replay::TranscriptEntry& entry) {
     drawn_ += kEntryCost + entry.text.size();
+    if (entry.kind == replay::TranscriptEntry::Kind::kGap) return mark_gap();
     if (entry.kind == replay::TranscriptEntry::Kind::kLine)
       give({entry.end_us, entry.begin_offset, entry.text});
     for (const auto& row : entry.screen) {
@@ -106,9 +121,27 @@ class SessionText {
     }
   }
 
+  // A line is held until what comes behind it is known.
   void give(const TextLine& line) {
+    give_held();
+    const unsigned before = std::exchange(gap_before_, false) ? kGapBefore : kNoGap;
     if (line.text.find_first_not_of(' ') == std::string_view::npos) return;
-    wanted_ = wanted_ && sink_.line(line);
+    held_text_.assign(line.text);
+    held_ = line;
+    held_->gaps = before;
+  }
+
+  void mark_gap() {
+    if (held_) held_->gaps |= kGapBehind;
+    give_held();
+    gap_before_ = true;
+  }
+
+  void give_held() {
+    if (!held_) return;
+    held_->text = held_text_;
+    wanted_ = wanted_ && sink_.line(*held_);
+    held_.reset();
   }
 
   void give_commands() {
@@ -134,6 +167,9 @@ class SessionText {
   std::unique_ptr<Drawn> screen_;
   std::uint64_t fed_ = 0, drawn_ = 0;
   std::int64_t plain_from_us_ = -1;
+  std::optional<TextLine> held_;
+  std::string held_text_;  ///< of held_
+  bool gap_before_ = false;
   bool wanted_ = true;
 };
 
@@ -156,6 +192,9 @@ SessionRead read_session(format::RecordingReader& reader, SessionSink& sink) {
       text.resize(event);
     } else if (event.kind == Event::Kind::kNote) {
       text.note(event);
+    } else if (replay::is_output_gap(event)) {
+      ++read.gaps;
+      text.gap(event);
     } else if (event.kind == Event::Kind::kEnd) {
       read.end = event.end;
     }

@@ -3,7 +3,8 @@
 // The same recording tells the same, however often it is read and however far it had come: a live one that is
 // read again tells first what it told before. Time and memory are bounded by its size: output that makes
 // the terminal draw more than kMaxDrawn times what it wrote (full screens by the thousand) goes on as plain
-// text without a screen, and `plain_from_us` says from when. Keys (`.in`) are not read: passwords.
+// text without a screen, and `plain_from_us` says from when. Where output is missing, no line goes on. Keys
+// (`.in`) are not read: passwords.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +40,7 @@ struct SessionRead {
   std::optional<format::EndInfo> end;
   std::int64_t at_us = 0;  ///< of the last event
   std::uint64_t output_bytes = 0;
+  std::uint64_t gaps = 0;           ///< of output
   std::int64_t plain_from_us = -1;  ///< -1: all of it was drawn
 };
 

@@ -48,6 +48,30 @@ class SearchCommand : public ::testing::Test {
   TempDir dir, other;
 };
 
+TEST_F(SearchCommand, SaysWhatIsMissingAlsoWhereNothingIsFound) {
+  auto info = format::testing::sample_info();
+  info.user = "carol";
+  auto writer = testing::begin_recording(dir, "carol_20261124140509_192.0.2.7", info, {{0, "a pass"}});
+  ASSERT_TRUE(writer->gap({"output", "the rate", 12}, kUsPerS));
+  ASSERT_TRUE(writer->output("word\r\n", kUsPerS));
+  ASSERT_TRUE(writer->end({}, 2 * kUsPerS));
+  const char* remark = "output is missing: 1;";
+  for (const bool indexed : {false, true}) {
+    if (indexed) {
+      ASSERT_EQ(run({"index", "--quiet", "--index", other.file("index.db")}).status, 0);
+    }
+    const Ran none = search({"password", "--json"});
+    EXPECT_EQ(none.status, 1);
+    EXPECT_EQ(none.out, "[\n{\"with_gaps\":1}\n]\n");
+    EXPECT_THAT(none.err, HasSubstr(remark));
+    EXPECT_EQ(search({"password", "--json", "-u", "bob"}).out, "[]\n");
+    const Ran some = search({"word", "--json"});
+    EXPECT_THAT(some.out, HasSubstr("\"match_size\":4,\"gap\":\"before\",\"play\""));
+    EXPECT_THAT(some.out, HasSubstr(",\"with_gaps\":1}\n]\n"));
+    EXPECT_THAT(search({"a pass"}).out, HasSubstr("a pass  (output is missing behind it)\n"));
+  }
+}
+
 TEST_F(SearchCommand, SaysWhenWhoWhatAndHowToSeeIt) {
   ASSERT_EQ(run({"index", "--quiet", "--index", other.file("index.db")}).status, 0);
   const Ran ran = search({"needle"});

@@ -147,6 +147,33 @@ class Rate(Limits):
         self.wait_signed()
         self.assertEqual(self.verdict_of(self.verify()[1], recording.name), ("intact", "incomplete", ["gap"]))
 
+    def test_nothing_is_found_across_what_was_dropped(self):
+        self.use(policy("output_rate: 128K, on_output_rate: drop"))
+        term = self.log_in(B)
+        term.send(self.flood + "\r")
+        term.expect("end-42")
+        [recording] = self.new_recordings(1, ended=False)
+
+        def again():
+            term.send("echo more-$((40+2))\r")
+            term.expect("more-42\r")
+            return b"more-42" in recording.payload()
+        sandbox.wait_until(again, "it is recorded again")
+        self.log_out(term)
+        [recording] = self.new_recordings(1)
+
+        def search(*words):
+            done = self.host.opelog("search", "--scan", "--json", "-u", B, *words)
+            return done.rc, [hit for hit in json.loads(done.text) if hit.get("session", recording.name) == recording.name]
+        rc, hits = search("--text", "-E", "x{20}")
+        self.assertEqual(rc, 0)
+        self.assertEqual([hit["line"].strip("x") for hit in hits], [""] * len(hits))
+        self.assertEqual([hit.get("gap") for hit in hits][-1:], ["behind"])
+        rc, hits = search("--text", "-E", "x{20}[^x]")
+        self.assertEqual((rc, [hit.keys() - {"damaged"} for hit in hits]), (1, [{"with_gaps"}]))
+        commands = json.loads(self.host.opelog("commands", "--json", recording.name).text)
+        self.assertEqual(commands[-1]["gaps"], len([gap for gap in self.gaps(recording) if gap["what"] == "output"]))
+
     def test_what_is_dropped_is_stated_though_the_daemon_is_killed(self):
         self.use(policy("output_rate: 128K, on_output_rate: drop"))
         term = self.log_in(B)

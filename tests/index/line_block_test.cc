@@ -9,10 +9,10 @@ namespace {
 
 LineBlock sample_block() {
   LineBlock block;
-  block.add(5 * kUsPerS, 1000, "first");
-  block.add(5 * kUsPerS, 1007, "");
-  block.add(4 * kUsPerS, 500, "earlier, and further up");
-  block.add(99999 * kUsPerS, 0xffffffffffULL, "late");
+  block.add({5 * kUsPerS, 1000, "first"});
+  block.add({5 * kUsPerS, 1007, ""});
+  block.add({4 * kUsPerS, 500, "earlier, and further up", kGapBefore | kGapBehind});
+  block.add({99999 * kUsPerS, 0xffffffffffULL, "late"});
   return block;
 }
 
@@ -25,6 +25,7 @@ TEST(LineBlock, ComesBackAsItWas) {
     EXPECT_EQ(back->line(i).text, block.line(i).text);
     EXPECT_EQ(back->line(i).at_us, block.line(i).at_us);
     EXPECT_EQ(back->line(i).offset, block.line(i).offset);
+    EXPECT_EQ(back->line(i).gaps, block.line(i).gaps);
   }
   EXPECT_EQ(back->text(), block.text());
 }
@@ -32,7 +33,7 @@ TEST(LineBlock, ComesBackAsItWas) {
 TEST(LineBlock, AReaderTellsTheTextOfOneAfterTheOther) {
   BlockReader reader;
   LineBlock many;
-  for (int i = 0; i < 300; ++i) many.add(i * kUsPerS, static_cast<std::uint64_t>(i) << 40, "line");
+  for (int i = 0; i < 300; ++i) many.add({i * kUsPerS, static_cast<std::uint64_t>(i) << 40, "line"});
   for (const LineBlock& block : {many, sample_block(), many, LineBlock()}) {
     const auto text = reader.text(block.pack());
     ASSERT_TRUE(text);
@@ -51,7 +52,7 @@ TEST(LineBlock, AReaderTellsTheTextOfOneAfterTheOther) {
 
 TEST(LineBlock, ALineFeedWithinALineIsABlank) {
   LineBlock block;
-  block.add(0, 0, "a\nb");
+  block.add({0, 0, "a\nb"});
   EXPECT_EQ(block.line(0).text, "a b");
   EXPECT_EQ(LineBlock::unpack(block.pack())->lines(), 1U);
 }
@@ -74,10 +75,10 @@ TEST(LineBlock, NoDamageIsMoreThanAnAnswerOfNone) {
 
 TEST(LineBlock, IsFullByTextAndByLines) {
   LineBlock block;
-  while (!block.full()) block.add(0, 0, "0123456789abcde");
+  while (!block.full()) block.add({0, 0, "0123456789abcde"});
   EXPECT_EQ(block.text().size(), kBlockBytes);
   block.clear();
-  while (!block.full()) block.add(0, 0, "");
+  while (!block.full()) block.add({0, 0, ""});
   EXPECT_EQ(block.lines(), kBlockLines);
 }
 

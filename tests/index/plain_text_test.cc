@@ -36,6 +36,20 @@ TEST(PlainText, SequencesAreDroppedAndLinesAreToldHoweverTheyAreCut) {
     EXPECT_EQ(texts(plain(bytes, piece)), texts(whole)) << piece;
 }
 
+TEST(PlainText, ALineEndsWhereOutputIsMissing) {
+  std::string out;
+  PlainText text([&out](const TextLine& line) {
+    out += std::to_string(line.offset) + ":" + std::string(line.text) + "\n";
+  });
+  text.feed("one pass", 0, 0);
+  text.gap();
+  text.feed("word\r\n\x1b[3", 0, 8);
+  text.gap();
+  text.feed("1m\r\n", 0, 17);
+  text.finish();
+  EXPECT_EQ(out, "0:one pass\n8:word\n17:1m\n");
+}
+
 TEST(PlainText, ALineWithoutEndIsCutAndBidiControlsAreVisible) {
   std::size_t longest = 0;
   PlainText text([&longest](const TextLine& line) { longest = std::max(longest, line.text.size()); });

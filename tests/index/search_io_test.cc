@@ -167,6 +167,56 @@ TEST(Search, TheIndexAndTheRecordingsSayTheSame) {
   }
 }
 
+TEST(Search, NothingIsFoundAcrossMissingOutput) {
+  testing::Archive archive;
+  const auto missing = [](format::RecordingWriter& writer, const char* what) {
+    ASSERT_TRUE(writer.gap({what, "the rate", 12}, 2 * kUsPerS));
+  };
+  auto writer = archive.begin("alice", 1, "$ ls\r\none pass");
+  missing(*writer, "output");
+  archive.add(*writer, "word two\r\n\r\nthr", 2 * kUsPerS);
+  missing(*writer, "exec");
+  archive.add(*writer, "ee\r\nmid", 2 * kUsPerS);
+  missing(*writer, "output");
+  archive.add(*writer, "dle", 2 * kUsPerS);
+  missing(*writer, "output");
+  archive.add(*writer, "end\r\n\x1b[?2004h$ ", 2 * kUsPerS);
+  archive.add(*writer, "rm -r", 2 * kUsPerS);
+  missing(*writer, "output");
+  archive.add(*writer, "f /x\r\n\x1b[?2004l\r", 2 * kUsPerS);
+  ASSERT_TRUE(writer->end({}, 3 * kUsPerS));
+  archive.make("bob", 2, "whole\r\n");
+  archive.update();
+  using Found = std::vector<std::string>;
+  for (const bool from_index : {true, false}) {
+    EXPECT_EQ(archive.find("password", from_index), Found());
+    EXPECT_EQ(archive.lacking.with_gaps, 1U);
+    EXPECT_EQ(archive.lacking.damaged, 0U);
+    EXPECT_EQ(archive.find("pass", from_index), Found{"alice:one pass|"});
+    EXPECT_EQ(archive.find("word", from_index), Found{"alice:|word two"});
+    EXPECT_EQ(archive.find("three", from_index), Found{"alice:three"});
+    EXPECT_EQ(archive.find("dle", from_index), Found{"alice:|dle|"});
+    EXPECT_EQ(archive.find("middle", from_index), Found());
+    EXPECT_EQ(archive.find("rm -r", from_index), Found{"alice$rm -r!?"});
+    EXPECT_EQ(archive.find("rm -rf", from_index), Found());
+    EXPECT_EQ(archive.find("whole", from_index), Found{"bob:whole"});
+  }
+}
+
+TEST(Search, ADamagedRecordingIsCounted) {
+  testing::Archive archive;
+  const std::string name = archive.make("alice", 1, "some\r\n");
+  std::string time = format::testing::slurp(archive.file(name + ".time"));
+  const std::size_t at = time.find("\nO ");
+  ASSERT_NE(at, std::string::npos);
+  format::testing::spill(archive.file(name + ".time"), time.substr(0, at + 1) + "no record\n");
+  archive.update();
+  for (const bool from_index : {true, false}) {
+    archive.find("some", from_index);
+    EXPECT_EQ(archive.lacking.damaged, 1U) << from_index;
+  }
+}
+
 TEST(Search, WhatIsNewerThanTheIndexIsReadWhereThatIsCheap) {
   Archive archive;
   archive.make("alice", 0, "old needle\r\n");

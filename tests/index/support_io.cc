@@ -66,12 +66,16 @@ std::vector<std::string> Archive::find(const std::string& pattern, bool from_ind
   for (const auto& planned : *plan) {
     left_out += planned.left_out ? 1U : 0U;
     const auto more = search.session(planned, [&](const IndexedSession& session, const Hit& hit) {
-      found.push_back(session.user + (hit.is_command ? "$" : ":") + hit.line);
+      found.push_back(session.user + (hit.is_command ? "$" : ":") +
+                      ((hit.gaps & kGapBefore) != 0 ? "|" : "") + hit.line +
+                      ((hit.gaps & kGapBehind) != 0 ? "|" : "") + (hit.command.cut ? "!" : "") +
+                      (hit.command.uncertain ? "?" : ""));
       return true;
     });
     if (!more) found.push_back(more.error().message);
   }
   problem = search.problem();
+  lacking = search.lacking();
   return found;
 }
 

@@ -21,7 +21,8 @@ class Archive {
   std::string make(const std::string& user, int day, const std::string& output);
 
   IndexReport update(bool rebuild = false);
-  /// "USER:TEXT" of each hit, "USER$TEXT" of commands, in order. `from_index`: or by reading the recordings.
+  /// "USER:TEXT" of each hit, "USER$TEXT" of commands, in order; | where output is missing, ! a part of a
+  /// command is, ? perhaps it did not run. `from_index`: or by reading the recordings.
   std::vector<std::string> find(const std::string& pattern, bool from_index = true,
                                 PatternKind kind = PatternKind::kSubstring);
   [[nodiscard]] std::string index() const { return index_.file("index.db"); }
@@ -31,6 +32,7 @@ class Archive {
   std::vector<std::string> remarks;  ///< of the last update()
   std::string problem;               ///< of the last find()
   std::size_t left_out = 0;          ///< of the last find()
+  Lacking lacking;                   ///< of the last find()
 
  private:
   format::testing::TempDir recordings_, index_;
