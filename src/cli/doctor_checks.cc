@@ -45,10 +45,6 @@ std::string listed(const std::vector<std::string>& names, std::uint64_t count) {
   return out;
 }
 
-std::string counted(std::uint64_t count, const std::string& one) {
-  return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
-}
-
 void check_groups(const DoctorFacts& f, Findings& out) {
   std::string missing;
   if (!f.gid_opelog) missing += " opelog";
