@@ -33,7 +33,7 @@ _opelog() {
     local commands="ls play show commands report tail search index retain export prove verify key status kill policy rec enroll unenroll doctor thaw freeze reload reopen-log dump"
     local shared="--config --directory --control --help" options=""
     case $command in
-        "") COMPREPLY=($(compgen -W "$commands $shared --version" -- "$cur")); return ;;
+        "") COMPREPLY=($(compgen -W "$commands help $shared --version" -- "$cur")); return ;;
         ls) options="--user --since --until --client --live --limit --reverse --json" ;;
         play) options="--speed --max-idle --at --command --follow --paused --resize --bell --raw" ;;
         show) options="--json --text --times" ;;

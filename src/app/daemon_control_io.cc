@@ -61,8 +61,9 @@ record::StatusAnswer Daemon::status() {
          "see to the disk of " + config_.policy.policy.seal_ledger + "; it goes on by itself once it can"});
   if (const std::size_t unkept = recorder_->without_room(); unkept > 0)
     answer.degraded.push_back(
-        {"sessions that end when opelogd does, because the service manager has no room for their "
-         "descriptors: " +
+        {"sessions that end when opelogd does, because their descriptors could not be kept (store-full in "
+         "the log "
+         "says why): " +
              std::to_string(unkept),
          "if FileDescriptorStoreMax= of opelogd.service was lowered, raise it to " +
              std::to_string(record::kStoreMost) +

@@ -47,7 +47,8 @@ std::optional<Holder> holder_of(int fd) {
 
 bool runs(const Holder& holder) {
   const auto stat = stat_of(std::to_string(holder.pid));
-  return stat && stat->started == holder.started && stat->state != 'Z' && stat->state != 'X';
+  return stat && stat->started == holder.started && !stat->exiting && stat->state != 'Z' &&
+         stat->state != 'X';
 }
 
 bool is_at(int fd, const std::string& path) {
@@ -57,11 +58,11 @@ bool is_at(int fd, const std::string& path) {
          open.st_ino == there.st_ino;
 }
 
-bool lock(int fd) {
+bool lock(int fd, int how) {
   struct flock whole {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
-  return ::fcntl(fd, F_OFD_SETLK, &whole) == 0;
+  return ::fcntl(fd, how, &whole) == 0;
 }
 
 void name_us(int fd) {
@@ -75,38 +76,46 @@ void name_us(int fd) {
 
 Result<OnlyDaemon> become_the_only_daemon(const std::string& run_directory, Another another) {
   const std::string path = run_directory + "/daemon.lock";
-  constexpr int kFlags = O_RDWR | O_CREAT | O_NOFOLLOW;
   OnlyDaemon only;
-  MonoUs moment_over = mono_now() + kMomentUs;
-  bool said = false;
-  for (;;) {
+  const MonoUs begun = mono_now();
+  Holder ended;            // the holder as it was last found ended ...
+  MonoUs ended_since = 0;  // ... and since when without a break; 0: it runs
+  for (bool said = false;;) {
     // Opened each time: it may have been made anew.
-    auto file = open_at(AT_FDCWD, path, kFlags, 0600);
+    auto file = open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (!file) return only;  // where nothing can be made there are no sockets of another daemon either
-    if (lock(file->get())) {
-      if (!is_at(file->get(), path)) continue;  // another one has made it anew
+    // One at a time from here on, so that nobody sees a lock whose holder has not named itself yet.
+    auto turn = open_at(AT_FDCWD, path + ".turn", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    if (!turn || !lock(turn->get(), F_OFD_SETLKW)) return only;
+    if (!is_at(file->get(), path)) continue;
+    if (lock(file->get(), F_OFD_SETLK)) {
       name_us(file->get());
       only.lock = std::move(*file);
       return only;
     }
     if (errno != EAGAIN && errno != EACCES) return only;
     const auto holder = holder_of(file->get());
-    const bool writes = !holder || runs(*holder);
-    if (mono_now() >= moment_over) {
-      const std::string who = holder ? "process " + std::to_string(holder->pid) : std::string("a process");
-      if (!writes) {
-        only.left = "what is left of a former opelogd, " + who +
-                    ", is in calls that do not come back; it is not waited for any more";
-        if (is_at(file->get(), path) && ::unlink(path.c_str()) != 0) return only;
-        moment_over = mono_now() + kMomentUs;
-        continue;
+    const MonoUs now = mono_now();
+    const std::string who = holder ? "process " + std::to_string(holder->pid) : std::string("a process");
+    if (!holder || runs(*holder)) {
+      ended_since = 0;
+      if (now - begun >= kMomentUs) {
+        if (another == Another::kRefuse)
+          return Error{Code::kExists, "another opelogd runs (" + who + "); stop it first", 0};
+        if (!std::exchange(said, true))
+          std::fprintf(stderr, "opelogd: another opelogd (%s) has not ended yet: waiting for it\n",
+                       who.c_str());
       }
-      if (another == Another::kRefuse)
-        return Error{Code::kExists, "another opelogd runs (" + who + "); stop it first", 0};
-      if (!std::exchange(said, true))
-        std::fprintf(stderr, "opelogd: another opelogd (%s) has not ended yet: waiting for it\n",
-                     who.c_str());
+    } else if (ended_since == 0 || holder->pid != ended.pid || holder->started != ended.started) {
+      ended = *holder;
+      ended_since = now;
+    } else if (now - ended_since >= kMomentUs) {
+      only.left = "what is left of a former opelogd, " + who +
+                  ", is in calls that do not come back; it is not waited for any more";
+      if (::unlink(path.c_str()) != 0) return only;
+      continue;
     }
+    turn->reset();
     const timespec pause{0, 5'000'000};
     (void)::nanosleep(&pause, nullptr);
   }

@@ -2,9 +2,11 @@
 //
 // Each holds a lock on RUN/daemon.lock, which names it, as long as there is anything of it. Invariants:
 //  - while the first thread of another runs, or is in a call of the kernel it was killed in, none begins: it
-//    alone writes recordings, and a write that comes after all would be in the way of ours;
+//    alone writes recordings, and a write that comes after all would be in the way of ours. One that has not
+//    named itself counts as running;
 //  - other threads of one whose first thread has ended are in calls that somebody keeps waiting
-//    (docs/why/150-restart.md): they are given a moment, once; then the lock is made anew without them.
+//    (docs/why/150-restart.md): they are given a moment from that end on, once; then the lock is made anew
+//    without them.
 #pragma once
 
 #include <string>

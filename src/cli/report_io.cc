@@ -116,8 +116,8 @@ class Report {
     if (missing_ > 0)
       remark(std::to_string(missing_) + " or more events of processes are missing; the recordings say why");
     if (gaps_ > 0)
-      remark("output is missing in " + std::to_string(gaps_) +
-             " places, and lines that were typed there; the recordings say why");
+      remark("output is missing in " + counted(gaps_, "place") +
+             ", and lines that were typed there; the recordings say why");
   }
 
  private:

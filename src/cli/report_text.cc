@@ -28,7 +28,11 @@ ReportRows report_rows(const replay::SessionCommandList& list, const format::Ses
     // Its only process, under another name (an alias), failed as the command did.
     const bool alias = filter.failed && !filter.all && filter.command.empty() &&
                        list.commands[row.command].execs.size() == 1;
-    if (same && (told->text == row.text || alias)) continue;
+    if (same && told->text == row.text) continue;
+    if (same && alias) {
+      ++report.processes;
+      continue;
+    }
     const bool helper = list.commands[row.command].helper;
     if ((process || helper) && !everything) {
       ++(process ? report.processes : report.helpers);

@@ -73,7 +73,7 @@ int usage(const CLI::ParseError& error, const CLI::App& app) {
 
 // `opelog help COMMAND` is `opelog COMMAND --help`.
 std::vector<std::string> arguments_of(int argc, char** argv) {
-  std::vector<std::string> words(argv + 1, argv + argc);
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   if (!words.empty() && words.front() == "help") {
     words.erase(words.begin());
     words.emplace_back("--help");
@@ -121,6 +121,15 @@ int run_parsed(int argc, char** argv) {
   add_guard(app, context, exit);
   add_daemon(app, context, exit);
   try {
+    if (argc > 2 && std::string_view(argv[1]) == "help") {
+      std::vector<std::string> names;
+      for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+      if (std::find(names.begin(), names.end(), argv[2]) == names.end()) {
+        remark("'" + std::string(argv[2]) + "' is no command of opelog" +
+               did_you_mean(argv[2], {names.begin(), names.end()}));
+        return kUsage;
+      }
+    }
     app.parse(arguments_of(argc, argv));
   } catch (const CLI::CallForHelp&) {
     return print(app.help());  // of the innermost command that was named

@@ -74,8 +74,8 @@ void remark_what_is_missing(const replay::SessionCommandList& list, const format
   if (list.missing > 0)
     remark(std::to_string(list.missing) + " or more events of processes are missing; the recording says why");
   if (list.gaps > 0)
-    remark("output is missing in " + std::to_string(list.gaps) +
-           " places, and lines that were typed there; the recording says why");
+    remark("output is missing in " + counted(list.gaps, "place") +
+           ", and lines that were typed there; the recording says why");
   if (list.left_out > 0)
     remark("too much for one list: " + std::to_string(list.left_out) +
            " later lines and processes are left out; `opelog search` finds them");

@@ -1,4 +1,5 @@
-// The words of all events that the log may have, for whoever names one: a policy, a reader. Pure.
+// The words of all events that a hook may hear of (all of the log's but kHookEvent), for whoever names one: a
+// policy, a reader. Pure.
 #pragma once
 
 #include <string_view>

@@ -215,9 +215,14 @@ std::vector<std::string> missing_commands(const Policy& policy, const std::strin
   std::vector<std::string> missing;
   for (std::size_t i = 0; i < policy.on_event.size(); ++i) {
     const auto& command = policy.on_event[i].command;
-    if (!command.empty() && ::access(command.front().c_str(), X_OK) != 0)
-      missing.push_back(file + ": on_event[" + std::to_string(i) + "].command: " + command.front() + ": " +
-                        error_from_errno(errno, "cannot be executed").message);
+    if (command.empty()) continue;
+    // Not access(2): who looks may be somebody who may not execute it, or not look.
+    struct stat st {};
+    const bool there = ::stat(command.front().c_str(), &st) == 0;
+    if (there ? S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0 : errno != ENOENT && errno != ENOTDIR)
+      continue;
+    missing.push_back(file + ": on_event[" + std::to_string(i) + "].command: " + command.front() +
+                      (there ? ": is no program that can be executed" : ": there is no such program"));
   }
   return missing;
 }

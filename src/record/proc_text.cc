@@ -60,7 +60,10 @@ Result<ProcStat> parse_proc_stat(std::string_view text) {
   stat.comm = text.substr(open + 2, close - open - 2);
   auto rest = text.substr(close + 1);
 
-  constexpr std::size_t kStarted = 19;  // field 22 of proc(5), counted from the one after the name
+  // Fields 9 and 22 of proc(5), counted from the one after the name.
+  constexpr std::size_t kFlags = 6, kStarted = 19;
+  constexpr std::uint32_t kExiting = 0x4;  // the kernel's PF_EXITING
+  std::uint32_t flags = 0;
   std::array<std::string_view, kStarted + 1> fields;
   for (auto& field : fields) {
     field = take_field(rest);
@@ -71,8 +74,10 @@ Result<ProcStat> parse_proc_stat(std::string_view text) {
   if (!to_number(fields[1], stat.parent)) return malformed("stat", "parent");
   if (!to_number(fields[3], stat.session)) return malformed("stat", "session");
   if (!to_number(fields[4], terminal)) return malformed("stat", "terminal");
+  if (!to_number(fields[kFlags], flags)) return malformed("stat", "flags");
   if (!to_number(fields[kStarted], stat.started)) return malformed("stat", "start time");
   stat.state = fields[0][0];
+  stat.exiting = (flags & kExiting) != 0;
   stat.terminal = static_cast<std::uint32_t>(terminal);
   return stat;
 }

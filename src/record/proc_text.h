@@ -17,6 +17,7 @@ struct ProcStat {
   std::int64_t pid = 0;
   std::string comm;
   char state = '?';
+  bool exiting = false;  ///< past the last line of its own program
   std::int64_t parent = 0;
   std::int64_t session = 0;    ///< of setsid(2)
   std::uint32_t terminal = 0;  ///< device number of the controlling terminal as the kernel prints it, 0 none

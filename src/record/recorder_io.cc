@@ -250,7 +250,7 @@ void Recorder::no_room(const Session& session, const std::string& why) {
 // Those that began when there was no room.
 void Recorder::keep_more() {
   for (auto& [id, session] : sessions_) {
-    if (session->found_no_room() && !session->keep()) return;
+    if (session->found_no_room()) (void)session->keep();
   }
   if (without_room() == 0) room_.stop();
 }
@@ -323,6 +323,7 @@ void Recorder::give_up(const std::string& slot, const std::string& id, std::vect
 }
 
 void Recorder::end_unkept() {
+  room_.stop();
   std::vector<std::string> ids;
   for (const auto& [id, session] : sessions_) {
     if (!session->kept()) ids.push_back(id);
@@ -420,6 +421,7 @@ Result<std::string> Recorder::kill(const std::string& which, const std::string& 
 }
 
 void Recorder::shutdown() {
+  room_.stop();
   std::vector<std::string> ids;
   for (const auto& [id, session] : sessions_) ids.push_back(id);
   for (const std::string& id : ids) {

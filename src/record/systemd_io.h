@@ -37,7 +37,7 @@ bool has_manager();
 /// One message with descriptors (200 at most; lent), for fd_store_io.h. False: not now, its queue is full.
 bool tell_manager(const std::string& text, const std::vector<Fd>& fds);
 /// How many descriptors the manager keeps for this unit: as it says itself from systemd 254 on, and is asked
-/// before (a moment, some seconds at most). nullopt where it does not answer.
+/// before: a moment, where it answers. nullopt where it does not answer.
 std::optional<std::size_t> store_limit();
 /// Whether a stop of this process is the first half of a restart of its unit, or nobody's wish at all. False
 /// where the manager does not say. Asks, for some seconds at most: on a thread.

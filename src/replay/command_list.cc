@@ -116,13 +116,15 @@ class Joiner {
   // Whether a process that began behind the next prompt is a job of the line before it: the shell does not
   // wait until the job has executed its program.
   [[nodiscard]] bool is_job_of(std::size_t line, const ExecEvent& event) {
+    // Behind the last line a prompt may be what the line itself has drawn.
+    const bool is_last = line + 1 == lines_.size();
     if (job_line_ != line) {
       job_line_ = line;
       has_job_ = has_background_job(lines_[line].text);
-      job_words_ = has_job_ ? command_words(lines_[line].text) : std::vector<std::string>{};
+      job_words_ = has_job_ || is_last ? command_words(lines_[line].text) : std::vector<std::string>{};
     }
-    if (!has_job_) return false;
-    if (event.at_us - kJobSlackUs < ready(line + 1)) return true;
+    if (!has_job_ && !is_last) return false;
+    if (has_job_ && event.at_us - kJobSlackUs < ready(line + 1)) return true;
     const auto named = [&](std::string_view name) {
       return std::find(job_words_.begin(), job_words_.end(), name) != job_words_.end();
     };

@@ -77,7 +77,8 @@ std::string mark_of(const std::string& renamed, bool foreign_mounts);
 std::string command_on_one_line(const std::string& text);
 
 /// `lines` in order of time, and the prompt behind the last (TypedLines::last_prompt_us()): what begins at it
-/// is nobody's line, such as what a shell runs when it is left by Ctrl-D. Exec events in any order.
+/// is nobody's line, such as what a shell runs when it is left by Ctrl-D, unless the line names it. Exec
+/// events in any order.
 std::vector<Command> join_commands(const std::vector<TypedLine>& lines, const std::vector<ExecEvent>& events,
                                    std::int64_t last_prompt_us = kNoPrompt);
 

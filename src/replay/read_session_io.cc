@@ -50,7 +50,9 @@ bool CommandReading::step(std::size_t events) {
     list_.length_us = event.at_us;
     if (terminal_) show(screen_, event);
     if (terminal_ && is_output_gap(event)) {
-      ++list_.gaps;
+      // One place may have two records: that some is missing from here on, and how much it was.
+      list_.gaps += output_bytes_ != gap_at_ ? 1U : 0U;
+      gap_at_ = output_bytes_;
       typed_.gap();
       screen_.break_off();
       keep_lines();

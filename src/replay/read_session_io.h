@@ -54,6 +54,7 @@ class CommandReading {
   std::vector<TypedLine> lines_;
   SessionCommandList list_;
   std::uint64_t output_bytes_ = 0;          ///< read
+  std::uint64_t gap_at_ = UINT64_MAX;       ///< of the output, the last gap
   std::size_t max_bytes_, kept_bytes_ = 0;  ///< of lines and events
   bool terminal_;
 };

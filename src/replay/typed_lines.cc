@@ -87,7 +87,7 @@ void TypedLines::begin_edit(TypedBy by) {
 }
 
 void TypedLines::saw_prompt() {
-  last_prompt_us_ = std::min(last_prompt_us_, edit_->ready.at_us);
+  last_prompt_us_ = edit_->ready.at_us;
 }
 
 void TypedLines::marked(Mark mark, int status) {
@@ -335,6 +335,7 @@ void TypedLines::gap() {
   }
   forget_edit();
   behind_gap_ = true;
+  last_prompt_us_ = kNoPrompt;  // a line may have been entered that nobody sees
 }
 
 void TypedLines::accept(TypedLine line, std::uint64_t row, std::uint64_t last) {

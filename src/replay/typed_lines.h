@@ -71,8 +71,7 @@ class TypedLines final : public ScreenWatcher {
   void gap();
   /// The recording is over: call it before Screen::finish().
   void finish();
-  /// When the first prompt behind the last line was shown, at which nothing was entered; kNoPrompt: there is
-  /// none.
+  /// When the last prompt was shown, at which nothing was entered; kNoPrompt: no line stands before it.
   [[nodiscard]] std::int64_t last_prompt_us() const noexcept { return last_prompt_us_; }
 
   void row_left(std::uint64_t number, const Row& row) override;

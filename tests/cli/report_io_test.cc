@@ -63,13 +63,13 @@ TEST_F(ReportCommand, SaysWhatASessionLacksOfWhichNothingIsListed) {
   EXPECT_EQ(none.status, 0);
   EXPECT_THAT(none.out, HasSubstr("\"recording\":\"carol_20261124140509_192.0.2.7\""));
   EXPECT_THAT(none.out, HasSubstr("\"session\":\"5e\",\"missing\":3,\"gaps\":1}\n]\n"));
-  EXPECT_THAT(none.err, HasSubstr("output is missing in 1 places"));
+  EXPECT_THAT(none.err, HasSubstr("output is missing in 1 place,"));
   const Ran later = report({"--json", "-c", "dd", "--since", "2026-11-30"});
   EXPECT_EQ(later.out, "[]\n");
   EXPECT_THAT(later.err, Not(HasSubstr("missing")));
   const Ran commands = opelog({"commands", "--json", "--directory", dir.path(), "carol"});
   EXPECT_EQ(commands.out, "[\n{\"session\":\"5e\",\"missing\":3,\"gaps\":1}\n]\n");
-  EXPECT_THAT(commands.err, HasSubstr("output is missing in 1 places"));
+  EXPECT_THAT(commands.err, HasSubstr("output is missing in 1 place,"));
 }
 
 TEST_F(ReportCommand, CsvAndJsonAreWholeOverSeveralRecordings) {

@@ -91,7 +91,9 @@ TEST(ReportRows, WhatRanInAScriptOrForTheShellIsLookedAtWhenATextOrAStatusIsAske
   EXPECT_EQ(texts_of(failed), "rm -rf /srv;ls x;") << "ls only once";
   auto alias = with_processes();
   alias.commands[1].text = "ll x";
-  EXPECT_EQ(texts_of(report_rows(alias, {}, filter)), "rm -rf /srv;ll x;");
+  const ReportRows once = report_rows(alias, {}, filter);
+  EXPECT_EQ(texts_of(once), "rm -rf /srv;ll x;");
+  EXPECT_EQ(once.processes, 1u) << "left out, and counted";
   ReportFilter text;
   text.command = "ls";
   EXPECT_EQ(texts_of(report_rows(alias, {}, text)), "ls x;") << "who looks for the program finds it";

@@ -30,6 +30,9 @@ TEST(Help, IsACommandToo) {
   EXPECT_EQ(opelog({"help"}).out, opelog({"--help"}).out);
   EXPECT_EQ(opelog({"help", "policy", "check"}).out, opelog({"policy", "check", "--help"}).out);
   EXPECT_EQ(opelog({"-V"}).out, opelog({"--version"}).out);
+  EXPECT_EQ(opelog({"help", "polcy"}).status, 2);
+  EXPECT_EQ(opelog({"help", "polcy"}).err,
+            "opelog: 'polcy' is no command of opelog; did you mean 'policy'?\n");
 }
 
 TEST(Help, EverySubcommandHasExamples) {

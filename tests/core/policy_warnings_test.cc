@@ -45,6 +45,14 @@ TEST(PolicyWarnings, ARuleBehindOneThatMatchesAllItDoesNeverDecides) {
             Lines{"p.yaml:4: rule same never decides: rule uid before it matches every login that it does"});
 }
 
+TEST(PolicyWarnings, ALoginWhoseParentIsGoneMeetsTheSecondOfTwo) {
+  const std::string rules =
+      "version: 1\nrules:\n  - { name: a, match: { parent: x }, action: pass }\n"
+      "  - { name: b, match: { parent: x }, action: ";
+  EXPECT_EQ(warnings_of(rules + "record }\n"), Lines{});
+  EXPECT_EQ(warnings_of(rules + "pass }\n").size(), 1U);
+}
+
 TEST(PolicyWarnings, AnEventThatThereIsNot) {
   const std::string head = "version: 1\nrules: []\non_event:\n";
   EXPECT_EQ(warnings_of(head + "  - { events: [session-start, \"guard-*\", \"*\"], socket: /run/x }\n"),
@@ -56,14 +64,22 @@ TEST(PolicyWarnings, AnEventThatThereIsNot) {
              "p.yaml: on_event[1].events: there is no event gard-*; docs/operating.md has their words"}));
 }
 
+TEST(PolicyWarnings, WhatHooksDoNoHookHearsOf) {
+  EXPECT_EQ(warnings_of("version: 1\nrules: []\non_event: [{ events: hook-failed, socket: /run/x }]\n"),
+            Lines{"p.yaml: on_event[0].events: no hook hears of hook-failed"});
+}
+
 TEST(PolicyWarnings, ACommandThatCannotBeExecuted) {
   const auto policy = parse_policy(
       "version: 1\nrules: []\non_event:\n  - { events: \"*\", command: [/bin/sh, -c, x] }\n"
-      "  - { events: \"*\", command: [/no/such] }\n",
+      "  - { events: \"*\", command: [/no/such] }\n  - { events: \"*\", command: [/etc] }\n  - { events: "
+      "\"*\", command: [/etc/passwd] }\n",
       "p.yaml");
   ASSERT_TRUE(policy) << policy.error().message;
   EXPECT_EQ(missing_commands(*policy, "p.yaml"),
-            Lines{"p.yaml: on_event[1].command: /no/such: cannot be executed: No such file or directory"});
+            (Lines{"p.yaml: on_event[1].command: /no/such: there is no such program",
+                   "p.yaml: on_event[2].command: /etc: is no program that can be executed",
+                   "p.yaml: on_event[3].command: /etc/passwd: is no program that can be executed"}));
 }
 
 TEST(EventWords, AreThoseOfTheSourcesAndOfThePage) {

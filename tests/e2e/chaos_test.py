@@ -136,11 +136,22 @@ class Work:
     def interrupt(self, login, term):
         """Control-C, and the prompt. At its prompt bash may see it only with the next key, and loses that."""
         end = time.monotonic() + PATIENCE
+        begin, again = len(term.output), time.monotonic() + 2
         term.send("\x03")
-        while not self.read(login, term, rb"\^C.*\$ (\x1b\[K)?\Z", 2):
+        while True:
+            before = len(term.output)
+            term.pump(0.2)
+            # Of this control-C and not of one before; and nothing more comes, or the next key is lost with it.
+            if len(term.output) == before and re.compile(rb"\^C.*\$ (\x1b\[K)?\Z", re.S).search(term.output, max(begin, before - 65536)):
+                login.at = before
+                return
+            if term.ended:
+                raise Ended
             if time.monotonic() > end:
                 raise AssertionError(f"no prompt after control-C; last {term.output[-300:]!r}")
-            term.send("\x03\r")
+            if time.monotonic() > again and len(term.output) == before:
+                begin, again = before, time.monotonic() + 2
+                term.send("\x03\r")
 
     def terminal(self, login):
         rng = self.rng

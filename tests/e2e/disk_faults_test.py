@@ -84,10 +84,10 @@ class BrokenDisk(OneForEachChoice):
         self.read_all(lambda: self.terms["cut"].ended and self.terms["hold"].ended, "the ends of those that do not go on unrecorded")
         self.assertIn(b"opelog: recording failed", self.terms["cut"].output)
         self.host.daemon.wait_log("sync-failed")
-        self.host.daemon.wait_log("ledger-failed")
         going = len(self.terms["continue"].output)
         self.read_all(lambda: len(self.terms["continue"].output) > going + 100000, "unrecorded output")
         self.assertEqual(self.host.ssh("opelogtest-a", "echo in").rc, 77, "no ledger, no session")
+        self.host.daemon.wait_log("ledger-failed")
         # The machine is switched off, gets its disk back, and starts.
         self.host.daemon.kill()
         for term in self.terms.values():

@@ -85,8 +85,8 @@ class Restarts(Kept):
 HOLDER = r'''
 import fcntl, os, struct, sys
 fd = os.open("/run/opelog/daemon.lock", os.O_RDWR | os.O_CREAT)
-F_OFD_SETLK, whole = 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-fcntl.fcntl(fd, F_OFD_SETLK, whole)
+F_OFD_SETLKW, whole = 38, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+fcntl.fcntl(fd, F_OFD_SETLKW, whole)
 started = open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19]
 os.ftruncate(fd, 0)
 os.pwrite(fd, f"{os.getpid()} {started}\n".encode(), 0)

@@ -219,6 +219,11 @@ TEST(CommandList, WhatAShellRunsWhenItIsLeftAtItsPromptIsNoLines) {
   EXPECT_TRUE(commands[3].helper);
   EXPECT_EQ(join_commands(lines, events)[2].known, KnownBy::kBoth)
       << "no prompt behind the last line: `exit`";
+  // It can draw a prompt itself, and does not hide behind it what it names.
+  const auto drawn = join_commands({typed_at(1, "read -e x; exec ./evil")},
+                                   {kLoginShell, exec_at(5 * kSecond, 12, 10, "./evil")}, 3 * kSecond);
+  ASSERT_EQ(drawn.size(), 2U);
+  EXPECT_EQ(drawn[1].known, KnownBy::kBoth);
 }
 
 TEST(CommandList, ALoopInTheBackgroundIsKnownByItsUnknownParent) {

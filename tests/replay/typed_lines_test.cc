@@ -211,7 +211,7 @@ TEST(TypedLinesTable, TimesAndPlaces) {
   EXPECT_EQ(lines[0].prompt, "$ ");
 }
 
-TEST(TypedLinesTable, TheLastPromptIsTheFirstBehindTheLastLine) {
+TEST(TypedLinesTable, TheLastPromptIsOneAtWhichNothingWasEntered) {
   const auto last_prompt = [](const std::vector<std::string>& reads) {
     std::int64_t at = 0;
     (void)lines_of(reads, 10, 40, &at);
@@ -219,7 +219,8 @@ TEST(TypedLinesTable, TheLastPromptIsTheFirstBehindTheLastLine) {
   };
   const std::string line = kReady + "$ ls", prompt = kReady + "$ ", control_d = "\r\n\x1b[?2004l\rlogout\r\n";
   EXPECT_EQ(last_prompt({line, kEnter + "out\r\n", prompt, control_d}), 3);
-  EXPECT_EQ(last_prompt({line, kEnter, prompt, kEnter, prompt, control_d}), 3) << "an empty Enter";
+  EXPECT_EQ(last_prompt({line, kEnter, prompt, kEnter, prompt, control_d}), 5)
+      << "`read -e`, or an empty Enter";
   EXPECT_EQ(last_prompt({line, kEnter, prompt, "exit", kEnter + "logout\r\n"}), kNoPrompt);
   EXPECT_EQ(last_prompt({line, kEnter + "out"}), kNoPrompt);
   EXPECT_EQ(last_prompt({"$ ", "ls", "\r\nout\r\n", "$ "}), 4) << "learned";
