@@ -149,7 +149,7 @@ class Work:
                 raise Ended
             if time.monotonic() > end:
                 raise AssertionError(f"no prompt after control-C; last {term.output[-300:]!r}")
-            if time.monotonic() > again and len(term.output) == before:
+            if time.monotonic() > again:
                 begin, again = before, time.monotonic() + 2
                 term.send("\x03\r")
 

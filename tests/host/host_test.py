@@ -198,6 +198,21 @@ class Package(OnAMachine):
         self.pin_key()
         self.assert_intact()
 
+    def test_3a_an_upgrade_that_would_end_sessions_waits(self):
+        # What a version whose sessions lie otherwise in memory would tell the package.
+        self.host.run("mkdir", "-p", "/root/other", check=True)
+        self.host.write("/root/other/opelog", "#!/bin/sh\n/usr/bin/opelog \"$@\" | sed 's/\"kept_layout\": *[0-9]*/\"kept_layout\":99/'\n", 0o755)
+        term = self.log_in("alice")
+        before = self.host.show("opelogd.service", "MainPID")
+        done = self.install(None, "--reinstall", "-o", "DPkg::Path=/root/other:/usr/sbin:/usr/bin:/sbin:/bin")
+        self.assertIn("live recorded sessions that would end: 1; the new version runs after", done.text)
+        self.assertEqual(self.host.show("opelogd.service", "MainPID"), before)
+        self.lines(term, "echo still $((40+2))")
+        self.assertEqual(self.log_out(term), 0)
+        wait_until(lambda: json.loads(self.host.opelog("status", "--json").out)["sessions"] == 0, "the end of the session")
+        self.install(None, "--reinstall")
+        self.assertNotEqual(self.host.show("opelogd.service", "MainPID"), before)
+
     def test_4_an_upgrade_while_somebody_is_recorded(self):
         term = self.log_in("alice")
         [live] = self.new_recordings(ended=False)
@@ -211,21 +226,6 @@ class Package(OnAMachine):
         self.assertIn(b'OPELOG_RESUMED {"how":"restart"', live.time)
         self.assert_replays(live, term.output)
         self.assertEqual(self.host.ssh("alice", "exit 10").rc, 10)
-
-    def test_4a_an_upgrade_that_would_end_sessions_waits(self):
-        # What a version whose sessions lie otherwise in memory would tell the package.
-        self.host.write("/usr/local/bin/opelog", "#!/bin/sh\n/usr/bin/opelog \"$@\" | sed 's/\"kept_layout\": *[0-9]*/\"kept_layout\":99/'\n", 0o755)
-        term = self.log_in("alice")
-        before = self.host.show("opelogd.service", "MainPID")
-        done = self.install(None, "--reinstall")
-        self.assertIn("live recorded sessions that would end: 1; the new version runs after", done.text)
-        self.assertEqual(self.host.show("opelogd.service", "MainPID"), before)
-        self.lines(term, "echo still $((40+2))")
-        self.assertEqual(self.log_out(term), 0)
-        wait_until(lambda: json.loads(self.host.opelog("status", "--json").out)["sessions"] == 0, "the end of the session")
-        self.install(None, "--reinstall")
-        self.assertNotEqual(self.host.show("opelogd.service", "MainPID"), before)
-        self.host.run("rm", "/usr/local/bin/opelog", check=True)
 
     def test_5_removal_refuses_where_it_would_cut_or_lock_out(self):
         def refused(why):
