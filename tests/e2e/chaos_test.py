@@ -151,7 +151,7 @@ class Work:
                 raise AssertionError(f"no prompt after control-C; last {term.output[-300:]!r}")
             if time.monotonic() > again:
                 begin, again = before, time.monotonic() + 2
-                term.send("\x03\r")
+                term.send("q\x03\r")  # less ends by q alone
 
     def terminal(self, login):
         rng = self.rng
