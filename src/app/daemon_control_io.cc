@@ -1,5 +1,5 @@
 // What the control socket asks of the daemon, and what it is told (record/control_server_io.h has the
-// protocol). The rest of Daemon is in daemon_io.cc.
+// protocol).
 #include <unistd.h>
 
 #include <utility>
@@ -62,8 +62,7 @@ record::StatusAnswer Daemon::status() {
   if (const std::size_t unkept = recorder_->without_room(); unkept > 0)
     answer.degraded.push_back(
         {"sessions that end when opelogd does, because their descriptors could not be kept (store-full in "
-         "the log "
-         "says why): " +
+         "the log says why): " +
              std::to_string(unkept),
          "if FileDescriptorStoreMax= of opelogd.service was lowered, raise it to " +
              std::to_string(record::kStoreMost) +

@@ -1,5 +1,4 @@
-// How the daemon ends: by itself, by a stop, or by handing its sessions over to the next one. The rest of
-// Daemon is in daemon_io.cc and daemon_control_io.cc.
+// How the daemon ends: by itself, by a stop, or by handing its sessions over to the next one.
 
 #include <utility>
 

@@ -3,7 +3,8 @@
 //
 // Composition only: what each does is decided in its own room. Order of life: log, loop, then everything that
 // has handles; all of it ends before the loop does. A configuration is loaded whole on a worker thread and
-// swapped in one turn; a broken one changes nothing but the status.
+// swapped in one turn; a broken one changes nothing but the status. In three files: daemon_end_io.cc is how
+// it ends, daemon_control_io.cc what the control socket asks, daemon_io.cc all else.
 #pragma once
 
 #include <functional>

@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "core/clock_io.h"
-#include "record/proc_text.h"
+#include "record/proc_directory_io.h"
 
 namespace opelog::app {
 namespace {
@@ -27,11 +27,12 @@ struct Holder {
   std::uint64_t started = 0;  ///< clock ticks after boot
 };
 
-std::optional<record::ProcStat> stat_of(const std::string& process) {
-  const auto text = read_file("/proc/" + process + "/stat", 4096);
-  if (!text) return std::nullopt;
-  auto stat = record::parse_proc_stat(*text);
-  if (!stat) return std::nullopt;
+// nullopt: there is none, or it has ended and only other threads of it are left.
+std::optional<record::ProcStat> stat_of(std::int64_t pid) {
+  const auto process = record::ProcDirectory::open(pid);
+  if (!process) return std::nullopt;
+  auto stat = process->stat();
+  if (!stat || stat->exiting) return std::nullopt;
   return std::move(*stat);
 }
 
@@ -46,9 +47,8 @@ std::optional<Holder> holder_of(int fd) {
 }
 
 bool runs(const Holder& holder) {
-  const auto stat = stat_of(std::to_string(holder.pid));
-  return stat && stat->started == holder.started && !stat->exiting && stat->state != 'Z' &&
-         stat->state != 'X';
+  const auto stat = stat_of(holder.pid);
+  return stat && stat->started == holder.started;
 }
 
 bool is_at(int fd, const std::string& path) {
@@ -66,7 +66,7 @@ bool lock(int fd, int how) {
 }
 
 void name_us(int fd) {
-  const auto self = stat_of("self");
+  const auto self = stat_of(::getpid());
   if (!self) return;
   const std::string line = std::to_string(self->pid) + " " + std::to_string(self->started) + "\n";
   if (::ftruncate(fd, 0) == 0) (void)!::pwrite(fd, line.data(), line.size(), 0);

@@ -42,7 +42,7 @@ struct IndexedSession {
   std::int64_t length_us = 0;
   std::int64_t plain_from_us = -1;        ///< as SessionRead says
   FilesStamp stamp;                       ///< all zero: not whole yet
-  std::uint64_t gaps = 0;                 ///< places where output is missing
+  std::uint64_t gaps = 0;                 ///< records that output is missing
   std::uint64_t lines = 0, commands = 0;  ///< final ones that the index holds
 };
 

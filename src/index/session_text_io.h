@@ -40,7 +40,7 @@ struct SessionRead {
   std::optional<format::EndInfo> end;
   std::int64_t at_us = 0;  ///< of the last event
   std::uint64_t output_bytes = 0;
-  std::uint64_t gaps = 0;           ///< of output
+  std::uint64_t gaps = 0;           ///< records that output is missing
   std::int64_t plain_from_us = -1;  ///< -1: all of it was drawn
 };
 
