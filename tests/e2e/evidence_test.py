@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import time
 
@@ -93,13 +94,11 @@ class Evidence(WithAnAuditor):
         self.pin_key()
         path = f"/var/log/ope_log/{recording.name}"
         # Without a word to the daemon: whatever it is called, the bytes are the same, and it is stated.
-        # The guard may be quicker with the flag.
-        by_hand = "for i in $(seq 3000); do chattr -a {0} && mv {0} {1} 2>/dev/null && break; done && test -e {1}"
-        self.host.sh(by_hand.format(f"{path}.time", f"{path}.time.1"), check=True)
+        self.host.in_spite_of_the_guard(f"{path}.time", lambda name: os.rename(name, f"{name}.1"))
         rc, verdict = self.verify(recording.name)
         self.assertEqual((rc, self.verdict_of(verdict, recording.name)), (0, ("intact", "complete", ["rotated"])))
         self.assertIn(f"{recording.name}.time.1", verdict["sessions"][0]["findings"][0]["text"])
-        self.host.sh(by_hand.format(f"{path}.time.1", f"{path}.time"), check=True)
+        self.host.in_spite_of_the_guard(f"{path}.time.1", lambda name: os.rename(name, name.removesuffix(".1")))
         self.host.sh("opelog thaw --seconds 60", check=True)
         self.host.sh(f"gzip {path}.log && mv {path}.time {path}.time.1", check=True)
         self.host.sh("opelog freeze", check=True)

@@ -310,8 +310,9 @@ class FullDisk(scene.Scene):
 
     def free(self):
         # The guard has made the fillers append-only, as it should.
-        self.host.sh("while [ -e /var/log/ope_log/.filler ] || [ -e /var/log/ope_log/.filler2 ]; do "
-                     "chattr -a /var/log/ope_log/.filler* 2>/dev/null; rm -f /var/log/ope_log/.filler* 2>/dev/null; done")
+        for name in os.listdir(self.host.path("/var/log/ope_log")):
+            if name.startswith(".filler"):
+                self.host.in_spite_of_the_guard(f"/var/log/ope_log/{name}", os.unlink)
 
     def assert_told(self, recording, *allowed):
         """Nothing altered, nothing cut: the record itself says what is missing. The ledger lay on the same full disk."""
