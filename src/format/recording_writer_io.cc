@@ -165,6 +165,7 @@ struct RecordingWriter::State {
   bool sealer_changed = false;        ///< with the records under way
   std::optional<MonoUs> unsealed_at;  ///< when the first byte came that no seal covers
   std::uint64_t unsealed = 0;         ///< bytes of `.log` and `.in` that no seal covers
+  std::string_view undigested;        ///< of `.log`: in the file, the sealer has yet to be told; its caller's
 
   /// Code::kIo without memory.
   Status remember_in(WriterMemory* given) {
@@ -189,13 +190,21 @@ struct RecordingWriter::State {
   [[nodiscard]] std::uint64_t pending() const noexcept { return written[kLog] - mark.timed; }
   [[nodiscard]] bool under_way() const noexcept { return mark.records > 0; }
 
-  void accepted(File file, std::string_view bytes, MonoUs now) {
+  void accepted(File file, std::string_view bytes, MonoUs now, Digesting when = Digesting::kNow) {
     written[file] += bytes.size();
     dirty = true;
     if (!sealer) return;
-    sealer->written(file, bytes);
+    digest();
+    if (when == Digesting::kLater)
+      undigested = bytes;
+    else
+      sealer->written(file, bytes);
     if (!unsealed_at) unsealed_at = now;
     if (file != kTime) unsealed += bytes.size();
+  }
+
+  void digest() {
+    if (!undigested.empty()) sealer->written(kLog, std::exchange(undigested, {}));
   }
 
   Error refused(File file, int err) const {
@@ -307,6 +316,7 @@ struct RecordingWriter::State {
   Status seal(MonoUs now, bool final) {
     if (auto done = flush(now); !done) return done;
     if (under_way()) return refused(kTime, records_err);
+    digest();
     const WriterMark before = mark;
     const MonoUs at = std::max(now, mark.last);
     auto value = sealer->seal(at - first, final);
@@ -532,7 +542,7 @@ const std::string& RecordingWriter::name() const noexcept {
   return state_->name;
 }
 
-Result<std::size_t> RecordingWriter::output(std::string_view bytes, MonoUs now) {
+Result<std::size_t> RecordingWriter::output(std::string_view bytes, MonoUs now, Digesting when) {
   State& s = *state_;
   if (s.ended || s.mark.ending != 0) return Error{Code::kGone, s.name + ": the recording has ended", 0};
   if (bytes.empty()) return Error{Code::kInvalid, s.name + ": no bytes to record", 0};
@@ -550,8 +560,12 @@ Result<std::size_t> RecordingWriter::output(std::string_view bytes, MonoUs now) 
   if (s.pending() == 0) s.memory->pending_at = now;
   const std::ptrdiff_t n = write_once(s.write, s.fds[kLog].get(), bytes);
   if (n < 0) return s.refused(kLog, static_cast<int>(-n));
-  s.accepted(kLog, bytes.substr(0, static_cast<std::size_t>(n)), now);
+  s.accepted(kLog, bytes.substr(0, static_cast<std::size_t>(n)), now, when);
   return static_cast<std::size_t>(n);
+}
+
+void RecordingWriter::digest_output() {
+  state_->digest();
 }
 
 Result<std::size_t> RecordingWriter::input(std::string_view bytes, MonoUs now) {

@@ -92,9 +92,17 @@ class RecordingWriter {
 
   [[nodiscard]] const std::string& name() const noexcept;  ///< base name chosen
 
+  /// When what output() took is digested for its seal.
+  enum class Digesting {
+    kNow,
+    kLater,  ///< by digest_output(), or before anything else is written; `bytes` stay where they are till
+             ///< then
+  };
   /// Appends output. Returns how many bytes the record accepted (1..size): only those may be shown.
   /// An error means none. `bytes` must not be empty.
-  Result<std::size_t> output(std::string_view bytes, MonoUs now);
+  Result<std::size_t> output(std::string_view bytes, MonoUs now, Digesting when = Digesting::kNow);
+  /// What the last output() left for later. Once the terminal has the bytes, it does not wait for this.
+  void digest_output();
   /// Appends input; the same contract. Only with WriterOptions::input.
   Result<std::size_t> input(std::string_view bytes, MonoUs now);
   /// The three below: an error means nothing was written; success, that it was written, or begun and kept, to

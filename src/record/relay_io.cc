@@ -201,6 +201,7 @@ void Relay::offer(int flow, std::size_t size) {
     watch(f.from);
   }
   if (taken > 0) write_on(flow, bytes.substr(0, taken));
+  owner_.passed(flow);
   buffer_.done(size);
 }
 

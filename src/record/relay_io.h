@@ -35,6 +35,9 @@ class RelayOwner {
   /// How many of the bytes may go on (the record has them). Fewer than all: the rest waits for
   /// Relay::retry().
   virtual std::size_t accept(int flow, std::string_view bytes) = 0;
+  /// What accept() took has gone on or waits: time for what nobody is to wait for. Its bytes stay until this
+  /// returns.
+  virtual void passed(int flow) = 0;
   /// The flow's source is at its end and all it gave has gone on, or its sink takes no more.
   virtual void flow_ended(int flow) = 0;
   /// The terminal the operator sits at is gone.

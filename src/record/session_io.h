@@ -157,6 +157,7 @@ class Session final : private RelayOwner {
  private:
   // RelayOwner
   std::size_t accept(int flow, std::string_view bytes) override;
+  void passed(int) override { writer_->digest_output(); }
   void flow_ended(int flow) override;
   void outer_gone() override;
   void drained() override;

@@ -163,7 +163,7 @@ std::size_t Session::record_output(std::string_view bytes, int stream, MonoUs no
     stream_now_ = stream;
     save();
   }
-  auto taken = writer_->output(bytes, now);
+  auto taken = writer_->output(bytes, now, format::RecordingWriter::Digesting::kLater);
   disk_.charge();
   if (taken) {
     exec_log_.output(now);

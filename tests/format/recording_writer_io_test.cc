@@ -77,6 +77,58 @@ std::unique_ptr<RecordingWriter> must_create(const WriterOptions& options, MonoU
   return writer ? std::move(*writer) : nullptr;
 }
 
+/// Keeps what it is told; its seals say nothing.
+class ToldSealer final : public RecordingSealer {
+ public:
+  explicit ToldSealer(std::array<std::string, 3>& told) : told_(told) {}
+  void written(std::size_t file, std::string_view bytes) override { told_[file] += bytes; }
+  Result<std::string> seal(std::int64_t, bool) override { return told_[0]; }
+  void refused() override {}
+  void save(SealerMark&) const override {}
+  void resumed() override {}
+  [[nodiscard]] bool finished() const override { return false; }
+  void abandoned() override {}
+  void closed(const EndInfo&) override {}
+
+ private:
+  std::array<std::string, 3>& told_;
+};
+
+TEST(RecordingWriter, WhatIsDigestedLaterIsDigestedBeforeAnythingElseIsWritten) {
+  TempDir dir;
+  WriterOptions options = options_for(dir);
+  std::array<std::string, 3> told;
+  options.opened = [&told](const std::string&) -> Result<Sealing> {
+    return Sealing{std::make_unique<ToldSealer>(told), "1"};
+  };
+  auto writer = must_create(options);
+  ASSERT_TRUE(writer);
+  told[0].clear();
+  constexpr auto kLater = RecordingWriter::Digesting::kLater;
+
+  std::string chunk = "one";
+  ASSERT_EQ(*writer->output(chunk, 2000, kLater), 3U);
+  EXPECT_EQ(told[0], "");
+  writer->digest_output();
+  chunk = "its place is another's now";
+  writer->digest_output();
+  EXPECT_EQ(told[0], "one");
+
+  ASSERT_EQ(*writer->output("two", 3000, kLater), 3U);
+  ASSERT_EQ(*writer->output("three", 4000), 5U);
+  EXPECT_EQ(told[0], "onetwothree");
+  ASSERT_EQ(*writer->output("four", 5000, kLater), 4U);
+  ASSERT_TRUE(writer->note("A_NOTE", "between", 6000));
+  EXPECT_EQ(told[0], "onetwothreefour");
+  ASSERT_EQ(*writer->output("five", 7000, kLater), 4U);
+  ASSERT_TRUE(writer->end({}, 8000));
+  EXPECT_EQ(told[0], "onetwothreefourfive");
+  EXPECT_TRUE(body_of(dir.file(std::string(kName) + ".time")).find("OPELOG_SEAL onetwothreefourfive") !=
+              std::string::npos)
+      << body_of(dir.file(std::string(kName) + ".time"));
+  EXPECT_EQ(data_of(dir.file(std::string(kName) + ".log")), told[0]);
+}
+
 TEST(RecordingWriter, WritesTheRecordsOfASession) {
   const TempDir dir;
   WriterOptions options = options_for(dir);

@@ -21,8 +21,10 @@ class Owner final : public RelayOwner {
     const std::size_t take = std::min(bytes.size(), allowance);
     if (allowance != SIZE_MAX) allowance -= take;
     seen[flow].append(bytes.substr(0, take));
+    accepted = bytes.substr(0, take);
     return take;
   }
+  void passed(int flow) override { behind[flow] += accepted; }
   void flow_ended(int flow) override { ended.push_back(flow); }
   void outer_gone() override { ++gone; }
   void drained() override { ++drains; }
@@ -30,7 +32,8 @@ class Owner final : public RelayOwner {
   void put_away(Fd master) override { masters.push_back(std::move(master)); }
 
   std::size_t allowance = SIZE_MAX;
-  std::map<int, std::string> seen;
+  std::map<int, std::string> seen, behind;  ///< when it was accepted, and when it had passed
+  std::string_view accepted;                ///< lies where the relay has it
   std::vector<int> ended;
   int gone = 0, drains = 0;
   std::vector<Fd> masters;
@@ -190,6 +193,27 @@ TEST(Relay, NothingGoesOnBeforeTheOwnerTookIt) {
     return got.size() == 9;
   }));
   EXPECT_EQ(got, "abcdefghi");
+}
+
+TEST(Relay, WhatPassedStillLiesWhereItWasAccepted) {
+  Duplex d;
+  const std::string sent = random_bytes(1 << 20);
+  std::string got;
+  std::size_t at = 0;
+  d.owner.allowance = 100'000;  // in parts, too
+  ASSERT_TRUE(turn(d.loop, [&] {
+    if (at < sent.size()) {
+      const ssize_t n = ::write(d.inner.get(), sent.data() + at, sent.size() - at);
+      if (n > 0) at += static_cast<std::size_t>(n);
+    }
+    if (d.owner.allowance == 0) {
+      d.owner.allowance = 100'000;
+      d.relay.retry();
+    }
+    got += read_some(d.outer.get());
+    return got.size() == sent.size();
+  }));
+  EXPECT_TRUE(d.owner.behind[d.out] == sent);
 }
 
 TEST(Relay, EndOfInputReachesTheCommandWhileItsOutputGoesOn) {
