@@ -16,6 +16,12 @@ namespace {
 // wait.
 constexpr int kDrainReads = 16;
 
+// Of the inner terminal, per turn: it gives some 4 KiB a read, and what came meanwhile costs no waiting and
+// waking. No more than others give in one read.
+constexpr std::size_t kTurnBytes = 32768;
+// A program's output reaches a terminal in pieces of this size; below it there was no more.
+constexpr std::size_t kMuchBytes = 2048;
+
 bool is_socket(EndpointKind kind) {
   return kind == EndpointKind::kSocket || kind == EndpointKind::kOuterSocket;
 }
@@ -138,7 +144,12 @@ void Relay::ready(int endpoint, int events, int error) {
   }
   for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
     const Flow& f = flows_[static_cast<std::size_t>(i)];
-    if ((events & Poll::kReadable) != 0 && f.from == endpoint && may_read(*f.memory)) pump(i);
+    if ((events & Poll::kReadable) == 0 || f.from != endpoint || !may_read(*f.memory)) continue;
+    std::size_t left = kTurnBytes;
+    for (Pumped last = pump(i, kChunk); last == Pumped::kMuch && may_read(*f.memory); last = pump(i, left)) {
+      if (buffer_.size >= left) break;
+      left -= buffer_.size;
+    }
   }
   // Neither read nor written just now: it would never be noticed otherwise.
   if (events == Poll::kDisconnect) e.failed = true;
@@ -146,7 +157,7 @@ void Relay::ready(int endpoint, int events, int error) {
   if (e.fd.valid()) watch(endpoint);
 }
 
-Relay::Pumped Relay::pump(int flow) {
+Relay::Pumped Relay::pump(int flow, std::size_t most) {
   const Flow& f = flows_[static_cast<std::size_t>(flow)];
   Endpoint& from = endpoints_[static_cast<std::size_t>(f.from)];
   if (!from.fd.valid()) return Pumped::kEnded;
@@ -154,7 +165,7 @@ Relay::Pumped Relay::pump(int flow) {
   begin(flow);
   buffer_.reached(RelayBuffer::kReading);
   do {
-    n = read_some(from.fd.get(), from.kind, buffer_.bytes.data(), kChunk);
+    n = read_some(from.fd.get(), from.kind, buffer_.bytes.data(), most);
   } while (n < 0 && errno == EINTR);
   if (n > 0) {
     // What is typed when all has been shown is for nobody, and must not stand before the end of the socket.
@@ -163,7 +174,8 @@ Relay::Pumped Relay::pump(int flow) {
     } else {
       offer(flow, static_cast<std::size_t>(n));
     }
-    return Pumped::kMoved;
+    return from.kind == EndpointKind::kMaster && static_cast<std::size_t>(n) >= kMuchBytes ? Pumped::kMuch
+                                                                                           : Pumped::kMoved;
   }
   const int err = errno;
   buffer_.done(0);
@@ -331,22 +343,23 @@ void Relay::schedule_drain() {
 
 // Reads until EAGAIN, in bounded turns, because readiness alone never says "nothing more".
 void Relay::drain_turn() {
+  const auto moved = [](Pumped last) { return last == Pumped::kMoved || last == Pumped::kMuch; };
   bool quiet = true;
   for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
     const Flow& f = flows_[static_cast<std::size_t>(i)];
     if (f.role != FlowRole::kOutput) continue;
     Pumped last = Pumped::kMoved;
-    for (int reads = 0; reads < kDrainReads && last == Pumped::kMoved; ++reads) {
+    for (int reads = 0; reads < kDrainReads && moved(last); ++reads) {
       if (f.memory->done != 0 || f.memory->source_ended != 0) {
         last = Pumped::kEnded;
       } else if (!f.memory->backlog.empty() || !f.memory->unrecorded.empty()) {
         return;  // flush() or retry() schedules the next turn
       } else {
-        last = pump(i);
+        last = pump(i, kChunk);
       }
     }
     if (!f.memory->backlog.empty() || !f.memory->unrecorded.empty()) return;
-    quiet = quiet && last != Pumped::kMoved;
+    quiet = quiet && !moved(last);
   }
   if (drain_told_) return;
   if (!quiet) return schedule_drain();

@@ -10,6 +10,7 @@
 
 #include <map>
 #include <random>
+#include <thread>
 
 namespace opelog::record {
 namespace {
@@ -214,6 +215,48 @@ TEST(Relay, WhatPassedStillLiesWhereItWasAccepted) {
     return got.size() == sent.size();
   }));
   EXPECT_TRUE(d.owner.behind[d.out] == sent);
+}
+
+TEST(Relay, ATerminalThatFloodsIsReadInBoundedTurns) {
+  Loop loop;
+  RelayBuffer buffer;
+  Owner owner;
+  Relay relay(loop, buffer, owner);
+  int master, slave;
+  ASSERT_EQ(::openpty(&master, &slave, nullptr, nullptr, nullptr), 0);
+  const Fd inside(slave);
+  struct termios raw {};
+  ASSERT_EQ(::tcgetattr(slave, &raw), 0);
+  ::cfmakeraw(&raw);
+  ASSERT_EQ(::tcsetattr(slave, TCSANOW, &raw), 0);
+  Pair outer = socket_pair();
+  const int m = *relay.add_endpoint(Fd(master), EndpointKind::kMaster);
+  const int o = *relay.add_endpoint(std::move(outer.ours), EndpointKind::kSocket);
+  const int out = relay.add_flow(m, o, FlowRole::kOutput);
+  relay.start();
+
+  constexpr std::size_t kAll = 4 << 20;
+  std::thread program([slave] {
+    const std::string block(65536, 'x');
+    for (std::size_t at = 0; at < kAll;) {
+      const ssize_t n = ::write(slave, block.data(), std::min(block.size(), kAll - at));
+      if (n <= 0) break;
+      at += static_cast<std::size_t>(n);
+    }
+  });
+  std::size_t shown = 0, most = 0, before = 0;
+  EXPECT_TRUE(turn(
+      loop,
+      [&] {
+        most = std::max(most, owner.seen[out].size() - before);
+        before = owner.seen[out].size();
+        shown += read_some(outer.theirs.get()).size();
+        return shown == kAll;
+      },
+      1'000'000'000));
+  relay.close_all();  // so that it ends, whatever was expected
+  program.join();
+  EXPECT_LE(most, kChunk);
 }
 
 TEST(Relay, EndOfInputReachesTheCommandWhileItsOutputGoesOn) {
