@@ -19,8 +19,8 @@ constexpr int kDrainReads = 16;
 // Of the inner terminal, per turn: it gives some 4 KiB a read, and what came meanwhile costs no waiting and
 // waking. No more than others give in one read.
 constexpr std::size_t kTurnBytes = 32768;
-// A program's output reaches a terminal in pieces of this size; below it there was no more.
-constexpr std::size_t kMuchBytes = 2048;
+// A read that gave less was of somebody who looks on: there is no more, and to ask costs a call.
+constexpr std::size_t kMuchBytes = 512;
 
 bool is_socket(EndpointKind kind) {
   return kind == EndpointKind::kSocket || kind == EndpointKind::kOuterSocket;
