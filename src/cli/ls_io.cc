@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "cli/commands_io.h"
+#include "cli/csv_text.h"
 #include "cli/local_time_io.h"
 #include "cli/session_filter.h"
 #include "cli/session_text.h"
@@ -20,7 +21,7 @@ constexpr std::size_t kIdShown =
 
 struct LsOptions {
   FilterWords filter;
-  bool live = false, json = false, reverse = false;
+  bool live = false, json = false, csv = false, reverse = false;
   std::size_t limit = 0;
 };
 
@@ -50,12 +51,6 @@ bool wanted(const SessionFilter& filter, bool live, const format::RecordingSumma
   return meets_who(filter, summary.info.user, summary.info.client);
 }
 
-// Of a session that goes on: until now, not to its last record.
-std::int64_t length_of(const format::RecordingSummary& s, WallUs now) {
-  if (s.state != format::RecordingState::kLive || s.info.started == 0) return s.duration_us;
-  return std::max(s.duration_us, now - s.info.started);
-}
-
 ExitCode show_table(const std::vector<format::RecordingSummary>& list) {
   const WallUs now = wall_now();
   const auto width = static_cast<std::size_t>(terminal_width());
@@ -71,10 +66,8 @@ ExitCode show_table(const std::vector<format::RecordingSummary>& list) {
     std::string session = s.info.id.empty() ? s.name : width > 0 ? s.info.id.substr(0, kIdShown) : s.info.id;
     std::string from = s.info.client.empty() ? "-" : s.info.client;
     if (s.info.client_claimed) from += "?";
-    // Whoever may write to the directory can put another's name on a file of his own.
-    const bool user_claimed = s.files_uid != 0 && s.files_user != s.info.user;
     table.add({{session, ""},
-               {s.info.user + (user_claimed ? "?" : ""), ""},
+               {s.info.user + (user_claimed(s) ? "?" : ""), ""},
                {from, ""},
                {s.info.started == 0 ? "-" : format_local(s.info.started, "%Y-%m-%d %H:%M:%S"), ""},
                {format_length(length_of(s, now)), ""},
@@ -92,6 +85,16 @@ ExitCode show_json(const std::vector<format::RecordingSummary>& list) {
     out += summary_json(s);
   }
   return print(out + (list.empty() ? "]\n" : "\n]\n"));
+}
+
+ExitCode show_csv(const std::vector<format::RecordingSummary>& list) {
+  const WallUs now = wall_now();
+  std::string out = summary_csv_titles();
+  for (const auto& s : list) {
+    out += summary_csv_line(s, s.info.started == 0 ? "" : format_local(s.info.started, "%Y-%m-%d %H:%M:%S"),
+                            now);
+  }
+  return print(out);
 }
 
 ExitCode run_ls(const LsOptions& options, const Context& context) {
@@ -124,7 +127,7 @@ ExitCode run_ls(const LsOptions& options, const Context& context) {
   if (options.reverse) std::reverse(list.begin(), list.end());
   if (list.empty() && worst == kOk)
     remark(recordings->names.empty() ? *directory + " holds no recording" : "no recording meets that");
-  const ExitCode printed = options.json ? show_json(list) : show_table(list);
+  const ExitCode printed = options.json ? show_json(list) : options.csv ? show_csv(list) : show_table(list);
   return printed != kOk ? printed : worst;
 }
 
@@ -147,8 +150,10 @@ void add_ls(CLI::App& app, const Context& context, int& exit) {
       ->type_name("N")
       ->check(CLI::Range(0, 1000000000).description(""));
   command->add_flag("-r,--reverse", options->reverse, "Newest first");
-  command->add_flag("--json", options->json,
-                    "An array of objects; /usr/share/doc/opelog/docs/reading.md names the members");
+  auto* json =
+      command->add_flag("--json", options->json,
+                        "An array of objects; /usr/share/doc/opelog/docs/reading.md names the members");
+  command->add_flag("--csv", options->csv, kCsvHelp)->excludes(json);
   command->footer(
       "The newest stands last. An address with \"?\" behind it is only claimed by the client's environment.\n"
       "A user with \"?\" is only claimed by files that another user owns; `show` names him.\n"

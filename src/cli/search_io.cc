@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/commands_io.h"
+#include "cli/csv_text.h"
 #include "cli/local_time_io.h"
 #include "cli/search_text.h"
 #include "cli/session_filter.h"
@@ -18,20 +19,25 @@ struct SearchArguments {
   FilterWords filter;
   bool word = false, regex = false, any_case = false;
   bool only_commands = false, only_text = false;
-  bool json = false, scan = false, all = false;
+  bool json = false, csv = false, scan = false, all = false;
   std::size_t limit = 0;
 };
 
 /// Found hits, kept as they will be printed.
 class HitPrinter {
  public:
-  HitPrinter(bool json, std::string directory)
-      : json_(json), directory_(std::move(directory)), colour_(!json && use_colour()) {}
+  HitPrinter(bool json, bool csv, std::string directory)
+      : json_(json), csv_(csv), directory_(std::move(directory)), colour_(!json && !csv && use_colour()) {
+    if (csv_) pending_ = hit_csv_titles();
+  }
 
   [[nodiscard]] std::string text(const index::IndexedSession& session, const index::Hit& hit) const {
     if (json_) return hit_json(session, hit, directory_);
-    return hit_text(session, hit, directory_, colour_,
-                    [](WallUs when) { return format_local(when, "%Y-%m-%d %H:%M:%S"); });
+    const auto local = [](WallUs when) { return format_local(when, "%Y-%m-%d %H:%M:%S"); };
+    if (csv_)
+      return hit_csv_line(session, hit, directory_,
+                          session.started == 0 ? "" : local(session.started + hit.at_us));
+    return hit_text(session, hit, directory_, colour_, local);
   }
 
   bool add(std::string text) {
@@ -71,7 +77,7 @@ class HitPrinter {
 
  private:
   static constexpr std::size_t kPiece = 64 * 1024;
-  bool json_;
+  bool json_, csv_;
   std::string directory_;
   bool colour_;
   std::string pending_;
@@ -150,7 +156,7 @@ ExitCode run_search(const SearchArguments& arguments, const Context& context) {
   tell_viewed(context, *directory, "", format::View::kSearch);
   state_what_is_missing(search, *plan, arguments);
 
-  HitPrinter printer(arguments.json, context.directory);
+  HitPrinter printer(arguments.json, arguments.csv, context.directory);
   ExitCode worst = kOk;
   const auto look = [&](const index::PlannedSession& planned, const index::HitSink& sink) {
     const auto more = search.session(planned, sink);
@@ -219,8 +225,10 @@ void add_search(CLI::App& app, const Context& context, int& exit) {
       command->add_option("--index", arguments->index, "The index")->type_name("FILE")->capture_default_str();
   command->add_flag("--scan", arguments->scan, "Read the recordings, not the index")->excludes(index);
   command->add_flag("--all", arguments->all, "Also read large recordings that are newer than the index");
-  command->add_flag("--json", arguments->json,
-                    "An array of objects; /usr/share/doc/opelog/docs/search.md names the members");
+  auto* json =
+      command->add_flag("--json", arguments->json,
+                        "An array of objects; /usr/share/doc/opelog/docs/search.md names the members");
+  command->add_flag("--csv", arguments->csv, kCsvHelp)->excludes(json);
   command->footer(
       "The newest hit stands last. What was coloured, redrawn or wrapped is found as it stood on the "
       "screen.\n"

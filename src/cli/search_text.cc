@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/csv_text.h"
 #include "cli/time_text.h"
 #include "core/fact.h"
 #include "format/json_text.h"
@@ -82,6 +83,26 @@ std::string hit_text(const index::IndexedSession& session, const index::Hit& hit
     out += hit.command.cut ? "  (? perhaps it did not run)" : "  (? perhaps left by Ctrl-C)";
   if (hit.gaps != index::kNoGap) out += std::string("  (output is missing ") + gaps_word(hit.gaps) + " it)";
   return out + "\n    " + printable(play_line(directory, session.name, hit.at_us)) + "\n";
+}
+
+std::string hit_csv_titles() {
+  return "time,session_user,client,recording,session,at,kind,line,match,status,uncertain,cut,renamed,gap,"
+         "play\r\n";
+}
+
+std::string hit_csv_line(const index::IndexedSession& session, const index::Hit& hit,
+                         const std::string& directory, const std::string& time) {
+  const std::size_t begin = std::min(hit.match.begin, hit.line.size());
+  return csv_text(time) + ',' + csv_text(session.user + (session.user_claimed ? "?" : "")) + ',' +
+         csv_text(session.client) + ',' + csv_text(session.name) + ',' + csv_text(session.id) + ',' +
+         csv_text(format_length(hit.at_us)) + ',' + (hit.is_command ? "command," : "text,") +
+         csv_text(hit.line) + ',' + csv_text(std::string_view(hit.line).substr(begin, hit.match.size)) + ',' +
+         (hit.is_command && hit.command.status ? std::to_string(*hit.command.status) : "") + ',' +
+         (hit.is_command && hit.command.uncertain ? "true," : ",") +
+         (hit.is_command && hit.command.cut ? "true," : ",") +
+         csv_text(hit.is_command ? hit.command.renamed : "") + ',' +
+         (hit.gaps != index::kNoGap ? gaps_word(hit.gaps) : "") + ',' +
+         csv_text(play_line(directory, session.name, hit.at_us)) + "\r\n";
 }
 
 std::string hit_json(const index::IndexedSession& session, const index::Hit& hit,

@@ -23,6 +23,12 @@ std::string hit_text(const index::IndexedSession& session, const index::Hit& hit
                      const std::string& directory, bool colour,
                      const std::function<std::string(WallUs)>& local);
 
+/// The columns of `search --csv`, and one hit; lines with CR LF. `time` as it is to stand there, "" where it
+/// is not known.
+std::string hit_csv_titles();
+std::string hit_csv_line(const index::IndexedSession& session, const index::Hit& hit,
+                         const std::string& directory, const std::string& time);
+
 /// One JSON object without LF; pure ASCII.
 std::string hit_json(const index::IndexedSession& session, const index::Hit& hit,
                      const std::string& directory);

@@ -1,7 +1,9 @@
 #include "cli/session_text.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "cli/csv_text.h"
 #include "cli/time_text.h"
 #include "format/json_text.h"
 
@@ -50,6 +52,10 @@ std::string ending_text(const std::optional<format::EndInfo>& end) {
   return exit_text(end);
 }
 
+bool user_claimed(const format::RecordingSummary& summary) noexcept {
+  return summary.files_uid != 0 && summary.files_user != summary.info.user;
+}
+
 std::string size_text(const format::RecordingSummary& summary) {
   if (!is_streams(summary.info)) return format_size(summary.log_bytes);
   if (is_counted(summary.end)) return format_size(summary.end->bytes_out + summary.end->bytes_in);
@@ -94,6 +100,27 @@ std::string gaps_text(const format::GapSums& gaps) {
     if (kind.bytes > 0) text += ", " + std::to_string(kind.bytes) + " bytes";
   }
   return text + "), the first at " + format_length(gaps.first_us);
+}
+
+std::int64_t length_of(const format::RecordingSummary& summary, WallUs now) {
+  if (summary.state != format::RecordingState::kLive || summary.info.started == 0) return summary.duration_us;
+  return std::max(summary.duration_us, now - summary.info.started);
+}
+
+std::string summary_csv_titles() {
+  return "session,recording,user,client,time,length,end,size,state\r\n";
+}
+
+std::string summary_csv_line(const format::RecordingSummary& summary, const std::string& started,
+                             WallUs now) {
+  const auto& info = summary.info;
+  const std::string size = size_text(summary);
+  return csv_text(info.id) + ',' + csv_text(summary.name) + ',' +
+         csv_text(info.user + (user_claimed(summary) ? "?" : "")) + ',' +
+         csv_text(info.client + (info.client_claimed ? "?" : "")) + ',' + csv_text(started) + ',' +
+         csv_text(format_length(length_of(summary, now))) + ',' +
+         csv_text(summary.end ? ending_text(summary.end) : "") + ',' + (size == "-" ? "" : size) + ',' +
+         format::state_word(summary.state) + "\r\n";
 }
 
 std::string summary_json(const format::RecordingSummary& summary, const format::GapSums* gaps) {

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/clock_io.h"
 #include "format/json_text.h"
 #include "support_io.h"
@@ -73,6 +75,30 @@ TEST_F(Ls, ListsTheNewestLastWithWhoWhereHowLongAndHowItEnded) {
   EXPECT_NE(ran.out.find("1:05  137 "), std::string::npos) << ran.out;
   EXPECT_NE(ran.out.find(" ended\n"), std::string::npos);
   EXPECT_EQ(ran.out.find('\x1B'), std::string::npos) << "no colours without a terminal";
+}
+
+TEST_F(Ls, SpreadsheetsGetTheSameAndNoFormula) {
+  SessionInfo info = format::testing::sample_info();
+  info.user = "=cmd";
+  info.client = "192.0.2.8";
+  info.client_claimed = true;
+  info.id = "00000000000000c1";
+  info.started = 1795428000 * kUsPerS;
+  testing::make_recording(dir, "x_20261123100000_192.0.2.8", info, {{0, "hello\r\n"}}, 0);
+  const Ran ran = ls({"--csv"});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  EXPECT_EQ(
+      ran.out.find(
+          "session,recording,user,client,time,length,end,size,state\r\n"
+          "\"00000000000000a1\",\"alice_20261120100000_192.0.2.7\",\"alice\",\"192.0.2.7\",\"2026-11-2"),
+      0U)
+      << ran.out;
+  EXPECT_NE(ran.out.find(",\"1:05\",\"137\",121,ended\r\n"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("\"'=cmd\",\"192.0.2.8?\","), std::string::npos) << ran.out;
+  EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 5);
+  EXPECT_EQ(ls({"--csv", "-u", "nobody"}).out,
+            "session,recording,user,client,time,length,end,size,state\r\n");
+  EXPECT_EQ(ls({"--csv", "--json"}).status, 2);
 }
 
 TEST_F(Ls, FiltersByUserTimeAndAddress) {

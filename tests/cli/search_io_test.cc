@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "cli/search_text.h"
 #include "format/json_text.h"
 #include "support_io.h"
@@ -70,6 +72,25 @@ TEST_F(SearchCommand, SaysWhatIsMissingAlsoWhereNothingIsFound) {
     EXPECT_THAT(some.out, HasSubstr(",\"with_gaps\":1}\n]\n"));
     EXPECT_THAT(search({"a pass"}).out, HasSubstr("a pass  (output is missing behind it)\n"));
   }
+}
+
+TEST_F(SearchCommand, SpreadsheetsGetALineForEachHit) {
+  const std::string titles =
+      "time,session_user,client,recording,session,at,kind,line,match,status,uncertain,cut,renamed,gap,"
+      "play\r\n";
+  EXPECT_EQ(search({"no such thing", "--csv"}).out, titles);
+  EXPECT_EQ(search({"no such thing", "--csv"}).status, 1);
+  const Ran ran = search({"needle", "--csv"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  const auto hits = needles({});
+  EXPECT_EQ(static_cast<std::size_t>(std::count(ran.out.begin(), ran.out.end(), '\n')), hits.size() + 1);
+  EXPECT_EQ(ran.out.rfind(titles, 0), 0U) << ran.out;
+  for (const auto& hit : hits) {
+    EXPECT_THAT(ran.out,
+                HasSubstr(",\"" + hit.text_or("session", "?") + "\",\"" + hit.text_or("id", "?") + "\","));
+    EXPECT_THAT(ran.out, HasSubstr("\"" + hit.text_or("play", "?") + "\"\r\n"));
+  }
+  EXPECT_THAT(ran.out, HasSubstr(",\"needle\","));
 }
 
 TEST_F(SearchCommand, SaysWhenWhoWhatAndHowToSeeIt) {
