@@ -145,10 +145,8 @@ void Relay::ready(int endpoint, int events, int error) {
   for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
     const Flow& f = flows_[static_cast<std::size_t>(i)];
     if ((events & Poll::kReadable) == 0 || f.from != endpoint || !may_read(*f.memory)) continue;
-    std::size_t left = kTurnBytes;
-    for (Pumped last = pump(i, kChunk); last == Pumped::kMuch && may_read(*f.memory); last = pump(i, left)) {
-      if (buffer_.size >= left) break;
-      left -= buffer_.size;
+    std::size_t left = e.kind == EndpointKind::kMaster ? kTurnBytes : kChunk;
+    while (pump(i, left) == Pumped::kMuch && (left -= buffer_.size) > 0 && may_read(*f.memory)) {
     }
   }
   // Neither read nor written just now: it would never be noticed otherwise.
