@@ -307,9 +307,12 @@ struct RecordingWriter::State {
     return {memory->batch.data(), of.batch};
   }
 
+  /// Behind the end's record stands the final seal alone.
+  [[nodiscard]] bool seals_on() const noexcept { return sealer && !ended && mark.ending == 0; }
+
   [[nodiscard]] bool seal_due(MonoUs now) const noexcept {
-    return sealer && (unsealed >= kSealBytes || (unsealed_at && now - *unsealed_at >= kSealUs) ||
-                      now - mark.sealed_at >= kSealIdleUs);
+    return seals_on() && (unsealed >= kSealBytes || (unsealed_at && now - *unsealed_at >= kSealUs) ||
+                          now - mark.sealed_at >= kSealIdleUs);
   }
 
   /// A seal over all that was accepted. On an error there is none, and it stays due.
@@ -343,7 +346,7 @@ struct RecordingWriter::State {
   }
 
   [[nodiscard]] std::optional<MonoUs> seal_deadline() const noexcept {
-    if (!sealer || ended) return std::nullopt;
+    if (!seals_on()) return std::nullopt;
     return std::max(unsealed_at ? *unsealed_at + kSealUs : mark.sealed_at + kSealIdleUs, retry_at);
   }
 
@@ -610,7 +613,8 @@ Status RecordingWriter::end(const EndInfo& end, MonoUs now) {
   if (s.sealer && s.sealer->finished()) {
     s.sealer->closed(end);  // another process made the final seal
   } else if (s.sealer) {
-    auto sealed = s.seal(now, true);
+    // At the time of the end's record, however late: a final seal's line has no delay.
+    auto sealed = s.seal(s.mark.last, true);
     // What is begun and kept cannot be completed any more: the end is the writer's last chance.
     if (sealed && s.under_way()) sealed = s.refused(kTime, s.records_err);
     if (!sealed)
@@ -630,7 +634,7 @@ bool RecordingWriter::ending() const noexcept {
 Status RecordingWriter::pause(MonoUs now) {
   State& s = *state_;
   if (s.ended) return {};
-  if (s.sealer && s.unsealed_at) return s.seal(now, false);
+  if (s.seals_on() && s.unsealed_at) return s.seal(now, false);
   return s.flush(now);
 }
 
@@ -645,7 +649,7 @@ std::optional<MonoUs> RecordingWriter::flush_deadline() const noexcept {
 
 Status RecordingWriter::flush(MonoUs now) {
   if (auto done = state_->flush(now); !done) return done;
-  if (!state_->under_way() && !state_->ended && state_->seal_due(now)) {
+  if (!state_->under_way() && state_->seal_due(now)) {
     if (auto done = state_->seal(now, false); !done) return done;
   }
   return state_->under_way() ? Status(state_->refused(kTime, state_->records_err)) : Status{};

@@ -107,7 +107,7 @@ class Work:
         """Reads until `wanted` (a regex) comes. False: it does not."""
         end = time.monotonic() + patience
         while True:
-            if match := re.compile(wanted, re.S).search(term.output, max(0, login.at - 200)):
+            for match in re.compile(wanted, re.S).finditer(term.output, max(0, login.at - 200)):
                 if match.end() > login.at:
                     login.at = match.end()
                     return True
@@ -120,8 +120,8 @@ class Work:
             if len(term.output) > before + 4096:
                 login.at = max(login.at, before - 400)
 
-    def say(self, login, term, line, wanted):
-        """Types a line and waits for the answer. A key that was on its way when the daemon was killed may be lost: once more."""
+    def say(self, login, term, line, wanted, again=None):
+        """Types a line and waits for the answer. A key that was on its way when the daemon was killed may be lost: once more, or `again`."""
         term.send(line + "\r")
         while not self.read(login, term, wanted, 5 if self.round.happened("kill", self.round.now() - 10) else 10):
             since = self.round.now() - 12
@@ -131,7 +131,7 @@ class Work:
                 raise AssertionError(f"no {wanted!r} after {line!r}; last {term.output[-300:]!r}")
             login.typed_again += 1
             self.interrupt(login, term)
-            term.send(line + "\r")
+            term.send((line if again is None else again) + "\r")
 
     def interrupt(self, login, term):
         """Control-C, and the prompt. At its prompt bash may see it only with the next key, and loses that."""
@@ -150,8 +150,11 @@ class Work:
             if time.monotonic() > end:
                 raise AssertionError(f"no prompt after control-C; last {term.output[-300:]!r}")
             if time.monotonic() > again:
-                begin, again = before, time.monotonic() + 2
-                term.send("q\x03\r")  # less ends by q alone
+                # less ends by q alone, and must have read it: control-C throws away what was typed before.
+                term.send("q")
+                term.pump(0.5)
+                begin, again = len(term.output), time.monotonic() + 2
+                term.send("\x03\r")
 
     def terminal(self, login):
         rng = self.rng
@@ -211,9 +214,10 @@ class Work:
 
     def do_flood(self, login, term, name):
         first = self.numbers(login)
-        term.send(f"seq {first} {first + self.rng.randint(100, 60000)}; echo end-{name}-$((40+2))\r")
+        end = f"echo end-{name}-$((40+2))"
+        term.send(f"seq {first} {first + self.rng.randint(100, 60000)}; {end}\r")
         self.pause(term)
-        self.say(login, term, "", rf"end-{name}-42\r\n".encode())
+        self.say(login, term, "", rf"end-{name}-42\r\n".encode(), end)
 
     def do_endless(self, login, term, name):
         term.send(f"seq {self.numbers(login)} 99999999999\r")
@@ -223,7 +227,8 @@ class Work:
 
     def do_screen(self, login, term, name):
         first = self.numbers(login)
-        self.say(login, term, f"seq {first} {first + 300} > n; less n", rb"\x1b\[\?1049h.*\b%d" % (first + 5))
+        file = f"n{login.number}"  # of this login alone: others of the user do the same
+        self.say(login, term, f"seq {first} {first + 300} > {file}; less {file}", rb"\x1b\[\?1049h.*\b%d" % (first + 5))
         for key in self.rng.choices((" ", "j", "G", "g", "u"), k=6):
             term.send(key)
             term.pump(self.rng.random() * 0.1)

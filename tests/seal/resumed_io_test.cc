@@ -80,7 +80,9 @@ class RecorderOfOne {
     return true;
   }
 
+  /// Some time after the other one was killed.
   std::string resume() {
+    away_ = 2100000;
     format::ResumeOptions options;
     for (const auto& [file, suffix] : {std::pair{0, ".log"}, std::pair{1, ".time"}, std::pair{2, ".in"}}) {
       auto fd = open_at(AT_FDCWD, dir_.file(std::string("recordings/one") + suffix), O_WRONLY | O_APPEND);
@@ -105,9 +107,11 @@ class RecorderOfOne {
   /// From the step on that was not begun yet.
   void go_on() {
     for (; survives->step < kResumedSteps; ++survives->step) step(survives->step);
+    const MonoUs late = at(kResumedSteps) + away_;
+    flush_if_due(late);
     format::EndInfo end;
     end.exit_code = 3;
-    (void)writer_->end(end, at(kResumedSteps)).ok();
+    (void)writer_->end(end, late).ok();
     writer_.reset();
     ledger_.sync_round()();
     ledger_.quiesce();
@@ -116,7 +120,12 @@ class RecorderOfOne {
   }
 
  private:
-  static MonoUs at(std::size_t step) { return kResumedBegun + static_cast<MonoUs>(step) * 430000; }
+  [[nodiscard]] MonoUs at(std::size_t step) const {
+    return kResumedBegun + away_ + static_cast<MonoUs>(step) * 430000;
+  }
+  void flush_if_due(MonoUs now) {
+    if (const auto due = writer_->flush_deadline(); due && *due <= now) (void)writer_->flush(now).ok();
+  }
   void step(std::size_t step) {
     const MonoUs now = at(step);
     if (step % 5 == 3) (void)writer_->resized(30, static_cast<int>(80 + step), now).ok();
@@ -125,11 +134,11 @@ class RecorderOfOne {
       const std::string text(100 + step, static_cast<char>('a' + step));
       if (auto put = writer_->output(text, now + i * 20000)) survives->shown += *put;
     }
-    if (const auto due = writer_->flush_deadline(); due && *due <= now + 300000)
-      (void)writer_->flush(now + 300000).ok();
+    flush_if_due(now + 300000);
   }
 
   const TempDir& dir_;
+  MonoUs away_ = 0;  ///< nobody recorded for that long
   Loop loop_;
   app::HostLedger ledger_;
   std::unique_ptr<format::RecordingWriter> writer_;
@@ -194,9 +203,12 @@ TEST_P(Resumed, AtAnyWriteTheRecordingGoesOnAndNothingIsFound) {
     const std::string log = slurp(dir.file("recordings/one.log"));
     const std::uint64_t payload = log.size() - (log.find('\n') + 1);
     ASSERT_GE(payload, survives->shown) << fatal;
+    const std::string timing = slurp(dir.file("recordings/one.time"));
+    const std::string behind = timing.substr(timing.rfind(" OPELOG_END "));
+    ASSERT_EQ(std::count(behind.begin(), behind.end(), '\n'), 2) << fatal << behind;
     format::TimingScanner scanner;
     format::TimingRecord record;
-    scanner.feed(slurp(dir.file("recordings/one.time")));
+    scanner.feed(timing);
     std::uint64_t output = 0, input = 0;
     while (scanner.next(record) == format::TimingScanner::Outcome::kRecord) {
       if (const auto* shown = std::get_if<format::OutputRecord>(&record)) output += shown->size;
