@@ -12,15 +12,13 @@
 namespace opelog::record {
 namespace {
 
-// Reads while draining, per turn of the loop: enough for all a pty can hold (64 KiB), little for the others'
+// Chunks while draining, per turn of the loop: enough for all a pty can hold (64 KiB), little for the others'
 // wait.
-constexpr int kDrainReads = 16;
+constexpr int kDrainChunks = 2;
 
-// Of the inner terminal, per turn: it gives some 4 KiB a read, and what came meanwhile costs no waiting and
-// waking. No more than others give in one read.
-constexpr std::size_t kTurnBytes = 32768;
-// A read that gave less was of somebody who looks on: there is no more, and to ask costs a call.
-constexpr std::size_t kMuchBytes = 512;
+// A read of a terminal that gave less was of somebody who looks on: there is no more, and to ask costs a
+// call.
+constexpr ssize_t kMuchBytes = 512;
 
 bool is_socket(EndpointKind kind) {
   return kind == EndpointKind::kSocket || kind == EndpointKind::kOuterSocket;
@@ -33,6 +31,21 @@ ssize_t read_some(int fd, EndpointKind kind, char* to, std::size_t size) {
 ssize_t write_some(int fd, EndpointKind kind, std::string_view bytes) {
   return is_socket(kind) ? ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
                          : ::write(fd, bytes.data(), bytes.size());
+}
+
+// As read_some(). A terminal gives some 4 KiB a read: what a flood left there meanwhile goes on as one chunk,
+// for one write to the file and one to the screen. Whatever ended the reading is met again by the next one.
+ssize_t read_chunk(int fd, EndpointKind kind, char* to, std::size_t size) {
+  ssize_t n;
+  do {
+    n = read_some(fd, kind, to, size);
+  } while (n < 0 && errno == EINTR);
+  if (kind != EndpointKind::kMaster) return n;
+  for (ssize_t last = n; last >= kMuchBytes && static_cast<std::size_t>(n) < size;) {
+    last = read_some(fd, kind, to + n, size - static_cast<std::size_t>(n));
+    if (last > 0) n += last;
+  }
+  return n;
 }
 
 // What the operator sits at: its end is the session's.
@@ -144,10 +157,7 @@ void Relay::ready(int endpoint, int events, int error) {
   }
   for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
     const Flow& f = flows_[static_cast<std::size_t>(i)];
-    if ((events & Poll::kReadable) == 0 || f.from != endpoint || !may_read(*f.memory)) continue;
-    std::size_t left = e.kind == EndpointKind::kMaster ? kTurnBytes : kChunk;
-    while (pump(i, left) == Pumped::kMuch && (left -= buffer_.size) > 0 && may_read(*f.memory)) {
-    }
+    if ((events & Poll::kReadable) != 0 && f.from == endpoint && may_read(*f.memory)) pump(i);
   }
   // Neither read nor written just now: it would never be noticed otherwise.
   if (events == Poll::kDisconnect) e.failed = true;
@@ -155,16 +165,13 @@ void Relay::ready(int endpoint, int events, int error) {
   if (e.fd.valid()) watch(endpoint);
 }
 
-Relay::Pumped Relay::pump(int flow, std::size_t most) {
+Relay::Pumped Relay::pump(int flow) {
   const Flow& f = flows_[static_cast<std::size_t>(flow)];
   Endpoint& from = endpoints_[static_cast<std::size_t>(f.from)];
   if (!from.fd.valid()) return Pumped::kEnded;
-  ssize_t n;
   begin(flow);
   buffer_.reached(RelayBuffer::kReading);
-  do {
-    n = read_some(from.fd.get(), from.kind, buffer_.bytes.data(), most);
-  } while (n < 0 && errno == EINTR);
+  const ssize_t n = read_chunk(from.fd.get(), from.kind, buffer_.bytes.data(), kChunk);
   if (n > 0) {
     // What is typed when all has been shown is for nobody, and must not stand before the end of the socket.
     if (drain_told_ && from.kind == EndpointKind::kOuterSocket) {
@@ -172,8 +179,7 @@ Relay::Pumped Relay::pump(int flow, std::size_t most) {
     } else {
       offer(flow, static_cast<std::size_t>(n));
     }
-    return from.kind == EndpointKind::kMaster && static_cast<std::size_t>(n) >= kMuchBytes ? Pumped::kMuch
-                                                                                           : Pumped::kMoved;
+    return Pumped::kMoved;
   }
   const int err = errno;
   buffer_.done(0);
@@ -341,23 +347,22 @@ void Relay::schedule_drain() {
 
 // Reads until EAGAIN, in bounded turns, because readiness alone never says "nothing more".
 void Relay::drain_turn() {
-  const auto moved = [](Pumped last) { return last == Pumped::kMoved || last == Pumped::kMuch; };
   bool quiet = true;
   for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
     const Flow& f = flows_[static_cast<std::size_t>(i)];
     if (f.role != FlowRole::kOutput) continue;
     Pumped last = Pumped::kMoved;
-    for (int reads = 0; reads < kDrainReads && moved(last); ++reads) {
+    for (int chunks = 0; chunks < kDrainChunks && last == Pumped::kMoved; ++chunks) {
       if (f.memory->done != 0 || f.memory->source_ended != 0) {
         last = Pumped::kEnded;
       } else if (!f.memory->backlog.empty() || !f.memory->unrecorded.empty()) {
         return;  // flush() or retry() schedules the next turn
       } else {
-        last = pump(i, kChunk);
+        last = pump(i);
       }
     }
     if (!f.memory->backlog.empty() || !f.memory->unrecorded.empty()) return;
-    quiet = quiet && !moved(last);
+    quiet = quiet && last != Pumped::kMoved;
   }
   if (drain_told_) return;
   if (!quiet) return schedule_drain();

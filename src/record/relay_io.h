@@ -7,8 +7,7 @@
 //  screen);
 //  - a flow holds at most one chunk (kChunk) that could not go on; until it is gone its source is not read,
 //    so memory per session is bounded and a slow reader waits for nobody but itself;
-//  - at most kChunk is read per readiness (one read; of a terminal that gives much, a few), so that a
-//  flooding session takes one turn like everybody else.
+//  - at most one chunk is read per readiness, so that a flooding session takes one turn like everybody else.
 // What ended and why is told to the owner; the relay decides nothing.
 #pragma once
 
@@ -111,9 +110,8 @@ class Relay {
   FlowMemory& memory(int flow) { return *flows_[static_cast<std::size_t>(flow)].memory; }
 
   void ready(int endpoint, int events, int error);
-  /// kMuch: moved, and so much that a terminal may have more at hand.
-  enum class Pumped { kMoved, kMuch, kNothing, kEnded };
-  Pumped pump(int flow, std::size_t most);  ///< one read and what follows
+  enum class Pumped { kMoved, kNothing, kEnded };
+  Pumped pump(int flow);  ///< one chunk and what follows
   void begin(int flow);
   void hand_in(int flow, std::string_view bytes);  ///< as if it had been read
   void offer(int flow, std::size_t size);          ///< accept, then write
