@@ -5,7 +5,7 @@
     sudo python3 bench/bench.py [throughput] [echo] [start] [memory] [many] [guard] [scale] [exec] [seals] [--rounds N] [--mib N]
 
 Runs in the private host of tests/e2e/sandbox.py, so nothing of the machine is touched; the build directory is OPELOG_BUILD, by default build/release.
-Rounds of all peers are interleaved and rotated; a ratio is taken within a round, and the median of the rounds is printed with the spread
+Rounds of all peers are interleaved, in a new order each time; a ratio is taken within a round, and the median of the rounds is printed with the spread
 (max - min) / median. `opelog/0` is opelog with sync_interval 0: written to disk when the kernel likes, as script's files are, and not within a second;
 script's are gone before that. Times include what the reader (this program) costs, the same for all. CPU is that of everything: recorder, daemon, recorded
 command. All peers run below the same small program that stands for sshd. Machines are noisy: believe ratios, and these only when the spread is small.
@@ -16,6 +16,7 @@ import contextlib
 import fcntl
 import json
 import os
+import random
 import resource
 import select
 import statistics
@@ -137,10 +138,10 @@ class Bench:
         return Terminal(argv_of(peer, self.index, *command))
 
     def rounds(self, peers, sample):
-        """{peer: [value, …]}, interleaved; the order rotates."""
+        """{peer: [value, …]}, interleaved; the order is another one in each round, so that nobody always comes behind the same one."""
         values = {peer: [] for peer in peers}
         for number in range(self.arguments.rounds):
-            for peer in peers[number % len(peers):] + peers[:number % len(peers)]:
+            for peer in random.Random(number).sample(peers, len(peers)):
                 values[peer].append(sample(peer))
             print(".", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
@@ -329,7 +330,8 @@ class Bench:
             print(json.dumps(sample), flush=True)
 
     def clean(self):
-        run("sh", "-c", f"rm -f /tmp/script/*; opelog thaw >/dev/null && find {LOGS} -maxdepth 1 -type f -delete; opelog freeze >/dev/null")
+        """Also of what the kernel has yet to write: it is not to burden the next peer."""
+        run("sh", "-c", f"sync -f /tmp/script/.; rm -f /tmp/script/*; opelog thaw >/dev/null && find {LOGS} -maxdepth 1 -type f -delete; opelog freeze >/dev/null; sync -f /tmp/script/.")
 
 
 def seals(arguments, hosts):

@@ -17,7 +17,7 @@
 
 namespace opelog::record {
 
-/// 64 KiB: what a pty holds, and a socket or pipe gives in one read; larger brings nothing measurable.
+/// 64 KiB: what a pty holds, and what a socket or pipe gives in one read; larger brings nothing measurable.
 constexpr std::size_t kChunk = 65536;
 
 /// Bytes that wait; at most one chunk. Changes by one store.

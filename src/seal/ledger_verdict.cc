@@ -118,7 +118,7 @@ void LedgerVerifier::take_line(std::string_view line) {
   const bool torn =
       line.size() >= kTornEntry.size() && line.substr(line.size() - kTornEntry.size()) == kTornEntry;
   if (torn) {
-    found("torn-entry", "entry " + std::to_string(index) + " was torn by a power cut", index);
+    found("torn-entry", "entry " + std::to_string(index) + " was torn by a power cut or a full disk", index);
   } else if (const auto entry = is_ascii(line) ? parse_entry(line) : std::nullopt; !entry) {
     found("ledger-altered", "entry " + std::to_string(index) + " is none", index);
   } else if (entry->index != index) {

@@ -749,8 +749,8 @@ class Round:
         killed = self.happened("kill")
         full = self.happened("full")
         ledger = verdict["ledger"]
-        # "off": there was a moment between two daemons.
-        fine = {"off"} | ({"unclean-boot"} if killed else set()) | ({"clock-set"} if self.clocked else set())
+        # "off": there was a moment between two daemons. A full disk takes no entry of a stop either.
+        fine = {"off"} | ({"unclean-boot"} if killed or full else set()) | ({"clock-set"} if self.clocked else set())
         fine |= {"gap", "torn-entry"} if full else {"torn-entry"} if killed else set()
         self.check(ledger["integrity"] == "intact" and {f["what"] for f in ledger["findings"]} <= fine, f"the ledger: {ledger}")
         known = set()
