@@ -236,7 +236,9 @@ struct RecordingWriter::State {
     mark.records = 0;
     records_from = 0;
     commit();
-    if (std::exchange(sealer_changed, false)) erase_other_sealer();
+    if (!std::exchange(sealer_changed, false)) return;
+    erase_other_sealer();
+    sealer->recorded();
   }
 
   Status put_rest(MonoUs now) {

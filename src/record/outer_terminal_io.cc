@@ -23,6 +23,20 @@ Status make_raw(int fd, const termios& from) {
   return {};
 }
 
+// As make_raw() leaves it.
+bool is_raw(const termios& modes) {
+  termios raw = modes;
+  ::cfmakeraw(&raw);
+  return raw.c_iflag == modes.c_iflag && raw.c_oflag == modes.c_oflag && raw.c_lflag == modes.c_lflag;
+}
+
+// What cfmakeraw() took off a login's terminal; all else it leaves as it was.
+void take_raw_back(termios& modes) {
+  modes.c_iflag |= BRKINT | ICRNL | IXON;
+  modes.c_oflag |= OPOST;
+  modes.c_lflag |= ISIG | ICANON | IEXTEN | ECHO;
+}
+
 std::string read_type_ahead(int fd) {
   std::string typed;
   char buffer[4096];
@@ -73,6 +87,11 @@ Result<std::unique_ptr<OuterTerminal>> OuterTerminal::open(int fd) {
   outer->mode_ = st.st_mode & 07777;
   if (::ioctl(own, TIOCGEXCL, &outer->exclusive_) != 0)
     return error_from_errno(errno, "look at the terminal's settings");
+  // A daemon was killed behind seize() and before its answer: the login asks again.
+  if (outer->owner_ == 0 && outer->mode_ == 0600 && is_raw(outer->saved_)) {
+    take_raw_back(outer->saved_);
+    outer->exclusive_ = 0;
+  }
   return outer;
 }
 

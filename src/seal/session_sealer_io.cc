@@ -75,13 +75,11 @@ void SessionSealer::save(format::SealerMark& mark) const {
 }
 
 void SessionSealer::written(std::size_t file, std::string_view bytes) {
-  settle();
   chain_.hashes[file].update(bytes);
   sizes_[file] += bytes.size();
 }
 
 Result<std::string> SessionSealer::seal(std::int64_t at_us, bool final) {
-  settle();
   if (!key_) return Error{Code::kGone, "the final seal is made", 0};
   std::optional<SigningKey> next;
   if (!final) {
@@ -119,8 +117,8 @@ void SessionSealer::refused() {
   key_before_.reset();
 }
 
-// The record of the last seal is in the file: its secret has done its work.
-void SessionSealer::settle() {
+// Its secret has done its work. Of a record that a full disk took in part the ledger must not speak.
+void SessionSealer::recorded() {
   if (!chain_before_) return;
   chain_before_.reset();
   key_before_.reset();
@@ -135,7 +133,6 @@ void SessionSealer::abandoned() {
 }
 
 void SessionSealer::closed(const format::EndInfo& end) {
-  settle();
   tell_(ClosedEntry{no_,
                     chain_.n,
                     chain_.prev,

@@ -40,6 +40,7 @@ class SessionSealer final : public format::RecordingSealer {
   void written(std::size_t file, std::string_view bytes) override;
   Result<std::string> seal(std::int64_t at_us, bool final) override;
   void refused() override;
+  void recorded() override;
   void save(format::SealerMark& mark) const override;
   void resumed() override;
   [[nodiscard]] bool finished() const override { return !key_.has_value(); }
@@ -53,7 +54,6 @@ class SessionSealer final : public format::RecordingSealer {
     std::array<Sha256, 3> hashes{Sha256(kFileDomains[0]), Sha256(kFileDomains[1]), Sha256(kFileDomains[2])};
   };
   SessionSealer(std::uint64_t no, const Digest& binding, Tell tell);
-  void settle();
 
   std::uint64_t no_;
   Digest binding_;

@@ -306,7 +306,8 @@ class Kept:
         end = re.findall(END, self.time)
         self.reason = end[-1].decode() if end else None
         self.resumed = re.findall(rb'OPELOG_RESUMED \{"how":"(\w+)"', self.time)
-        self.unshown = sum(int(n) for n in re.findall(rb'"unshown":(\d+)', self.time))
+        self.unshown_each = [int(n) for n in re.findall(rb'"unshown":(\d+)', self.time)]
+        self.unshown = sum(self.unshown_each)
         gaps = re.findall(rb'OPELOG_GAP (\{.*\})', self.time)
         self.gaps = []
         for gap in gaps:
@@ -335,8 +336,8 @@ class Kept:
         return b"".join(parts[b"1"]), b"".join(parts[b"2"]), len(self.log) - at
 
 
-def differences(one, other):
-    """[(at, bytes only in one, bytes only in the other), …] of two texts that are mostly the same."""
+def differences(one, other, stated=()):
+    """[(at, bytes only in one, bytes only in the other), …] of two texts that are mostly the same. `stated`: sizes (in one, in the other) to try first."""
     found, i, j = [], 0, 0
     while i < len(one) or j < len(other):
         same = 0
@@ -347,15 +348,18 @@ def differences(one, other):
         i, j = i + same, j + same
         if i == len(one) and j == len(other):
             break
-        skip = resync(one, i, other, j)
+        skip = resync(one, i, other, j, stated)
         found.append((j, one[i:i + skip[0]], other[j:j + skip[1]]))
         i, j = i + skip[0], j + skip[1]
     return found
 
 
-def resync(one, i, other, j):
+def resync(one, i, other, j, stated):
     """How many bytes of each stand alone before they are the same again. Prompts come again and again: by long parts first."""
     rest, window = (len(one) - i, len(other) - j), 1 << 23
+    for skip in stated:
+        if skip[0] <= rest[0] and skip[1] <= rest[1] and one[i + skip[0]:i + skip[0] + 300] == other[j + skip[1]:j + skip[1] + 300]:
+            return skip
     for width in (300, 120, 24):
         best = rest
         for skipped in range(1000):
@@ -711,8 +715,10 @@ class Round:
                 pairs.append(("stderr", login.errors, err))
         only_shown = only_recorded = 0
         told = []
+        gaps = [g["bytes"] for g in recording.gaps if g.get("what") == "output" and g.get("bytes")]
+        stated = [(n, 0) for n in gaps] + [(0, n) for n in recording.unshown_each if n]
         for word, shown, recorded in pairs:
-            for at, one, other in differences(shown, recorded):
+            for at, one, other in differences(shown, recorded, stated):
                 if other == b"" and re.fullmatch(rb"[\r\n]*opelog: [^\n]*\n?(.{0,200})", one, re.S):
                     continue  # our own words, and behind the last the echo of what is typed to nobody any more
                 if at + len(other) == len(recorded) and one == b"" and not whole:

@@ -84,15 +84,56 @@ class ToldSealer final : public RecordingSealer {
   void written(std::size_t file, std::string_view bytes) override { told_[file] += bytes; }
   Result<std::string> seal(std::int64_t, bool) override { return told_[0]; }
   void refused() override {}
+  void recorded() override { ++seals_recorded; }
   void save(SealerMark&) const override {}
   void resumed() override {}
   [[nodiscard]] bool finished() const override { return false; }
   void abandoned() override {}
   void closed(const EndInfo&) override {}
 
+  static inline int seals_recorded = 0;
+
  private:
   std::array<std::string, 3>& told_;
 };
+
+bool disk_full = false;
+// A full disk takes half of a seal's record, and nothing more.
+std::ptrdiff_t write_half_of_seals(int fd, const void* data, std::size_t size) {
+  const std::string_view bytes(static_cast<const char*>(data), size);
+  const bool seal = bytes.find("OPELOG_SEAL") != std::string_view::npos;
+  if (disk_full && !seal) {
+    errno = ENOSPC;
+    return -1;
+  }
+  return ::write(fd, data, disk_full ? size / 2 : size);
+}
+
+TEST(RecordingWriter, ASealCountsOnceItsRecordIsWhole) {
+  TempDir dir;
+  WriterOptions options = options_for(dir);
+  std::array<std::string, 3> told;
+  options.opened = [&told](const std::string&) -> Result<Sealing> {
+    return Sealing{std::make_unique<ToldSealer>(told), "1"};
+  };
+  options.write = write_half_of_seals;
+  disk_full = false;
+  ToldSealer::seals_recorded = 0;
+  auto writer = must_create(options);
+  ASSERT_TRUE(writer);
+  ASSERT_EQ(*writer->output("one", 2000), 3U);
+  ASSERT_TRUE(writer->flush(30000));
+  disk_full = true;
+  EXPECT_FALSE(writer->flush(1200000).ok());
+  const std::string time = dir.file(std::string(kName) + ".time");
+  EXPECT_NE(body_of(time).find("OPELOG_"), std::string::npos);
+  EXPECT_NE(body_of(time).back(), '\n');
+  EXPECT_EQ(ToldSealer::seals_recorded, 0);
+  disk_full = false;
+  EXPECT_TRUE(writer->flush(2400000));
+  EXPECT_EQ(body_of(time).back(), '\n');
+  EXPECT_EQ(ToldSealer::seals_recorded, 1);
+}
 
 TEST(RecordingWriter, WhatIsDigestedLaterIsDigestedBeforeAnythingElseIsWritten) {
   TempDir dir;
