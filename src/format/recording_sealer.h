@@ -39,7 +39,7 @@ class RecordingSealer {
   /// The record of the last seal() was refused, and nothing of it is in the file: as if seal() had not been
   /// called.
   virtual void refused() = 0;
-  /// The record of the last seal() is in the file, whole.
+  /// The record of the last seal() is in the file, whole; of one made by another process perhaps once more.
   virtual void recorded() = 0;
   /// What another one needs to go on from the last seal() (or its beginning), the secret that signs next
   /// among it.

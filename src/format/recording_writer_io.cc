@@ -499,7 +499,11 @@ Status RecordingWriter::State::look_again(const ResumeOptions& options, MonoUs n
     }
     unsealed_at = now;
   }
-  if (sealer) sealer->resumed();
+  if (sealer) {
+    sealer->resumed();
+    sealer_changed = true;  // a seal's record may be what is under way; if nothing is, the last one is whole
+    if (!under_way()) put_is_done();
+  }
   if (auto rest = put_rest(now); !rest) return {};  // tried again, as ever
   // Killed between the bytes and their record.
   if (written[kIn] > mark.input_timed) (void)speak_of_input(now);

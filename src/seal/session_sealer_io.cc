@@ -56,8 +56,6 @@ Result<std::unique_ptr<SessionSealer>> SessionSealer::resume(const format::Seale
 
 void SessionSealer::resumed() {
   if (auto went_on = std::exchange(went_on_, nullptr)) went_on(no_);
-  // Killed before the ledger heard of the first one.
-  if (chain_.n > 0 && told_at_us_ == 0 && key_) tell_(SealedEntry{no_, chain_.n, chain_.prev, covered_});
 }
 
 void SessionSealer::save(format::SealerMark& mark) const {
@@ -119,11 +117,10 @@ void SessionSealer::refused() {
 
 // Its secret has done its work. Of a record that a full disk took in part the ledger must not speak.
 void SessionSealer::recorded() {
-  if (!chain_before_) return;
   chain_before_.reset();
   key_before_.reset();
   // The first one at once: from then on the recording cannot be cut to nothing.
-  if (!key_ || (chain_.n > 1 && sealed_at_us_ - told_at_us_ < kSealedEntryUs)) return;
+  if (!key_ || chain_.n == 0 || (chain_.n > 1 && sealed_at_us_ - told_at_us_ < kSealedEntryUs)) return;
   told_at_us_ = sealed_at_us_;
   tell_(SealedEntry{no_, chain_.n, chain_.prev, covered_});
 }
