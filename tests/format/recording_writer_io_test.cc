@@ -135,6 +135,44 @@ TEST(RecordingWriter, ASealCountsOnceItsRecordIsWhole) {
   EXPECT_EQ(ToldSealer::seals_recorded, 1);
 }
 
+TEST(RecordingWriter, ASealThatAKilledOneLeftHalfWrittenCountsOnceItIsWhole) {
+  TempDir dir;
+  WriterOptions options = options_for(dir);
+  std::array<std::string, 3> told;
+  options.opened = [&told](const std::string&) -> Result<Sealing> {
+    return Sealing{std::make_unique<ToldSealer>(told), "1"};
+  };
+  options.write = write_half_of_seals;
+  const auto memory = std::make_unique<WriterMemory>();
+  options.memory = memory.get();
+  disk_full = false;
+  auto writer = must_create(options);
+  ASSERT_TRUE(writer);
+  ASSERT_EQ(*writer->output("one", 2000), 3U);
+  ASSERT_TRUE(writer->flush(30000));
+  disk_full = true;
+  EXPECT_FALSE(writer->flush(1200000).ok());
+  const MonoUs begun = writer->begun();
+  writer.reset();
+
+  ToldSealer::seals_recorded = 0;
+  for (const auto& [flags, recorded] : {std::pair{O_RDONLY, 0}, std::pair{O_WRONLY | O_APPEND, 1}}) {
+    ResumeOptions again;
+    again.files[0] = *open_at(AT_FDCWD, dir.file(std::string(kName) + ".log"), O_WRONLY | O_APPEND);
+    again.files[1] = *open_at(AT_FDCWD, dir.file(std::string(kName) + ".time"), flags);  // or takes nothing
+    again.name = kName;
+    again.begun = begun;
+    again.memory = memory.get();
+    again.sealer = [&told](const SealerMark&,
+                           std::array<std::uint64_t, 3>&) -> Result<std::unique_ptr<RecordingSealer>> {
+      return {std::make_unique<ToldSealer>(told)};
+    };
+    auto resumed = RecordingWriter::resume(std::move(again), 2400000);
+    ASSERT_TRUE(resumed.ok()) << resumed.error().message;
+    EXPECT_EQ(ToldSealer::seals_recorded, recorded);
+  }
+}
+
 TEST(RecordingWriter, WhatIsDigestedLaterIsDigestedBeforeAnythingElseIsWritten) {
   TempDir dir;
   WriterOptions options = options_for(dir);
