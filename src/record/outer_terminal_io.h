@@ -39,8 +39,8 @@ struct OuterTerminalMark {
 
 class OuterTerminal {
  public:
-  /// Looks only; nothing is changed. One that a killed daemon left raw and root's counts as a login's terminal
-  /// again. `fd` must be a terminal (terminal_check_io.h).
+  /// Looks only; nothing is changed. One that a killed daemon left raw and root's counts as a login's
+  /// terminal again. `fd` must be a terminal (terminal_check_io.h).
   static Result<std::unique_ptr<OuterTerminal>> open(int fd);
   /// One that another process has taken (mark(), keep_node()) and did not give back.
   static std::unique_ptr<OuterTerminal> resume(Fd fd, std::string path, const OuterTerminalMark& mark);
