@@ -24,7 +24,7 @@ namespace opelog::index {
 constexpr const char* kIndexFile = "/var/lib/opelog-index/index.db";
 /// PRAGMA application_id of our files, "oplx".
 constexpr std::int64_t kIndexId = 0x6f706c78;
-constexpr std::int64_t kIndexVersion = 5;
+constexpr std::int64_t kIndexVersion = 6;
 
 /// What tells whether a recording's files are those that were indexed.
 struct FilesStamp {

@@ -69,9 +69,13 @@ class Joiner {
   }
 
  private:
-  // When the line began to run, as the kernel's clock may have it.
+  // When the line began to run, as the kernel's clock may have it: the relay has the echo of Enter later, on
+  // a busy host much later. It had not come when what was drawn before it was read, so completions that drew
+  // something are no part of the line.
   [[nodiscard]] std::int64_t began(std::size_t line) const {
-    return std::max(lines_[line].ready_us, lines_[line].entered_us - kClockSlackUs);
+    const TypedLine& typed = lines_[line];
+    const std::int64_t busy = std::max(typed.edited_us, typed.entered_us - kMaxLatenessUs);
+    return std::max(typed.ready_us, std::min(busy, typed.entered_us - kClockSlackUs));
   }
 
   // When the prompt of that line was shown, or of none yet.

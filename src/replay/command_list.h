@@ -37,6 +37,8 @@ struct ExecEvent {
 
 /// The relay records an Enter's echo a little after the kernel has seen what it started.
 constexpr std::int64_t kClockSlackUs = 20'000;
+/// So much later, at most, on a host whose processors are all busy.
+constexpr std::int64_t kMaxLatenessUs = 250'000;
 /// What begins so soon behind a prompt is a job of the line before it, if that has one, whatever its name.
 constexpr std::int64_t kJobSlackUs = 100'000;
 

@@ -296,6 +296,7 @@ TypedLine TypedLines::line_up_to(std::uint64_t last) {
   line.prompt_offset = edit_->ready.offset;
   const Moment now = screen_.now();
   line.entered_us = now.at_us;
+  line.edited_us = screen_.before_us();
   line.offset = now.offset + 1;
   return line;
 }
@@ -350,6 +351,7 @@ void TypedLines::accept(TypedLine line, std::uint64_t row, std::uint64_t last) {
   if (directly && continues && !behind_gap) {
     if (open_->text.size() < kMaxTyped) open_->text += '\n' + line.text;
     open_->entered_us = line.entered_us;
+    open_->edited_us = line.edited_us;
     open_->offset = line.offset;
     open_->cut = open_->cut || line.cut;
     open_->maybe_abandoned = open_->maybe_abandoned || line.maybe_abandoned;

@@ -47,7 +47,8 @@ struct TypedLine {
   std::string prompt;  ///< its last row
   TypedBy by = TypedBy::kBracketedPaste;
   std::int64_t ready_us = 0;        ///< the prompt was shown
-  std::int64_t entered_us = 0;      ///< Enter
+  std::int64_t entered_us = 0;      ///< Enter, when the relay had its echo
+  std::int64_t edited_us = 0;       ///< the last output without that echo: Enter came later
   std::uint64_t prompt_offset = 0;  ///< of the output, where the prompt was shown: its beginning or its end
   std::uint64_t offset = 0;         ///< of the output, where the command's own begins
   int status = -1;                  ///< exit status, if OSC 133;D said it

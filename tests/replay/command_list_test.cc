@@ -18,6 +18,7 @@ TypedLine typed_at(std::int64_t seconds, const char* text) {
   line.text = text;
   line.ready_us = seconds * kSecond - kSecond / 2;
   line.entered_us = seconds * kSecond;
+  line.edited_us = line.entered_us - kClockSlackUs / 2;
   line.offset = static_cast<std::uint64_t>(seconds) * 100;
   return line;
 }
@@ -138,6 +139,24 @@ TEST(CommandList, AnExecSeenShortlyBeforeTheEchoOfEnterBelongsToIt) {
   ASSERT_EQ(commands.size(), 2U);
   EXPECT_EQ(commands[0].known, KnownBy::kScreen);
   EXPECT_EQ(commands[1].known, KnownBy::kBoth);
+}
+
+TEST(CommandList, OnABusyHostTheEchoOfEnterIsLater) {
+  std::vector<TypedLine> lines{typed_at(1, "true"), typed_at(2, "ls | cat")};
+  lines[1].edited_us = 2 * kSecond - 150'000;
+  const std::vector<ExecEvent> events{exec_at(2 * kSecond - 160'000, 11, 10, "ls", 1),  // a completion's
+                                      exec_at(2 * kSecond - 140'000, 12, 10, "ls", 2),
+                                      exec_at(2 * kSecond - 120'000, 13, 10, "cat")};
+  const auto commands = join_commands(lines, events);
+  ASSERT_EQ(commands.size(), 3U);
+  EXPECT_TRUE(commands[1].helper);
+  EXPECT_EQ(commands[2].text, "ls | cat");
+  EXPECT_EQ(commands[2].execs.size(), 2U);
+  EXPECT_EQ(commands[2].status, 0);
+  // No host is so late: what ran long before was nobody's line.
+  lines[1].edited_us = lines[1].ready_us;
+  lines[1].entered_us = lines[1].edited_us + 2 * kSecond;
+  EXPECT_EQ(join_commands(lines, events)[1].execs.size(), 1U);
 }
 
 TEST(CommandList, WhatRunsAtThePromptIsAHelper) {

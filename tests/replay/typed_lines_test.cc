@@ -206,6 +206,7 @@ TEST(TypedLinesTable, TimesAndPlaces) {
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_EQ(lines[0].ready_us, 1);
   EXPECT_EQ(lines[0].entered_us, 3);
+  EXPECT_EQ(lines[0].edited_us, 2);
   EXPECT_EQ(lines[0].prompt_offset, kReady.size() - 1);
   EXPECT_EQ(lines[0].offset, kReady.size() + 4 + kEnter.size() - 1);
   EXPECT_EQ(lines[0].prompt, "$ ");
