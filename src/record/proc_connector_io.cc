@@ -15,6 +15,7 @@
 #include <charconv>
 
 #include "core/clock_io.h"
+#include "record/proc_directory_io.h"
 
 namespace opelog::record {
 namespace {
@@ -274,9 +275,7 @@ void ProcConnector::repair() {
     while (const dirent* entry = ::readdir(proc)) {
       const auto pid = parse_proc_number(entry->d_name);
       if (!pid) continue;
-      if (auto text = read_file("/proc/" + std::to_string(*pid) + "/stat", 4096)) {
-        if (auto stat = parse_proc_stat(*text)) all.emplace_back(*pid, stat->parent);
-      }
+      if (const auto stat = read_proc_stat(*pid)) all.emplace_back(*pid, stat->parent);
     }
     ::closedir(proc);
   }

@@ -20,6 +20,12 @@ Error process_gone() {
   return Error{Code::kGone, "the process at the other end has ended", ESRCH};
 }
 
+Result<ProcStat> read_proc_stat(std::int64_t pid) {
+  auto text = read_file("/proc/" + std::to_string(pid) + "/stat", kProcFileLimit);
+  if (!text) return text.error();
+  return parse_proc_stat(*text);
+}
+
 Result<ProcDirectory> ProcDirectory::open(std::int64_t pid) {
   auto fd = open_at(AT_FDCWD, "/proc/" + std::to_string(pid), O_RDONLY | O_DIRECTORY);
   if (!fd) return gone_or(std::move(fd).error());

@@ -15,6 +15,9 @@ namespace opelog::record {
 
 Error process_gone();
 
+/// Of whoever has that number now, zombies too.
+Result<ProcStat> read_proc_stat(std::int64_t pid);
+
 class ProcDirectory {
  public:
   static Result<ProcDirectory> open(std::int64_t pid);

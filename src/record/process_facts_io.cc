@@ -254,9 +254,7 @@ Fd open_process(std::int64_t pid, std::uint64_t started) {
   if (pid <= 0) return {};
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
   if (!pidfd) return {};
-  auto text = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
-  if (!text) return {};
-  const auto stat = parse_proc_stat(*text);
+  const auto stat = read_proc_stat(pid);
   return stat && stat->started == started ? std::move(pidfd) : Fd();
 }
 

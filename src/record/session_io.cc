@@ -12,7 +12,7 @@
 #include "core/clock_io.h"
 #include "format/session_header.h"
 #include "record/login_message.h"
-#include "record/proc_text.h"
+#include "record/proc_directory_io.h"
 
 namespace opelog::record {
 namespace {
@@ -24,14 +24,6 @@ constexpr std::int64_t kRetryUs = 250 * kUsPerMs;
 constexpr int kPacketsPerTurn = 8;
 // A shim that was told to leave gets this long before it is ended by force.
 constexpr std::int64_t kLeaveUs = OPELOG_LEAVE_SECONDS * kUsPerS;
-
-// Parent 0 if there is no such process.
-ProcStat stat_of(std::int64_t pid) {
-  auto text = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
-  if (!text) return {};
-  auto stat = parse_proc_stat(*text);
-  return stat ? *stat : ProcStat{};
-}
 
 }  // namespace
 
@@ -259,11 +251,11 @@ void Session::started(std::int64_t pid) {
   if (shell_pid_ != 0) return;
   // Only a child of the very process behind the connection is believed to be the shell.
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
-  const ProcStat stat = stat_of(pid);
-  if (pidfd && stat.parent == info_.shim_pid) {
+  const auto stat = read_proc_stat(pid);
+  if (pidfd && stat && stat->parent == info_.shim_pid) {
     shell_pidfd_ = std::move(pidfd);
     shell_pid_ = pid;
-    shell_started_ = stat.started;
+    shell_started_ = stat->started;
     watch_shell();
   }
   apply({SessionEvent::Kind::kStarted, false, 0, {}});

@@ -69,13 +69,18 @@ class Joiner {
   }
 
  private:
-  // When the line began to run, as the kernel's clock may have it: the relay has the echo of Enter later, on
-  // a busy host much later. It had not come when what was drawn before it was read, so completions that drew
-  // something are no part of the line.
+  // When the line began to run, as the kernel's clock may have it.
   [[nodiscard]] std::int64_t began(std::size_t line) const {
+    return std::max(lines_[line].ready_us, lines_[line].entered_us - kClockSlackUs);
+  }
+
+  // Whether the line may have begun to run: on a busy host the relay has the echo of Enter much later. Enter
+  // had not come when what was drawn before it was read, so completions that drew something are no part of
+  // the line.
+  [[nodiscard]] bool may_have_begun(std::size_t line, const ExecEvent& event) const {
+    if (line == lines_.size() || event.before_us > 0) return false;
     const TypedLine& typed = lines_[line];
-    const std::int64_t busy = std::max(typed.edited_us, typed.entered_us - kMaxLatenessUs);
-    return std::max(typed.ready_us, std::min(busy, typed.entered_us - kClockSlackUs));
+    return event.at_us >= std::max({typed.ready_us, typed.edited_us, typed.entered_us - kMaxLatenessUs});
   }
 
   // When the prompt of that line was shown, or of none yet.
@@ -145,6 +150,7 @@ class Joiner {
     const bool typed = line_ > 0;
     const bool at_next_prompt = event.at_us >= ready(line_);
     if (typed && (!at_next_prompt || is_job_of(line_ - 1, event))) return line_ - 1;
+    if (may_have_begun(line_, event)) return line_;
     Command command;
     command.text = event.argv;
     command.begin_us = event.at_us;

@@ -245,6 +245,15 @@ TEST(CommandList, WhatAShellRunsWhenItIsLeftAtItsPromptIsNoLines) {
   EXPECT_EQ(drawn[1].known, KnownBy::kBoth);
 }
 
+TEST(CommandList, AJobThatBeginsLateIsNotTheNextLines) {
+  std::vector<TypedLine> lines{typed_at(1, "sleep 1 &"), typed_at(2, "jobs")};
+  lines[1].ready_us = lines[1].edited_us = 2 * kSecond - 90'000;
+  const auto commands = join_commands(lines, {exec_at(2 * kSecond - 60'000, 11, 10, "sleep 1")});
+  ASSERT_EQ(commands.size(), 2U);
+  EXPECT_EQ(commands[0].execs.size(), 1U);
+  EXPECT_TRUE(commands[1].execs.empty());
+}
+
 TEST(CommandList, ALoopInTheBackgroundIsKnownByItsUnknownParent) {
   const auto commands = join_commands(
       {typed_at(1, "while sleep 1; do date; done &"), typed_at(5, "ls")},
