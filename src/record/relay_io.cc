@@ -130,6 +130,22 @@ Status Relay::inject(int flow, std::string_view bytes) {
   return {};
 }
 
+bool Relay::say(int flow, std::string_view bytes) {
+  const Flow& f = flows_[static_cast<std::size_t>(flow)];
+  Endpoint& to = endpoints_[static_cast<std::size_t>(f.to)];
+  if (f.memory->done != 0 || !to.fd.valid()) return false;
+  if (f.memory->backlog.empty()) {
+    const ssize_t n = write_some(to.fd.get(), to.kind, bytes);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+  }
+  if (bytes.empty()) return true;
+  if (!f.memory->backlog.append(bytes)) return false;
+  watch(f.from);
+  watch(f.to);
+  return true;
+}
+
 void Relay::begin(int flow) {
   ++buffer_.turn;
   buffer_.session = number_;
@@ -351,17 +367,21 @@ void Relay::drain_turn() {
   for (int i = 0; i < static_cast<int>(flows_.size()); ++i) {
     const Flow& f = flows_[static_cast<std::size_t>(i)];
     if (f.role != FlowRole::kOutput) continue;
+    const bool hung_up = !endpoints_[static_cast<std::size_t>(f.from)].fd.valid();
+    const auto waits = [&] {
+      return !f.memory->backlog.empty() || (!f.memory->unrecorded.empty() && !hung_up);
+    };
     Pumped last = Pumped::kMoved;
     for (int chunks = 0; chunks < kDrainChunks && last == Pumped::kMoved; ++chunks) {
       if (f.memory->done != 0 || f.memory->source_ended != 0) {
         last = Pumped::kEnded;
-      } else if (!f.memory->backlog.empty() || !f.memory->unrecorded.empty()) {
+      } else if (waits()) {
         return;  // flush() or retry() schedules the next turn
       } else {
         last = pump(i);
       }
     }
-    if (!f.memory->backlog.empty() || !f.memory->unrecorded.empty()) return;
+    if (waits()) return;
     quiet = quiet && last != Pumped::kMoved;
   }
   if (drain_told_) return;

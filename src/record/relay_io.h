@@ -76,9 +76,14 @@ class Relay {
   /// Code::kLimit while a chunk waits.
   Status inject(int flow, std::string_view bytes);
 
+  /// The owner's own words, which it has recorded: behind what the sink has yet to take. False: there is no
+  /// room for them, or no sink.
+  bool say(int flow, std::string_view bytes);
+
   /// Offers held bytes to the owner again.
   void retry();
-  /// From now on: report drained() as soon as every output flow is empty. Call once the shell has ended.
+  /// From now on: report drained() as soon as every output flow is empty. Call once the shell has ended. Of a
+  /// flow whose source we have closed, what the owner has not accepted is not waited for.
   void drain();
   /// Closes an endpoint (the inner master: hangs its session up). Flows touching it are over.
   void close_endpoint(int endpoint);

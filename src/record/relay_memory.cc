@@ -31,6 +31,16 @@ void HeldBytes::assign(std::string_view bytes) noexcept {
   where_.store(bytes.size(), std::memory_order_release);
 }
 
+bool HeldBytes::append(std::string_view bytes) noexcept {
+  const std::string_view now = view();
+  const auto first = static_cast<std::size_t>(now.data() - bytes_.data());
+  if (first + now.size() + bytes.size() > kChunk) return false;
+  std::memcpy(bytes_.data() + first + now.size(), bytes.data(), bytes.size());
+  where_.store((static_cast<std::uint64_t>(first) << 32U) | (now.size() + bytes.size()),
+               std::memory_order_release);
+  return true;
+}
+
 void HeldBytes::drop(std::size_t first) noexcept {
   const std::string_view now = view();
   if (first >= now.size()) return clear();

@@ -32,6 +32,8 @@ class HeldBytes {
   [[nodiscard]] std::size_t size() const noexcept { return view().size(); }
   /// Replaces what is there; `bytes` (at most kChunk) may lie in it.
   void assign(std::string_view bytes) noexcept;
+  /// Behind what is there. False: they do not fit, nothing is changed.
+  [[nodiscard]] bool append(std::string_view bytes) noexcept;
   void drop(std::size_t first) noexcept;
   void clear() noexcept { where_.store(0, std::memory_order_release); }
 

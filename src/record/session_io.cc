@@ -361,6 +361,7 @@ void Session::say(const std::string& text) {
   if (!info_.terminal || outside < 0) return;
   const std::string line = "\r\n" + printable(text) + "\r\n";
   (void)writer_->output(line, mono_now());
+  if (flow_out_ >= 0 && relay_.say(flow_out_, line)) return;
   if (outer_)
     (void)!::write(outside, line.data(), line.size());
   else

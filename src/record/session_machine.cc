@@ -172,10 +172,10 @@ SessionActions SessionMachine::step(const SessionEvent& event, MonoUs now) {
       }
       break;
     case Kind::kTorn:
-      if (state_ != State::kHangingUp) hang_up(EndReason::kFailure, now, actions);
+      if (!hung_up()) hang_up(EndReason::kFailure, now, actions);
       break;
     case Kind::kLimit:
-      if (state_ != State::kHangingUp) {
+      if (!hung_up()) {
         actions.say = "opelog: the recording of this session has reached its limit of " + event.text +
                       " bytes; the session ends";
         hang_up(EndReason::kLimit, now, actions);
@@ -203,7 +203,9 @@ void SessionMachine::ended(const SessionEvent& event, MonoUs now, SessionActions
     end_.exit_code = event.status;
   else
     end_.signal = event.status;
-  if (state_ == State::kHangingUp) {
+  // Where somebody is left who looks on, he is to see the rest, and why it ends.
+  const bool nobody = end_.reason == EndReason::kHangup || end_.reason == EndReason::kShim;
+  if (state_ == State::kHangingUp && (!terminal_ || nobody)) {
     close(actions);
     return;
   }
@@ -219,6 +221,12 @@ void SessionMachine::ended(const SessionEvent& event, MonoUs now, SessionActions
   }
 }
 
+bool SessionMachine::hung_up() const noexcept {
+  // Where the shell has ended by itself (kShim: the waiter kept silent) its output still comes.
+  const bool by_itself = end_.reason == EndReason::kExit || end_.reason == EndReason::kShim;
+  return state_ == State::kHangingUp || (state_ == State::kEnding && !by_itself);
+}
+
 void SessionMachine::hang_up(EndReason reason, MonoUs now, SessionActions& actions) {
   end_.reason = reason;
   held_until_.reset();
@@ -232,7 +240,7 @@ void SessionMachine::hang_up(EndReason reason, MonoUs now, SessionActions& actio
 }
 
 void SessionMachine::failed(const SessionEvent& event, MonoUs now, SessionActions& actions) {
-  if (state_ == State::kHangingUp || unrecorded_) return;
+  if (hung_up() || unrecorded_) return;
   switch (limits_.on_failure) {
     case OnFailure::kContinue:
       unrecorded_ = true;

@@ -1,12 +1,13 @@
 // SessionMachine: what a session does next, decided without touching anything.
 //
 // States: starting -> running -> ending | lingering | hanging-up -> closed. The shell's own end is drained
-// and kept (kEnding); any other end hangs the session up and waits a bounded time for the shell (kHangingUp).
-// Beside the state, output may be held because the record refuses it: from the first refusal hold_us run, in
-// whatever state, and what else has a deadline waits meanwhile. A running terminal may have a deadline for
-// being idle: active() is told of each byte, and looked at when the deadline comes. Every state but running
-// (and lingering, where a background process may hold a stream as long as it likes, as under plain sshd) has
-// a deadline, so nothing waits for ever. session_io.h carries the actions out.
+// and kept (kEnding); any other end hangs the session up and waits a bounded time for the shell (kHangingUp),
+// and then for whoever looks on to see the rest (kEnding). Beside the state, output may be held because the
+// record refuses it: from the first refusal hold_us run, in whatever state, and what else has a deadline
+// waits meanwhile. A running terminal may have a deadline for being idle: active() is told of each byte, and
+// looked at when the deadline comes. Every state but running (and lingering, where a background process may
+// hold a stream as long as it likes, as under plain sshd) has a deadline, so nothing waits for ever.
+// session_io.h carries the actions out.
 #pragma once
 
 #include <optional>
@@ -107,6 +108,8 @@ class SessionMachine {
 
   void ended(const SessionEvent& event, MonoUs now, SessionActions& actions);
   void hang_up(format::EndReason reason, MonoUs now, SessionActions& actions);
+  /// Or was: what it ends for is known, and is said once.
+  [[nodiscard]] bool hung_up() const noexcept;
   void failed(const SessionEvent& event, MonoUs now, SessionActions& actions);
   void tick(MonoUs now, SessionActions& actions);
   void idle(MonoUs now, SessionActions& actions);

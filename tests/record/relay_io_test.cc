@@ -345,6 +345,53 @@ TEST(Relay, DrainingShowsEverythingThatWasWrittenBeforeTheEnd) {
   EXPECT_EQ(t.owner.drains, 1);
 }
 
+TEST(Relay, LastWordsComeBehindWhatASlowReaderHasYetToTakeAlsoOfWhatIsHungUp) {
+  Terminals t;
+  const std::string block(4000, 'q');
+  ::fcntl(t.slave.get(), F_SETFL, O_NONBLOCK);
+  for (int i = 0; i < 3000; ++i) {
+    (void)!::write(t.slave.get(), block.data(), block.size());
+    t.loop.run_once(false);
+  }
+  ASSERT_GT(t.relay.waiting(t.out), 0U);
+  t.owner.allowance = 0;
+  const std::string before = t.owner.seen[t.out];
+  EXPECT_TRUE(t.relay.say(t.out, "the end"));
+  t.relay.close_endpoint(t.master);
+  t.relay.drain();
+  turn(
+      t.loop, [] { return false; }, 200);
+  EXPECT_EQ(t.owner.drains, 0) << "the outer side has not taken all";
+  std::string got;
+  ASSERT_TRUE(turn(
+      t.loop,
+      [&] {
+        got += read_some(t.terminal.get());
+        return t.owner.drains == 1;
+      },
+      500000));
+  got += read_some(t.terminal.get());
+  EXPECT_EQ(got, before + "the end");
+}
+
+TEST(Relay, WhatIsHungUpAndNeverRecordedIsNotWaitedFor) {
+  Terminals t;
+  t.owner.allowance = 3;
+  ASSERT_EQ(::write(t.slave.get(), "abcdef", 6), 6);
+  ASSERT_TRUE(turn(
+      t.loop, [&] { return t.relay.unrecorded(t.out) == 3; }, 200000));
+  EXPECT_TRUE(t.relay.say(t.out, "the end"));
+  t.relay.close_endpoint(t.master);
+  t.relay.drain();
+  ASSERT_TRUE(turn(
+      t.loop, [&] { return t.owner.drains == 1; }, 200000));
+  EXPECT_EQ(t.relay.unrecorded(t.out), 3U) << "the owner counts it";
+  std::string got;
+  turn(
+      t.loop, [&] { return (got += read_some(t.terminal.get())).size() == 10; }, 200000);
+  EXPECT_EQ(got, "abcthe end");
+}
+
 TEST(Relay, DrainingWaitsForAReaderThatIsSlow) {
   Terminals t;
   std::string sent;

@@ -301,6 +301,21 @@ TEST(SessionMachine, ARecordingAsLargeAsItMayBeEndsTheSession) {
   EXPECT_TRUE(actions.hang_up);
   EXPECT_EQ(machine.end().reason, EndReason::kLimit);
   EXPECT_EQ(machine.step({Kind::kLimit, false, 0, "5000"}, 6).say, "") << "once";
+  const auto last = machine.step({Kind::kShellEnded, false, 1, {}}, 7);
+  EXPECT_TRUE(last.drain && !last.close) << "he is to see why";
+  EXPECT_EQ(machine.step({Kind::kLimit, false, 0, "5000"}, 8).say, "");
+  EXPECT_EQ(machine.step({Kind::kRecordFailed, false, 0, "x"}, 8).say, "");
+  EXPECT_TRUE(machine.step({Kind::kDrained, false, 0, {}}, 9).close);
+  EXPECT_EQ(machine.end().reason, EndReason::kLimit);
+  // The shell is gone, the waiter silent: what it printed still comes.
+  auto silent = running(true);
+  silent.step({Kind::kShellGone, false, 0, {}}, 5);
+  ASSERT_TRUE(silent.step({Kind::kTick, false, 0, {}}, *silent.deadline()).drain);
+  EXPECT_NE(silent.step({Kind::kLimit, false, 0, "5000"}, 6 * kS).say, "");
+  // Nobody is left to see it.
+  auto gone = running(true);
+  gone.step({Kind::kOuterGone, false, 0, {}}, 5);
+  EXPECT_TRUE(gone.step({Kind::kShellEnded, false, 1, {}}, 6).close);
   // What is left when the shell has ended by itself.
   auto ending = running(true);
   ending.step({Kind::kShellEnded, true, 3, {}}, 5);
