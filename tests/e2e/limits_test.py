@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import restart_test  # noqa: E402
@@ -64,6 +65,21 @@ class Size(Limits):
         [gap] = [g for g in self.gaps(recording) if g["what"] == "output"]
         self.assertIn("limits.session_size was reached", gap["why"])
         self.assertEqual(self.log_out(other, "echo in; exit 5"), 5, "another user's goes on")
+
+    def test_who_reads_slowly_sees_the_rest_and_why_it_ends(self):
+        term = self.log_in(B)
+        term.send("until [ -e /tmp/go ]; do sleep 0.1; done; seq 1 100000\r")
+        sshd = self.host.run("pgrep", "-u", B, "-x", "sshd", check=True).text.strip()
+        # It stands still: the terminal is full when the limit is reached.
+        self.host.run("kill", "-STOP", sshd, check=True)
+        self.host.write("/tmp/go", b"")
+        time.sleep(2)
+        self.host.run("kill", "-CONT", sshd, check=True)
+        term.expect_eof()
+        [recording] = self.new_recordings(1, B)
+        self.assert_ended(recording)
+        self.assertRegex(term.output, rb"\r\nopelog: the recording of this session has reached its limit of 65536 bytes; the session ends\r\n$")
+        self.assertEqual(term.output, recording.payload())
 
     def test_a_command_ends_likewise(self):
         done = self.host.ssh(B, "head -c 1000000 /dev/zero")
