@@ -320,6 +320,19 @@ struct Terminals {
     in = relay.add_flow(o, master, FlowRole::kInput);
     relay.start();
   }
+  // Until nothing moves any more: the outer side full, a chunk waiting. What was printed.
+  std::string fill() {
+    const std::string block(4000, 'q');
+    std::string sent;
+    ::fcntl(slave.get(), F_SETFL, O_NONBLOCK);
+    for (int i = 0; i < 3000; ++i) {
+      const ssize_t n = ::write(slave.get(), block.data(), block.size());
+      if (n > 0) sent.append(block, 0, static_cast<std::size_t>(n));
+      loop.run_once(false);
+    }
+    return sent;
+  }
+
   Loop loop;
   RelayBuffer buffer;
   Owner owner;
@@ -347,12 +360,7 @@ TEST(Relay, DrainingShowsEverythingThatWasWrittenBeforeTheEnd) {
 
 TEST(Relay, LastWordsComeBehindWhatASlowReaderHasYetToTakeAlsoOfWhatIsHungUp) {
   Terminals t;
-  const std::string block(4000, 'q');
-  ::fcntl(t.slave.get(), F_SETFL, O_NONBLOCK);
-  for (int i = 0; i < 3000; ++i) {
-    (void)!::write(t.slave.get(), block.data(), block.size());
-    t.loop.run_once(false);
-  }
+  t.fill();
   ASSERT_GT(t.relay.waiting(t.out), 0U);
   t.owner.allowance = 0;
   const std::string before = t.owner.seen[t.out];
@@ -394,15 +402,7 @@ TEST(Relay, WhatIsHungUpAndNeverRecordedIsNotWaitedFor) {
 
 TEST(Relay, DrainingWaitsForAReaderThatIsSlow) {
   Terminals t;
-  std::string sent;
-  const std::string block(4000, 'q');
-  // Fill until nothing moves any more: outer buffer full, a chunk waiting.
-  ::fcntl(t.slave.get(), F_SETFL, O_NONBLOCK);
-  for (int i = 0; i < 3000; ++i) {
-    const ssize_t n = ::write(t.slave.get(), block.data(), block.size());
-    if (n > 0) sent.append(block, 0, static_cast<std::size_t>(n));
-    t.loop.run_once(false);
-  }
+  const std::string sent = t.fill();
   t.relay.drain();
   turn(
       t.loop, [] { return false; }, 200);
