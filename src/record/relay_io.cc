@@ -132,17 +132,9 @@ Status Relay::inject(int flow, std::string_view bytes) {
 
 bool Relay::say(int flow, std::string_view bytes) {
   const Flow& f = flows_[static_cast<std::size_t>(flow)];
-  Endpoint& to = endpoints_[static_cast<std::size_t>(f.to)];
-  if (f.memory->done != 0 || !to.fd.valid()) return false;
-  if (f.memory->backlog.empty()) {
-    const ssize_t n = write_some(to.fd.get(), to.kind, bytes);
-    if (n < 0 && errno != EAGAIN && errno != EINTR) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
-  }
-  if (bytes.empty()) return true;
-  if (!f.memory->backlog.append(bytes)) return false;
-  watch(f.from);
-  watch(f.to);
+  const bool open = f.memory->done == 0 && endpoints_[static_cast<std::size_t>(f.to)].fd.valid();
+  if (!open || !f.memory->backlog.append(bytes)) return false;
+  flush(flow);
   return true;
 }
 

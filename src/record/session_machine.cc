@@ -166,9 +166,11 @@ SessionActions SessionMachine::step(const SessionEvent& event, MonoUs now) {
       }
       break;
     case Kind::kKill:
-      if (state_ != State::kHangingUp) {
+      if (!hung_up()) {
         actions.say = "opelog: this session is ended by " + event.text;
         hang_up(EndReason::kKilled, now, actions);
+      } else if (shell_known_ended_) {
+        close(actions);  // not even the rest is waited for
       }
       break;
     case Kind::kTorn:

@@ -640,7 +640,7 @@ struct Screen::State final : TerminalHandler {
   std::uint64_t glyphs = 0, line_feeds = 0, feeds_at_clear = 0;
   bool untouched = true;  ///< nothing was drawn on the main screen since it was cleared
   std::uint64_t offset = 0, fed = 0;
-  std::int64_t at_us = 0, before_us = 0;
+  std::int64_t at_us = 0, previous_us = 0;
   int main_row = 0;  ///< of the main screen's cursor when it was left
   int pushed_up = 0;
   char last_step = 0;
@@ -667,7 +667,7 @@ void Screen::watch(ScreenWatcher& watcher) {
 }
 
 void Screen::feed(std::string_view bytes, std::int64_t at_us, std::uint64_t offset) {
-  if (at_us != state_->at_us) state_->before_us = std::exchange(state_->at_us, at_us);
+  if (at_us != state_->at_us) state_->previous_us = std::exchange(state_->at_us, at_us);
   state_->offset = offset;
   state_->fed = state_->parser.position();
   state_->parser.feed(bytes, *state_);
@@ -744,8 +744,8 @@ std::uint64_t Screen::number(int r) const noexcept {
 Moment Screen::now() const noexcept {
   return state_->moment();
 }
-std::int64_t Screen::before_us() const noexcept {
-  return state_->before_us;
+std::int64_t Screen::previous_us() const noexcept {
+  return state_->previous_us;
 }
 std::uint64_t Screen::glyphs() const noexcept {
   return state_->glyphs;

@@ -85,7 +85,7 @@ class Screen {
   /// Of the byte that is being handled; the end of what was fed between feeds.
   [[nodiscard]] Moment now() const noexcept;
   /// When the output ahead of it was shown: the last that did not hold that byte.
-  [[nodiscard]] std::int64_t before_us() const noexcept;
+  [[nodiscard]] std::int64_t previous_us() const noexcept;
   /// Characters drawn, and line feeds of the main screen, so far: whether anything was shown in between.
   [[nodiscard]] std::uint64_t glyphs() const noexcept;
   [[nodiscard]] std::uint64_t line_feeds() const noexcept;

@@ -296,7 +296,7 @@ TypedLine TypedLines::line_up_to(std::uint64_t last) {
   line.prompt_offset = edit_->ready.offset;
   const Moment now = screen_.now();
   line.entered_us = now.at_us;
-  line.edited_us = screen_.before_us();
+  line.edited_us = screen_.previous_us();
   line.offset = now.offset + 1;
   return line;
 }

@@ -80,6 +80,7 @@ class Size(Limits):
         self.assert_ended(recording)
         self.assertRegex(term.output, rb"\r\nopelog: the recording of this session has reached its limit of 65536 bytes; the session ends\r\n$")
         self.assertEqual(term.output, recording.payload())
+        self.assertEqual(self.end(recording)["bytes_out"], len(term.output))
 
     def test_a_command_ends_likewise(self):
         done = self.host.ssh(B, "head -c 1000000 /dev/zero")

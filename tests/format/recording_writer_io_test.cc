@@ -97,6 +97,14 @@ class ToldSealer final : public RecordingSealer {
   std::array<std::string, 3>& told_;
 };
 
+WriterOptions sealed_options(const TempDir& dir, std::array<std::string, 3>& told) {
+  WriterOptions options = options_for(dir);
+  options.opened = [&told](const std::string&) -> Result<Sealing> {
+    return Sealing{std::make_unique<ToldSealer>(told), "1"};
+  };
+  return options;
+}
+
 bool disk_full = false;
 // A full disk takes half of a seal's record, and nothing more.
 std::ptrdiff_t write_half_of_seals(int fd, const void* data, std::size_t size) {
@@ -109,22 +117,24 @@ std::ptrdiff_t write_half_of_seals(int fd, const void* data, std::size_t size) {
   return ::write(fd, data, disk_full ? size / 2 : size);
 }
 
-TEST(RecordingWriter, ASealCountsOnceItsRecordIsWhole) {
-  TempDir dir;
-  WriterOptions options = options_for(dir);
-  std::array<std::string, 3> told;
-  options.opened = [&told](const std::string&) -> Result<Sealing> {
-    return Sealing{std::make_unique<ToldSealer>(told), "1"};
-  };
+// One whose disk has become full within a seal.
+std::unique_ptr<RecordingWriter> with_half_a_seal(WriterOptions options) {
   options.write = write_half_of_seals;
   disk_full = false;
-  ToldSealer::seals_recorded = 0;
   auto writer = must_create(options);
-  ASSERT_TRUE(writer);
-  ASSERT_EQ(*writer->output("one", 2000), 3U);
-  ASSERT_TRUE(writer->flush(30000));
+  EXPECT_EQ(*writer->output("one", 2000), 3U);
+  EXPECT_TRUE(writer->flush(30000));
+  ToldSealer::seals_recorded = 0;
   disk_full = true;
   EXPECT_FALSE(writer->flush(1200000).ok());
+  return writer;
+}
+
+TEST(RecordingWriter, ASealCountsOnceItsRecordIsWhole) {
+  TempDir dir;
+  std::array<std::string, 3> told;
+  WriterOptions options = sealed_options(dir, told);
+  const auto writer = with_half_a_seal(options);
   const std::string time = dir.file(std::string(kName) + ".time");
   EXPECT_NE(body_of(time).find("OPELOG_"), std::string::npos);
   EXPECT_NE(body_of(time).back(), '\n');
@@ -137,21 +147,11 @@ TEST(RecordingWriter, ASealCountsOnceItsRecordIsWhole) {
 
 TEST(RecordingWriter, ASealThatAKilledOneLeftHalfWrittenCountsOnceItIsWhole) {
   TempDir dir;
-  WriterOptions options = options_for(dir);
   std::array<std::string, 3> told;
-  options.opened = [&told](const std::string&) -> Result<Sealing> {
-    return Sealing{std::make_unique<ToldSealer>(told), "1"};
-  };
-  options.write = write_half_of_seals;
+  WriterOptions options = sealed_options(dir, told);
   const auto memory = std::make_unique<WriterMemory>();
   options.memory = memory.get();
-  disk_full = false;
-  auto writer = must_create(options);
-  ASSERT_TRUE(writer);
-  ASSERT_EQ(*writer->output("one", 2000), 3U);
-  ASSERT_TRUE(writer->flush(30000));
-  disk_full = true;
-  EXPECT_FALSE(writer->flush(1200000).ok());
+  auto writer = with_half_a_seal(options);
   const MonoUs begun = writer->begun();
   writer.reset();
 
@@ -175,11 +175,8 @@ TEST(RecordingWriter, ASealThatAKilledOneLeftHalfWrittenCountsOnceItIsWhole) {
 
 TEST(RecordingWriter, WhatIsDigestedLaterIsDigestedBeforeAnythingElseIsWritten) {
   TempDir dir;
-  WriterOptions options = options_for(dir);
   std::array<std::string, 3> told;
-  options.opened = [&told](const std::string&) -> Result<Sealing> {
-    return Sealing{std::make_unique<ToldSealer>(told), "1"};
-  };
+  WriterOptions options = sealed_options(dir, told);
   auto writer = must_create(options);
   ASSERT_TRUE(writer);
   told[0].clear();

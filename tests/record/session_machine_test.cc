@@ -307,6 +307,13 @@ TEST(SessionMachine, ARecordingAsLargeAsItMayBeEndsTheSession) {
   EXPECT_EQ(machine.step({Kind::kRecordFailed, false, 0, "x"}, 8).say, "");
   EXPECT_TRUE(machine.step({Kind::kDrained, false, 0, {}}, 9).close);
   EXPECT_EQ(machine.end().reason, EndReason::kLimit);
+  // Nor is that waited for when an administrator has had enough.
+  auto slow = running(true);
+  slow.step({Kind::kLimit, false, 0, "5000"}, 5);
+  slow.step({Kind::kShellEnded, false, 1, {}}, 6);
+  const auto killed = slow.step({Kind::kKill, false, 0, "root"}, 7);
+  EXPECT_TRUE(killed.close && killed.say.empty());
+  EXPECT_EQ(slow.end().reason, EndReason::kLimit);
   // The shell is gone, the waiter silent: what it printed still comes.
   auto silent = running(true);
   silent.step({Kind::kShellGone, false, 0, {}}, 5);
