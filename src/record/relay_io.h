@@ -4,7 +4,7 @@
 // master, outer terminal or the socket of whoever copies to it) and two flows; a command without a terminal
 // has up to six and three. Invariants:
 //  - a byte is written onwards only after RelayOwner::accept() took it (bytes to the record before the
-//  screen);
+//  screen), or when the owner says it himself (say());
 //  - a flow holds at most one chunk (kChunk) that could not go on; until it is gone its source is not read,
 //    so memory per session is bounded and a slow reader waits for nobody but itself;
 //  - at most one chunk is read per readiness, so that a flooding session takes one turn like everybody else.
