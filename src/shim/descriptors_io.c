@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -139,7 +140,7 @@ bool opelog_take_streams(const struct opelog_handover* handover) {
 
 /* Nothing above `first` stays open over an exec. */
 static void close_from(unsigned first) {
-  if (close_range(first, ~0u, 0) == 0 || errno != ENOSYS) return;
+  if (syscall(SYS_close_range, first, ~0u, 0) == 0 || errno != ENOSYS) return;
   struct rlimit limit;
   unsigned end =
       getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536 ? (unsigned)limit.rlim_cur : 65536;

@@ -1,27 +1,16 @@
 #include "shim/fallback_io.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/process_io.h"
+
 /* Root's, and nobody else could have written it. */
 static bool trusted(const struct stat* s) {
   return S_ISREG(s->st_mode) && s->st_uid == 0 && (s->st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
          s->st_size >= 0 && (uint64_t)s->st_size <= OPELOG_MAX_FALLBACK;
-}
-
-static ssize_t read_all(int fd, char* buffer, size_t capacity) {
-  size_t length = 0;
-  while (length < capacity) {
-    ssize_t n = read(fd, buffer + length, capacity - length);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return -1;
-    if (n == 0) break;
-    length += (size_t)n;
-  }
-  return (ssize_t)length;
 }
 
 static char* read_fallback(size_t* length) {
@@ -33,7 +22,7 @@ static char* read_fallback(size_t* length) {
     /* One byte more than allowed: a file that grew meanwhile shows. */
     size_t capacity = (size_t)s.st_size + 1;
     text = malloc(capacity);
-    ssize_t n = text != NULL ? read_all(fd, text, capacity) : -1;
+    ssize_t n = text != NULL ? opelog_read_all(fd, text, capacity) : -1;
     if (n < 0 || (size_t)n == capacity) {
       free(text);
       text = NULL;

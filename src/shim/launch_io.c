@@ -53,6 +53,17 @@ static void adjust_environment(struct opelog_launch* launch) {
   }
 }
 
+/* A script that does not name its interpreter, as execvp(3) would run it. */
+static void exec_by_sh(char* const* arguments) {
+  size_t count = 0;
+  while (arguments[count] != NULL) ++count;
+  char** all = calloc(count + 2, sizeof(char*));
+  if (all == NULL) return;
+  all[0] = "sh";
+  memcpy(all + 1, arguments, (count + 1) * sizeof(char*));
+  execve("/bin/sh", all, environ);
+}
+
 /* The group is gone already. */
 static _Noreturn void exec_shell(struct opelog_launch* launch) {
   const struct opelog_invocation* invocation = launch->invocation;
@@ -61,6 +72,7 @@ static _Noreturn void exec_shell(struct opelog_launch* launch) {
     opelog_signals_restore(&launch->signals);
     environ = launch->environment.list; /* whose PATH execvpe looks in */
     execvpe(invocation->arguments[0], invocation->arguments, launch->environment.list);
+    if (errno == ENOEXEC) exec_by_sh(invocation->arguments);
     failed_to_run(invocation->arguments[0], errno);
   }
   char** arguments = opelog_shell_arguments(invocation, launch->shell);
@@ -156,7 +168,8 @@ void opelog_run_recorded(struct opelog_launch* launch, struct opelog_link* link)
   /* So that SIGWINCH arrives again. Without it (we do not lead the session) only resizing suffers. */
   if (outer) ioctl(link->descriptors[1], TIOCSCTTY, 0);
   pid_t parent = getpid();
-  pid_t child = fork();
+  /* The shell is executed before we go on: nothing of us is copied, and one processor is enough for that. */
+  pid_t child = vfork();
   if (child == 0) become_shell(launch, link, &handover, parent);
   if (child < 0) {
     opelog_say(speak, "opelog: no process could be started for this session");

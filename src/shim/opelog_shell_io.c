@@ -4,7 +4,6 @@
  * and the user can neither read, trace nor dump it. It decides nothing; when the daemon cannot be asked, the
  * fallback file that the daemon left decides. docs/formats/login-protocol.md, docs/login-hooks.md.
  */
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -16,6 +15,7 @@
 #include "shim/descriptors_io.h"
 #include "shim/fallback_io.h"
 #include "shim/launch_io.h"
+#include "shim/passwd_entry_io.h"
 #include "shim/terminal_io.h"
 #include "shim/text.h"
 
@@ -53,11 +53,8 @@ static const char* command_text(const struct opelog_invocation* invocation) {
 
 /* The passwd entry's shell, unless that is us; called without the group, for name services are not ours. */
 static const char* passwd_shell(void) {
-  const struct passwd* entry = getpwuid(getuid());
-  if (entry == NULL || entry->pw_shell == NULL) return NULL;
-  if (entry->pw_shell[0] == '\0') return "/bin/sh"; /* passwd(5): an empty field means this */
-  if (entry->pw_shell[0] != '/' || opelog_is_the_shim(entry->pw_shell)) return NULL;
-  return strdup(entry->pw_shell);
+  static char shell[OPELOG_MAX_PATH + 1];
+  return opelog_ask_passwd_shell(shell) && !opelog_is_the_shim(shell) ? shell : NULL;
 }
 
 static void tell_log(const char* what) {

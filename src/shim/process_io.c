@@ -59,6 +59,18 @@ bool opelog_drop_group(void) {
          s == real;
 }
 
+ssize_t opelog_read_all(int fd, char* buffer, size_t capacity) {
+  size_t length = 0;
+  while (length < capacity) {
+    ssize_t n = read(fd, buffer + length, capacity - length);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -1;
+    if (n == 0) break;
+    length += (size_t)n;
+  }
+  return (ssize_t)length;
+}
+
 void opelog_say(int fd, const char* text) {
   char line[8192];
   size_t length = strlen(text);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define OPELOG_TOUCHED_SIGNALS 9
 
@@ -24,12 +25,15 @@ bool opelog_fill_standard_descriptors(void);
 void opelog_signals_save(struct opelog_signals* saved);
 void opelog_signals_restore(const struct opelog_signals* saved);
 
-/* Before fork: all blocked, SIGCHLD and SIGWINCH at their default, for the waiter to collect; the others it
- * will ignore, as they may be sent to the shell's process group. */
+/* Before the shell is begun: all blocked, SIGCHLD and SIGWINCH at their default, for the waiter to collect;
+ * the others it will ignore, as they may be sent to the shell's process group. */
 void opelog_signals_block_for_waiter(void);
 
 /* Real, effective and saved group become the real one. True only if the kernel confirms it. */
 bool opelog_drop_group(void);
+
+/* Reads `fd` to its end, or until `capacity` bytes are there: their number, or -1 with errno. */
+ssize_t opelog_read_all(int fd, char* buffer, size_t capacity);
 
 /* "text\n" to `fd`, made safe for a terminal; cut at some 8 KiB. */
 void opelog_say(int fd, const char* text);

@@ -407,8 +407,8 @@ TEST(Starved, TheFallbacksLeniencyDoesNotCount) {
       EXPECT_EQ(talk.packet(), "");
     });
     EXPECT_FALSE(ran(o)) << descriptors;
-    // With three not even the dynamic loader gets as far as our code.
-    EXPECT_EQ(o.code, descriptors == 3 ? 127 : OPELOG_EXIT_UNAVAILABLE) << descriptors;
+    // With three a dynamic loader, where there is one, does not even get as far as our code.
+    if (o.code != 127 || descriptors != 3) EXPECT_EQ(o.code, OPELOG_EXIT_UNAVAILABLE) << descriptors;
   }
 }
 
