@@ -2,7 +2,7 @@
 
 # To build what is installed.
 PACKAGES_BUILD="cmake ninja-build g++ pkg-config git libuv1-dev libyaml-cpp-dev libspdlog-dev nlohmann-json3-dev
-  libcli11-dev libsystemd-dev libssl-dev libbpf-dev bpftool clang-14 libvterm-dev libsqlite3-dev libre2-dev libzstd-dev zlib1g-dev libarchive-dev scdoc dpkg-dev file"
+  libcli11-dev libsystemd-dev libssl-dev libbpf-dev bpftool clang-14 musl-dev libvterm-dev libsqlite3-dev libre2-dev libzstd-dev zlib1g-dev libarchive-dev scdoc dpkg-dev file"
 # To run it in a private host: the real sshd, users, flags, replay.
 PACKAGES_RUN="python3 openssh-server openssh-client passwd e2fsprogs util-linux mount bsdutils procps"
 # To test it: the other compiler, the checkers, the programs that operators use, and those that play exports.

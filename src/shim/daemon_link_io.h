@@ -32,7 +32,7 @@ struct opelog_link {
 
 enum opelog_link_result opelog_ask_daemon(const struct opelog_hello_facts* facts, struct opelog_link* link);
 
-/* The shell runs: its pid. False if the daemon is gone. */
+/* The process that becomes the shell exists: its pid. False if the daemon is gone. */
 bool opelog_send_started(int fd, int pid);
 
 #endif

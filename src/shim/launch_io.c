@@ -100,6 +100,8 @@ static _Noreturn void become_shell(struct opelog_launch* launch, struct opelog_l
                                    const struct opelog_handover* handover, pid_t parent) {
   const struct opelog_verdict_facts* verdict = &link->verdict;
   bool terminal = verdict->action == OPELOG_RECORD_TERMINAL;
+  /* By us: our parent goes on only when the shell is executed, however long that takes. */
+  if (!opelog_send_started(link->fd, (int)getpid())) _exit(OPELOG_EXIT_UNAVAILABLE);
   if (terminal) {
     int slave = link->descriptors[0];
     if (setsid() < 0 || ioctl(slave, TIOCSCTTY, 0) != 0) _exit(OPELOG_EXIT_UNAVAILABLE);
@@ -113,6 +115,16 @@ static _Noreturn void become_shell(struct opelog_launch* launch, struct opelog_l
   if (terminal && verdict->message[0] != '\0') opelog_say(link->descriptors[0], verdict->message);
   set_variable(&launch->environment, "OPELOG_SESSION", verdict->session);
   exec_shell(launch);
+}
+
+/* On our memory, and we stand still until the shell is executed: nothing is copied, and one processor is
+ * enough. */
+static pid_t start_shell(struct opelog_launch* launch, struct opelog_link* link,
+                         const struct opelog_handover* handover) {
+  pid_t parent = getpid();
+  pid_t child = vfork();
+  if (child == 0) become_shell(launch, link, handover, parent);
+  return child;
 }
 
 /* `opelog rec`: the daemon has not taken the terminal; it stays the user's, and the waiter copies. */
@@ -135,13 +147,12 @@ static _Noreturn void become_waiter(struct opelog_launch* launch, struct opelog_
   char* what = own ? kept : outside == OPELOG_OUTSIDE_TAKEN ? taken : kinds;
   char* arguments[] = {name, pid, what, own ? (char*)launch->termios : NULL, NULL};
   char* environment[] = {NULL};
-  bool ready = opelog_send_started(link->fd, (int)child) && opelog_drop_group() &&
-               opelog_arrange_for_waiter(handover, kinds);
-  if (ready) {
-    if (own) opelog_make_raw(OPELOG_WAITER_USER);
+  int terminal = handover->terminal;
+  if (opelog_drop_group() && opelog_arrange_for_waiter(handover, kinds)) {
+    terminal = OPELOG_WAITER_USER;
     execve(OPELOG_WAITER, arguments, environment);
-    if (own) opelog_apply_terminal(OPELOG_WAITER_USER);
   }
+  if (own) opelog_apply_terminal(terminal);
   kill(child, SIGKILL);
   while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
   }
@@ -165,13 +176,12 @@ void opelog_run_recorded(struct opelog_launch* launch, struct opelog_link* link)
   /* What is typed already may come there before the shell does. */
   if (own) opelog_apply_terminal(link->descriptors[0]);
   opelog_signals_block_for_waiter();
+  if (own) opelog_make_raw(handover.terminal); /* SIGTTOU is blocked: it may not be ours at the moment */
   /* So that SIGWINCH arrives again. Without it (we do not lead the session) only resizing suffers. */
   if (outer) ioctl(link->descriptors[1], TIOCSCTTY, 0);
-  pid_t parent = getpid();
-  /* The shell is executed before we go on: nothing of us is copied, and one processor is enough for that. */
-  pid_t child = vfork();
-  if (child == 0) become_shell(launch, link, &handover, parent);
+  pid_t child = start_shell(launch, link, &handover);
   if (child < 0) {
+    if (own) opelog_apply_terminal(handover.terminal);
     opelog_say(speak, "opelog: no process could be started for this session");
     _exit(OPELOG_EXIT_UNAVAILABLE);
   }

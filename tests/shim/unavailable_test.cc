@@ -408,7 +408,9 @@ TEST(Starved, TheFallbacksLeniencyDoesNotCount) {
     });
     EXPECT_FALSE(ran(o)) << descriptors;
     // With three a dynamic loader, where there is one, does not even get as far as our code.
-    if (o.code != 127 || descriptors != 3) EXPECT_EQ(o.code, OPELOG_EXIT_UNAVAILABLE) << descriptors;
+    if (o.code != 127 || descriptors != 3) {
+      EXPECT_EQ(o.code, OPELOG_EXIT_UNAVAILABLE) << descriptors;
+    }
   }
 }
 
