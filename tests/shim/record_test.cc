@@ -255,6 +255,26 @@ TEST(OwnTerminal, NeverComesToTheDaemonAndIsRawMeanwhile) {
   EXPECT_EQ(s.settings_now(), s.settings);
 }
 
+// What is typed ahead must come to the shell's terminal, not be kept and echoed by this one.
+TEST(OwnTerminal, IsRawBeforeThereIsAShell) {
+  Sandbox sandbox;
+  sandbox.listen();
+  const OwnTerminal s(sandbox, "read x");
+  termios now{};
+  ASSERT_EQ(::tcgetattr(s.outer.slave.get(), &now), 0);
+  EXPECT_EQ(now.c_lflag & (ICANON | ECHO | ISIG), 0U);
+}
+
+TEST(OwnTerminal, RunsAScriptThatNamesNoInterpreter) {
+  Sandbox sandbox;
+  sandbox.listen();
+  write_text("/mnt/opelog/plain", "echo \"says $1\"; read x\n", 0755);
+  OwnTerminal s(sandbox, "", [](OwnTerminal&, Start& start) {
+    start.arguments = {"opelog-shell", "--rec", "--", "/mnt/opelog/plain", "a word"};
+  });
+  EXPECT_EQ(read_until(s.inner.master.get(), "word\r\n"), "says a word\r\n");
+}
+
 TEST(OwnTerminal, ItsSizeIsToldWithEachChange) {
   Sandbox sandbox;
   sandbox.listen();
