@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shim/text.h"
@@ -18,6 +19,11 @@ static void set(int number, void (*handler)(int)) {
   sigaction(number, &action, NULL);
 }
 
+/* Past the libc, which keeps some signals for itself: they, too, are to be as they were. */
+static void change_mask(const uint64_t* to, uint64_t* old) {
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, to, old, sizeof *to);
+}
+
 bool opelog_fill_standard_descriptors(void) {
   for (;;) {
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -31,23 +37,22 @@ bool opelog_fill_standard_descriptors(void) {
 }
 
 void opelog_signals_save(struct opelog_signals* saved) {
-  sigprocmask(SIG_SETMASK, NULL, &saved->mask);
+  change_mask(NULL, &saved->mask);
   for (int i = 0; i < OPELOG_TOUCHED_SIGNALS; ++i) sigaction(touched[i], NULL, &saved->actions[i]);
   set(SIGHUP, SIG_IGN);
 }
 
 void opelog_signals_restore(const struct opelog_signals* saved) {
   for (int i = 0; i < OPELOG_TOUCHED_SIGNALS; ++i) sigaction(touched[i], &saved->actions[i], NULL);
-  sigprocmask(SIG_SETMASK, &saved->mask, NULL);
+  change_mask(&saved->mask, NULL);
 }
 
 void opelog_signals_block_for_waiter(void) {
   /* Default first: with SIGCHLD ignored, as a caller may leave it, the status of the shell would be lost. */
   set(SIGCHLD, SIG_DFL);
   set(SIGWINCH, SIG_DFL);
-  sigset_t all;
-  sigfillset(&all);
-  sigprocmask(SIG_SETMASK, &all, NULL);
+  const uint64_t all = ~UINT64_C(0);
+  change_mask(&all, NULL);
 }
 
 bool opelog_drop_group(void) {

@@ -9,12 +9,13 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define OPELOG_TOUCHED_SIGNALS 9
 
 struct opelog_signals {
-  sigset_t mask;
+  uint64_t mask; /* the kernel's: libcs hide some of it */
   struct sigaction actions[OPELOG_TOUCHED_SIGNALS];
 };
 

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 extern char** environ;
@@ -41,6 +42,9 @@ int main(int argc, char** argv) {
   printf("umask %o cwd %s\n", mask, getcwd(cwd, sizeof cwd));
   sigset_t blocked;
   sigprocmask(SIG_SETMASK, NULL, &blocked);
+  unsigned long long all = 0; /* also what a libc keeps for itself */
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &all, sizeof all);
+  printf("mask %llx\n", all);
   for (int s = 1; s < NSIG; ++s) {
     struct sigaction a;
     if (sigaction(s, NULL, &a) != 0) continue;
