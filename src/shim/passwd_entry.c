@@ -20,8 +20,8 @@ bool opelog_shell_of_entry(const char* text, size_t length, uint32_t uid, char s
   }
   size_t size = (size_t)(end - field);
   if (size == 0) {
-    strcpy(shell, "/bin/sh");
-    return true;
+    field = "/bin/sh";
+    size = strlen(field);
   }
   if (size > OPELOG_MAX_PATH || field[0] != '/') return false;
   memcpy(shell, field, size);
