@@ -53,16 +53,51 @@ static void adjust_environment(struct opelog_launch* launch) {
   }
 }
 
-/* A script that does not name its interpreter, as execvp(3) would run it. */
-static void exec_by_sh(char* const* arguments) {
-  size_t count = 0;
+/* A script that names no interpreter is run by sh. Returns only if `path` cannot be executed. */
+static void exec_program(const char* path, char* const* arguments, char* const* environment) {
+  execve(path, arguments, environment);
+  if (errno != ENOEXEC) return;
+  size_t count = 1;
   while (arguments[count] != NULL) ++count;
   char** all = calloc(count + 2, sizeof(char*));
   if (all == NULL) return;
   all[0] = "sh";
-  memcpy(all + 1, arguments, (count + 1) * sizeof(char*));
-  execve("/bin/sh", all, environ);
+  all[1] = (char*)path;
+  memcpy(all + 2, arguments + 1, count * sizeof(char*));
+  execve("/bin/sh", all, environment);
   free(all);
+}
+
+/* One place of PATH has none that could be executed: the others are still to be looked at. */
+static bool not_here(int err) {
+  return err == ENOENT || err == ENOTDIR || err == EACCES || err == ESTALE || err == ENODEV ||
+         err == ETIMEDOUT;
+}
+
+/* As execvpe(3) of glibc, which others do not follow in all. Returns only with errno. */
+static void exec_by_path(char* const* arguments, const struct opelog_environment* environment) {
+  static char path[2 * OPELOG_MAX_PATH];
+  const char* name = arguments[0];
+  if (strchr(name, '/') != NULL) {
+    exec_program(name, arguments, environment->list);
+    return;
+  }
+  bool denied = false;
+  const char* place = opelog_environment_get(environment, "PATH");
+  if (place == NULL) place = "/bin:/usr/bin";
+  for (;;) {
+    size_t length = strcspn(place, ":");
+    const char* slash = length > 0 ? "/" : ""; /* an empty place is the current directory */
+    if (length + strlen(name) + 2 <= sizeof path) {
+      snprintf(path, sizeof path, "%.*s%s%s", (int)length, place, slash, name);
+      exec_program(path, arguments, environment->list);
+      denied = denied || errno == EACCES;
+      if (!not_here(errno)) return;
+    }
+    if (place[length] == '\0') break;
+    place += length + 1;
+  }
+  errno = denied ? EACCES : ENOENT;
 }
 
 /* The group is gone already. */
@@ -71,9 +106,7 @@ static _Noreturn void exec_shell(struct opelog_launch* launch) {
   adjust_environment(launch);
   if (invocation->how == OPELOG_HOW_REC && invocation->arguments != NULL) {
     opelog_signals_restore(&launch->signals);
-    environ = launch->environment.list; /* whose PATH execvpe looks in */
-    execvpe(invocation->arguments[0], invocation->arguments, launch->environment.list);
-    if (errno == ENOEXEC) exec_by_sh(invocation->arguments);
+    exec_by_path(invocation->arguments, &launch->environment);
     failed_to_run(invocation->arguments[0], errno);
   }
   char** arguments = opelog_shell_arguments(invocation, launch->shell);
@@ -91,18 +124,24 @@ void opelog_run_here(struct opelog_launch* launch) {
   exec_shell(launch);
 }
 
-/* The shell dies with its waiter: killing the waiter ends the session and does not free the shell. Set after
- * the change of group, which would clear it. */
+/* The shell dies with its waiter: killing the waiter ends the session and does not free the shell. A change
+ * of group would clear it. */
 static void die_with_waiter(pid_t parent) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(OPELOG_EXIT_UNAVAILABLE);
+}
+
+/* `opelog rec`: the terminal stays the user's and nobody but the waiter reads it, so that must be there also
+ * while the program is slow to be executed. Otherwise we wait for that, and the child says STARTED. */
+static bool goes_on_at_once(const struct opelog_launch* launch) {
+  return launch->invocation->how == OPELOG_HOW_REC;
 }
 
 static _Noreturn void become_shell(struct opelog_launch* launch, struct opelog_link* link,
                                    const struct opelog_handover* handover, pid_t parent) {
   const struct opelog_verdict_facts* verdict = &link->verdict;
   bool terminal = verdict->action == OPELOG_RECORD_TERMINAL;
-  /* By us: our parent goes on only when the shell is executed, however long that takes. */
-  if (!opelog_send_started(link->fd, (int)getpid())) _exit(OPELOG_EXIT_UNAVAILABLE);
+  if (!goes_on_at_once(launch) && !opelog_send_started(link->fd, (int)getpid()))
+    _exit(OPELOG_EXIT_UNAVAILABLE);
   if (terminal) {
     int slave = link->descriptors[0];
     if (setsid() < 0 || ioctl(slave, TIOCSCTTY, 0) != 0) _exit(OPELOG_EXIT_UNAVAILABLE);
@@ -111,20 +150,19 @@ static _Noreturn void become_shell(struct opelog_launch* launch, struct opelog_l
   } else if (!opelog_take_streams(handover)) {
     _exit(OPELOG_EXIT_UNAVAILABLE);
   }
-  if (!opelog_drop_group()) _exit(OPELOG_EXIT_UNAVAILABLE);
   die_with_waiter(parent);
   if (terminal && verdict->message[0] != '\0') opelog_say(link->descriptors[0], verdict->message);
   set_variable(&launch->environment, "OPELOG_SESSION", verdict->session);
   exec_shell(launch);
 }
 
-/* On our memory, and we stand still until the shell is executed: nothing is copied, and one processor is
+/* Where we wait for the shell to be executed it is on our memory: nothing is copied, and one processor is
  * enough. What the analyser says of vfork is right in general; but posix_spawn(3) knows no controlling
  * terminal, and what the child changes of our memory nobody reads afterwards. */
 static pid_t start_shell(struct opelog_launch* launch, struct opelog_link* link,
                          const struct opelog_handover* handover) {
   pid_t parent = getpid();
-  pid_t child = vfork();                                        /* NOLINT */
+  pid_t child = goes_on_at_once(launch) ? fork() : vfork();     /* NOLINT */
   if (child == 0) become_shell(launch, link, handover, parent); /* NOLINT */
   return child;
 }
@@ -150,7 +188,8 @@ static _Noreturn void become_waiter(struct opelog_launch* launch, struct opelog_
   char* arguments[] = {name, pid, what, own ? (char*)launch->termios : NULL, NULL};
   char* environment[] = {NULL};
   int terminal = handover->terminal;
-  if (opelog_drop_group() && opelog_arrange_for_waiter(handover, kinds)) {
+  bool told = !goes_on_at_once(launch) || opelog_send_started(link->fd, (int)child);
+  if (told && opelog_arrange_for_waiter(handover, kinds)) {
     terminal = OPELOG_WAITER_USER;
     execve(OPELOG_WAITER, arguments, environment);
   }
@@ -173,6 +212,15 @@ void opelog_run_recorded(struct opelog_launch* launch, struct opelog_link* link)
   struct opelog_handover handover;
   if (!opelog_prepare_handover(launch->streams, outside, link, &handover)) {
     opelog_say(speak, "opelog: no descriptors are left for this session");
+    _exit(OPELOG_EXIT_UNAVAILABLE);
+  }
+  if (access(OPELOG_WAITER, X_OK) != 0) {
+    opelog_say(speak, "opelog: " OPELOG_WAITER " is missing; tell the administrator");
+    _exit(OPELOG_EXIT_UNAVAILABLE);
+  }
+  /* From here on we may stand still for as long as the user likes: nothing is left that he could take. */
+  if (!opelog_drop_group()) {
+    opelog_say(speak, "opelog: the group cannot be given up");
     _exit(OPELOG_EXIT_UNAVAILABLE);
   }
   /* What is typed already may come there before the shell does. */

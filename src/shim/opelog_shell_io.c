@@ -103,7 +103,8 @@ static _Noreturn void run_by_fallback(struct opelog_launch* launch, bool own_fau
   if (launch->shell == NULL && getuid() == 0) launch->shell = "/bin/sh";
   if (launch->shell == NULL)
     opelog_leave(OPELOG_EXIT_UNAVAILABLE,
-                 "opelog: the real shell of this user is not known; tell the administrator");
+                 "opelog: the real shell of this user is not known, or nobody can be asked; tell the "
+                 "administrator");
   opelog_run_here(launch);
 }
 
@@ -132,7 +133,8 @@ int main(int argc, char** argv) {
   static struct opelog_launch launch;
   static struct opelog_link link;
   prctl(PR_SET_DUMPABLE, 0);
-  if (!opelog_fill_standard_descriptors()) _exit(OPELOG_EXIT_UNAVAILABLE);
+  if (!opelog_fill_standard_descriptors())
+    opelog_leave(OPELOG_EXIT_UNAVAILABLE, "opelog: no descriptors are left");
   struct opelog_invocation invocation = opelog_parse_invocation(argc, argv);
   answer_without_daemon(&invocation);
   opelog_signals_save(&launch.signals);

@@ -8,7 +8,7 @@ enum { kUid = 2, kShell = 6 };
 bool opelog_shell_of_entry(const char* text, size_t length, uint32_t uid, char shell[OPELOG_MAX_PATH + 1]) {
   char number[16];
   size_t digits = (size_t)snprintf(number, sizeof number, "%u", (unsigned)uid);
-  if (length > 0 && text[length - 1] == '\n') --length;
+  if (length == 0 || text[--length] != '\n') return false;
   if (length == 0 || memchr(text, '\n', length) != NULL || memchr(text, '\0', length) != NULL) return false;
   const char* field = text;
   const char* end = text + length;

@@ -12,7 +12,7 @@
 
 #include "record/login_protocol.h"
 
-/* The shell of the entry NAME:…:UID:GID:GECOS:HOME:SHELL, with or without a newline at its end; an empty
+/* The shell of the entry NAME:…:UID:GID:GECOS:HOME:SHELL and a newline; an empty
  * field means /bin/sh. False: `text` is not one whole line, not of `uid`, or its shell is no absolute path of
  * at most OPELOG_MAX_PATH bytes. */
 bool opelog_shell_of_entry(const char* text, size_t length, uint32_t uid, char shell[OPELOG_MAX_PATH + 1]);

@@ -11,7 +11,7 @@
 #include "record/login_protocol.h"
 
 /* The shell of the real uid's passwd entry. False: there is none, or nobody could be asked. To be called
- * without the group, for another program is run. */
+ * without the group, for another program is run; SIGCHLD is at its default afterwards. */
 bool opelog_ask_passwd_shell(char shell[OPELOG_MAX_PATH + 1]);
 
 #endif

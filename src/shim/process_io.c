@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -60,8 +61,8 @@ bool opelog_drop_group(void) {
   gid_t r = 0;
   gid_t e = 0;
   gid_t s = 0;
-  return setresgid(real, real, real) == 0 && getresgid(&r, &e, &s) == 0 && r == real && e == real &&
-         s == real;
+  return setresgid(real, real, real) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 && getresgid(&r, &e, &s) == 0 &&
+         r == real && e == real && s == real;
 }
 
 ssize_t opelog_read_all(int fd, char* buffer, size_t capacity) {

@@ -30,7 +30,8 @@ void opelog_signals_restore(const struct opelog_signals* saved);
  * the others it will ignore, as they may be sent to the shell's process group. */
 void opelog_signals_block_for_waiter(void);
 
-/* Real, effective and saved group become the real one. True only if the kernel confirms it. */
+/* Real, effective and saved group become the real one, and nobody may trace us nonetheless (fs.suid_dumpable
+ * would let him). True only if the kernel confirms it. */
 bool opelog_drop_group(void);
 
 /* Reads `fd` to its end, or until `capacity` bytes are there: their number, or -1 with errno. */

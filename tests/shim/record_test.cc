@@ -275,6 +275,24 @@ TEST(OwnTerminal, RunsAScriptThatNamesNoInterpreter) {
   EXPECT_EQ(read_until(s.inner.master.get(), "word\r\n"), "says a word\r\n");
 }
 
+// As execvp(3): the place where it was found, not what lies here under its name; behind places with none, and
+// with one that may not be executed.
+TEST(OwnTerminal, FindsAProgramByPath) {
+  Sandbox sandbox;
+  sandbox.listen();
+  for (const char* place : {"/mnt/opelog/a", "/mnt/opelog/b", "/mnt/opelog/here"})
+    ASSERT_EQ(::mkdir(place, 0755), 0);
+  write_text("/mnt/opelog/here/tool", "echo wrong\n", 0755);
+  write_text("/mnt/opelog/a/tool", "echo wrong\n", 0644);
+  write_text("/mnt/opelog/b/tool", "echo \"$0 says $1\"; read x\n", 0755);
+  OwnTerminal s(sandbox, "", [](OwnTerminal&, Start& start) {
+    start.arguments = {"opelog-shell", "--rec", "--", "tool", "a word"};
+    start.environment = {"PATH=/nowhere:/mnt/opelog/a:/mnt/opelog/b:/bin"};
+    start.before_exec = [] { (void)!::chdir("/mnt/opelog/here"); };
+  });
+  EXPECT_EQ(read_until(s.inner.master.get(), "word\r\n"), "/mnt/opelog/b/tool says a word\r\n");
+}
+
 TEST(OwnTerminal, ItsSizeIsToldWithEachChange) {
   Sandbox sandbox;
   sandbox.listen();
@@ -424,10 +442,10 @@ TEST(OwnTerminal, ThatAnotherProcessGroupHasIsNotRead) {
   EXPECT_EQ(WEXITSTATUS(s.child->wait()), 7);
 }
 
-TEST(OwnTerminal, IsAsBeforeWhereThereIsNoWaiter) {
+TEST(OwnTerminal, IsAsBeforeWhereTheWaiterCannotRun) {
   Sandbox sandbox;
   sandbox.listen();
-  ASSERT_EQ(::unlink(kWaiter), 0);
+  write_text(kWaiter, "", 0755);
   OwnTerminal s(sandbox, "trap '' HUP TERM; exec sleep 1000");
   EXPECT_EQ(WEXITSTATUS(s.child->wait()), OPELOG_EXIT_UNAVAILABLE);
   EXPECT_EQ(s.settings_now(), s.settings);
@@ -945,10 +963,19 @@ TEST(Waiter, ManyWindowSizesMergeWhileNobodyListens) {
   EXPECT_EQ(WEXITSTATUS(s.child.wait()), 4);
 }
 
-TEST(Waiter, WithoutItNoShellRuns) {
+TEST(Waiter, WithoutItNoShellIsStarted) {
   Sandbox sandbox;
   sandbox.listen();
   ASSERT_EQ(::unlink(kWaiter), 0);
+  StreamSession s(sandbox, "trap '' HUP TERM; exec sleep 1000");
+  EXPECT_EQ(s.talk.packet(), "");
+  EXPECT_EQ(WEXITSTATUS(s.child.wait()), OPELOG_EXIT_UNAVAILABLE);
+}
+
+TEST(Waiter, WhereItCannotRunNoShellDoes) {
+  Sandbox sandbox;
+  sandbox.listen();
+  write_text(kWaiter, "", 0755);
   StreamSession s(sandbox, "trap '' HUP TERM; exec sleep 1000");
   const pid_t shell = s.talk.started().pid;
   EXPECT_EQ(WEXITSTATUS(s.child.wait()), OPELOG_EXIT_UNAVAILABLE);
