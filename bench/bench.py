@@ -8,7 +8,8 @@ Runs in the private host of tests/e2e/sandbox.py, so nothing of the machine is t
 Rounds of all peers are interleaved, in a new order each time; a ratio is taken within a round, and the median of the rounds is printed with the spread
 (max - min) / median. `opelog/0` is opelog with sync_interval 0: written to disk when the kernel likes, as script's files are, and not within a second;
 script's are gone before that. Times include what the reader (this program) costs, the same for all. CPU is that of everything: recorder, daemon, recorded
-command; that of the machine has the kernel's own threads as well, which move a pty's bytes, and whatever else runs. All peers run below the same small program that stands for sshd. Machines are noisy: believe ratios, and these only when the spread is small.
+command; that of the machine has the kernel's own threads as well, which move a pty's bytes, and whatever else runs. All peers run below the same small
+program that stands for sshd. Machines are noisy: believe ratios, and these only when the spread is small.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 /* Starts the real shell: in our place, or as the child that a waiter waits for.
  *
  * Invariant: a shell started here runs without the group `opelog`, with the signals and the environment the
- * shim was given; a recorded one has a waiter or does not run.
+ * shim was given; a recorded one has a waiter or is killed, and one whose waiter is missing is never started.
  */
 #ifndef OPELOG_SHIM_LAUNCH_IO_H
 #define OPELOG_SHIM_LAUNCH_IO_H

@@ -972,7 +972,7 @@ TEST(Waiter, WithoutItNoShellIsStarted) {
   EXPECT_EQ(WEXITSTATUS(s.child.wait()), OPELOG_EXIT_UNAVAILABLE);
 }
 
-TEST(Waiter, WhereItCannotRunNoShellDoes) {
+TEST(Waiter, WhereItCannotRunTheShellIsKilled) {
   Sandbox sandbox;
   sandbox.listen();
   write_text(kWaiter, "", 0755);
