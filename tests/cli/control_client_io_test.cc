@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "support_io.h"
 
 namespace opelog::cli {
@@ -59,8 +61,9 @@ TEST(ControlClient, APathThatFitsNoSocketIsInvalid) {
 
 TEST(ControlCommands, ExitCodesFollowTheAnswer) {
   TempDir dir;
-  std::string answer;
-  FakeDaemon daemon(dir.file("s"), [&](const std::string&) { return std::vector<std::string>{answer}; });
+  std::atomic<const char*> answer = "";
+  FakeDaemon daemon(dir.file("s"),
+                    [&](const std::string&) { return std::vector<std::string>{answer.load()}; });
   const auto ask = [&](std::vector<std::string> words) {
     words.insert(words.end(), {"--control", dir.file("s")});
     return opelog(words);
