@@ -60,6 +60,11 @@ import unit_bounds  # noqa: E402
 # Every wait in the tests ends here at the latest; generous because two sanitizer builds may share one core.
 DEADLINE = float(os.environ.get("OPELOG_TEST_DEADLINE", "90"))
 
+# A shell starts what it puts in the background with these ignored, and every shell tested from there would ignore them too.
+for _name in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_name) == signal.SIG_IGN:
+        signal.signal(_name, signal.SIG_DFL)
+
 # linux/fs.h: what lsattr and chattr ask for.
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_APPEND_FL = 0x80086601, 0x40086602, 0x20
 
@@ -603,6 +608,10 @@ class Recording:
         # The record, not what a command line or a program says of one.
         return re.search(rb"^H \d+\.\d{6} OPELOG_END .*\n(?:H \d+\.\d{6} OPELOG_SEAL .*\n)?\Z", self.time,
                          re.MULTILINE) is not None
+
+    def of_what_was_left(self):
+        """Not of a session: of the processes that one left behind."""
+        return b'"how":"left"' in self.time
 
     def replay(self, *options):
         """The bytes that util-linux scriptreplay shows (it adds one newline at its end, taken off here)."""
