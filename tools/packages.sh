@@ -1,5 +1,8 @@
 # Debian packages that the project needs, in one place for ./try and ./check (sourced by both).
 
+# What these packages bring, before other programs of the same names.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+
 # To build what is installed.
 PACKAGES_BUILD="cmake ninja-build g++ pkg-config git libuv1-dev libyaml-cpp-dev libspdlog-dev nlohmann-json3-dev
   libcli11-dev libsystemd-dev libssl-dev libbpf-dev bpftool clang-14 musl-dev libvterm-dev libsqlite3-dev libre2-dev libzstd-dev zlib1g-dev libarchive-dev scdoc dpkg-dev file"

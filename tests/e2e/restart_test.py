@@ -444,7 +444,7 @@ class Watched(threading.Thread):
     def stop(self):
         self.over = True
         self.join()
-        self.term.output += b"".join(self.parts)
+        self.term.keep(b"".join(self.parts))
 
 
 class Floods(Kept):

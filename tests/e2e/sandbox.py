@@ -387,7 +387,8 @@ class Terminal:
         modes = termios.tcgetattr(slave)
         modes[0] |= 0x4000  # IUTF8, as terminals have it
         termios.tcsetattr(slave, termios.TCSANOW, modes)
-        self.output = b""   # everything it ever wrote
+        self._written = bytearray()
+        self._output = b""  # the same as it was when last asked for
         self._seen = 0      # what expect() has consumed
         self._eof = False
 
@@ -398,6 +399,13 @@ class Terminal:
         self.process = start(stdin=slave, stdout=slave, stderr=slave, preexec_fn=take_terminal)
         os.close(slave)
         os.set_blocking(self.master, False)
+
+    @property
+    def output(self):
+        """Everything it ever wrote."""
+        if len(self._output) != len(self._written):
+            self._output = bytes(self._written)
+        return self._output
 
     def resize(self, rows, cols):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
@@ -427,15 +435,19 @@ class Terminal:
             data = b""
         if not data:
             self._eof = True
-        self.output += data
+        self.keep(data)
         return bool(data)
+
+    def keep(self, data):
+        """For those who read `master` themselves: what they read is output like any other."""
+        self._written += data
 
     def expect(self, regex, deadline=None):
         """Waits until `regex` (str or bytes) matches what has not been consumed; consumes through its end."""
         pattern = re.compile(regex.encode() if isinstance(regex, str) else regex, re.M | re.S)
         end = time.monotonic() + (deadline or DEADLINE)
         while True:
-            match = pattern.search(self.output, self._seen)
+            match = pattern.search(self._written, self._seen)
             if match:
                 self._seen = match.end()
                 return match

@@ -145,6 +145,11 @@ TEST(RepairTail, EveryTruncationOfTheTimingBecomesAWholeRecordingThatScriptrepla
     ASSERT_EQ(told.events.back().end->bytes_out, bytes.data.size());
     ASSERT_EQ(summarise(dir.path(), kName)->state, RecordingState::kEnded) << length;
     ASSERT_EQ(*repair_tail(dir.fd(), kName, kNow), "") << "not whole after the repair";
+    // A program is started for it: at each seventh byte, and where a record ends.
+    const auto ends = [&](std::size_t at) {
+      return at > 0 && at <= bytes.time.size() && bytes.time[at - 1] == '\n';
+    };
+    if (length % 7 != 0 && !ends(length - 1) && !ends(length) && !ends(length + 1)) continue;
     const auto played = testing::replay(base);
     ASSERT_EQ(played.status, 0) << length << ": " << played.err << "\n" << time;
     ASSERT_EQ(played.err, "") << length;
