@@ -67,8 +67,8 @@ function(opelog_room name)
   target_include_directories(opelog_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
 endfunction()
 
-# opelog_test(ROOM FILE... [DEPENDS ...]): tests/ROOM/*_test.cc in one runner, each test a ctest entry; each suite where
-# sanitizers make the start of a runner longer than most tests.
+# opelog_test(ROOM FILE... [DEPENDS ...]): tests/ROOM/*_test.cc in one runner, each test a ctest entry; each suite
+# (ROOM.Suite) where sanitizers make the start of a runner longer than most tests.
 function(opelog_test room)
   cmake_parse_arguments(T "" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${room}_test ${T_SOURCES})
@@ -85,7 +85,8 @@ function(opelog_test room)
     # In test code itself undefined behaviour is not looked for: that took a quarter of its compilation.
     target_compile_options(${room}_test PRIVATE -fno-sanitize=undefined)
   endif()
-  # Tests of thousands of like cases take samples of them under the sanitizers; all run in the release build.
+  # Tests of thousands of like cases take samples of them under the sanitizers; all run in the release build
+  # (of what starts a program for each, a part: the test says which).
   target_compile_definitions(${room}_test PRIVATE OPELOG_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
     OPELOG_SAMPLE=${sample})
   if(OPELOG_SANITIZE)

@@ -60,10 +60,11 @@ import unit_bounds  # noqa: E402
 # Every wait in the tests ends here at the latest; generous because two sanitizer builds may share one core.
 DEADLINE = float(os.environ.get("OPELOG_TEST_DEADLINE", "90"))
 
-# A shell starts what it puts in the background with these ignored, and every shell tested from there would ignore them too.
+# A script starts what it puts in the background with these ignored, and every shell tested from there would ignore them too.
+# A handler is reset by whatever is executed; here they go on to be ignored.
 for _name in (signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(_name) == signal.SIG_IGN:
-        signal.signal(_name, signal.SIG_DFL)
+        signal.signal(_name, lambda *_: None)
 
 # linux/fs.h: what lsattr and chattr ask for.
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_APPEND_FL = 0x80086601, 0x40086602, 0x20

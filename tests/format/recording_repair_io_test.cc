@@ -126,7 +126,7 @@ TEST(RepairTail, ALiveRecordingIsRefused) {
   EXPECT_EQ(repair_tail(dir.fd(), kName, kNow).error().code, Code::kExists);
 }
 
-TEST(RepairTail, EveryTruncationOfTheTimingBecomesAWholeRecordingThatScriptreplayShowsInFull) {
+TEST(RepairTail, EveryTruncationOfTheTimingBecomesAWholeRecording) {
   const TempDir dir;
   const Bytes bytes = make_crashed(dir);
   const std::string base = dir.file(kName);
@@ -145,7 +145,7 @@ TEST(RepairTail, EveryTruncationOfTheTimingBecomesAWholeRecordingThatScriptrepla
     ASSERT_EQ(told.events.back().end->bytes_out, bytes.data.size());
     ASSERT_EQ(summarise(dir.path(), kName)->state, RecordingState::kEnded) << length;
     ASSERT_EQ(*repair_tail(dir.fd(), kName, kNow), "") << "not whole after the repair";
-    // A program is started for it: at each seventh byte, and where a record ends.
+    // scriptreplay shows it in full; it is started at each seventh byte, and where a record ends.
     const auto ends = [&](std::size_t at) {
       return at > 0 && at <= bytes.time.size() && bytes.time[at - 1] == '\n';
     };
