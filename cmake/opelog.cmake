@@ -68,7 +68,7 @@ function(opelog_room name)
 endfunction()
 
 # opelog_test(ROOM FILE... [DEPENDS ...]): tests/ROOM/*_test.cc in one runner, each test a ctest entry; each suite
-# (ROOM.Suite) where sanitizers make the start of a runner longer than most tests.
+# (ROOM.Suite) where AddressSanitizer makes the start of a runner longer than most tests.
 function(opelog_test room)
   cmake_parse_arguments(T "" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${room}_test ${T_SOURCES})
@@ -89,7 +89,7 @@ function(opelog_test room)
   # (of what starts a program for each, a part: the test says which).
   target_compile_definitions(${room}_test PRIVATE OPELOG_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
     OPELOG_SAMPLE=${sample})
-  if(OPELOG_SANITIZE)
+  if(OPELOG_SANITIZE MATCHES address)
     set(runner "${CMAKE_CURRENT_BINARY_DIR}/${room}_test")
     configure_file("${CMAKE_SOURCE_DIR}/cmake/suites.cmake.in" "${CMAKE_CURRENT_BINARY_DIR}/suites.cmake" @ONLY)
     set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${CMAKE_CURRENT_BINARY_DIR}/suites.cmake")
