@@ -658,7 +658,7 @@ class Round:
             # No room for its end, and moved away before a start could complete it.
             endless = recording.elsewhere and self.happened("full")
             self.check(recording.reason is not None or endless, f"{recording.name} has no end")
-            if b'"how":"left"' in recording.time:
+            if sandbox.of_what_was_left(recording.time):
                 continue
             by_address[re.search(r"_([0-9.]+)(-\d+)?$", recording.name)[1]].append(recording)
         for login in self.logins:

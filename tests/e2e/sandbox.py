@@ -563,6 +563,11 @@ class Daemon:
 
 # --- recordings ------------------------------------------------------------------------------------------------
 
+def of_what_was_left(time):
+    """Of the bytes of a .time: they are not of a session, but of the processes that one left behind."""
+    return b'"how":"left"' in time
+
+
 class Recording:
     """The files of one session as a plain reader of util-linux recordings sees them."""
 
@@ -621,10 +626,6 @@ class Recording:
         # The record, not what a command line or a program says of one.
         return re.search(rb"^H \d+\.\d{6} OPELOG_END .*\n(?:H \d+\.\d{6} OPELOG_SEAL .*\n)?\Z", self.time,
                          re.MULTILINE) is not None
-
-    def of_what_was_left(self):
-        """Not of a session: of the processes that one left behind."""
-        return b'"how":"left"' in self.time
 
     def replay(self, *options):
         """The bytes that util-linux scriptreplay shows (it adds one newline at its end, taken off here)."""

@@ -55,10 +55,11 @@ class Scene(unittest.TestCase):
             return self.assertEqual([r for r in self.host.recordings(user) if r.name not in self.seen], [])
 
         def there():
-            new = [r for r in self.host.recordings(user)
-                   if r.name not in self.seen and not (may_leave and r.of_what_was_left())]
-            if may_leave and any(b"OPELOG_SESSION" not in r.time for r in new):
-                return None  # just being made: nothing says yet whose it is
+            new = [r for r in self.host.recordings(user) if r.name not in self.seen]
+            if may_leave:
+                if any(b"OPELOG_SESSION" not in r.time for r in new):
+                    return None  # just being made: nothing says yet whose it is
+                new = [r for r in new if not sandbox.of_what_was_left(r.time)]
             self.assertLessEqual(len(new), count, f"more recordings than sessions: {new}")
             return new if len(new) == count and (not ended or all(r.ended() for r in new)) else None
         return sandbox.wait_until(there, f"{count} new recordings{' with an end' if ended else ''}")
